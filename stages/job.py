@@ -1,0 +1,169 @@
+"""How every stage runs: checked inputs, a resumable work folder, one MLflow run, outs published whole."""
+
+import ctypes
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from lm.errors import UserError
+from stages.publish import digest_tree, digest_value, project_home, publish, remove, write_json
+from stages.tracking import Run, flatten, start_run
+
+
+class Stopped(BaseException):
+    """The process was asked to stop (SIGTERM or Ctrl-C); work done so far stays in the work folder."""
+
+
+@dataclass
+class Job:
+    """What a stage's body works with."""
+
+    stage: str
+    key: str
+    """Digest of settings, inputs and code: equal keys may continue each other's work."""
+    work: Path
+    """Folder that survives a kill; deleted when the outs are published."""
+    out: dict[str, Path]
+    """Where to write each out; moved to its final place at the end."""
+    digests: dict[str, str]
+    """SHA-256 of each input."""
+    run: Run
+    _metrics: dict[str, Any] = field(default_factory=dict)
+
+    def write_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Write the metrics out (JSON, in git) and log every number of it to MLflow."""
+        write_json(self.out["metrics"], metrics)
+        numbers = {k.replace(".", "/"): v for k, v in flatten(metrics).items() if isinstance(v, int | float)}
+        self.run.log_metrics(numbers)
+
+
+@contextmanager
+def job(
+    stage: str, *, settings: Mapping[str, Any], inputs: Mapping[str, Path], outs: Mapping[str, Path]
+) -> Iterator[Job]:
+    """Run a stage's body between checking its inputs and publishing its outs.
+
+    ``settings`` are exactly the params that the stage depends on in dvc.yaml. A body that raises leaves the
+    outs as they were and the work folder for the next try.
+
+    Raises:
+        UserError: an input is missing, or another process works on the same stage and settings.
+    """
+    started = time.monotonic()
+    for name, path in inputs.items():
+        if not path.exists():
+            raise UserError(f"{path}: missing, and {stage} reads it ({name}); make it with `dvc repro {stage}`")
+    digests = {name: digest_tree(path) for name, path in inputs.items()}
+    key = digest_value({"settings": settings, "inputs": digests, "code": _code_digest()})[:16]
+    folder = project_home() / ".work" / stage
+    work = folder / key
+    work.mkdir(parents=True, exist_ok=True)
+    with _only_one(work, stage), _stopping():
+        scratch = work / "out"
+        remove(scratch)
+        scratch.mkdir()
+        named = {name: scratch / name / path.name for name, path in outs.items()}
+        for path in named.values():
+            path.parent.mkdir()
+        run = _open_run(stage, key, work, settings, {n: (str(inputs[n]), digests[n]) for n in inputs})
+        this = Job(stage, key, work, named, digests, run)
+        try:
+            yield this
+            missing = [str(outs[name]) for name, path in named.items() if not path.exists()]
+            if missing:
+                raise RuntimeError(f"{stage} did not write {', '.join(missing)}")
+        except (Stopped, KeyboardInterrupt):
+            run.finish("KILLED")
+            raise
+        except BaseException:
+            run.finish("FAILED")
+            raise
+        publish({named[name]: path for name, path in outs.items()})
+        run.finish("FINISHED")
+        seconds = round(time.monotonic() - started, 1)
+        write_json(folder / "last.json", {"key": key, "run_id": run.id, "seconds": seconds})
+        shutil.rmtree(work)
+
+
+def _open_run(
+    stage: str, key: str, work: Path, settings: Mapping[str, Any], inputs: Mapping[str, tuple[str, str]]
+) -> Run:
+    """A new MLflow run, or the one that an interrupted process of the same key had opened."""
+    note = work / "run.json"
+    resume = None
+    if note.exists():
+        resume = json.loads(note.read_text("utf-8"))["run_id"]
+    run = start_run(stage, key=key, settings=settings, inputs=inputs, resume=resume)
+    if run.id is not None:
+        write_json(note, {"run_id": run.id})
+    return run
+
+
+def _code_digest() -> str:
+    """Digest of the code below: a work folder of older code is not continued."""
+    root = Path(__file__).resolve().parents[1]
+    files = sorted([*root.glob("lm/**/*.py"), *root.glob("stages/**/*.py")])
+    return digest_value({file.relative_to(root).as_posix(): digest_tree(file) for file in files})
+
+
+@contextmanager
+def _only_one(work: Path, stage: str) -> Iterator[IO[str]]:
+    """Hold the work folder's lock; the kernel frees it however the process ends."""
+    with (work.parent / f"{work.name}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{stage} is already running with these settings; wait for it or stop it") from None
+        yield lock
+    Path(lock.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _stopping() -> Iterator[None]:
+    """SIGTERM raises :class:`Stopped` in the body, so that cleaning up runs as for Ctrl-C."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise Stopped(f"signal {signum}")
+
+    previous = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to end this process when its parent dies, so that ``kill -9`` of dvc leaves no trainer behind."""
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    pr_set_pdeathsig = 1  # linux/prctl.h
+    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the request took effect
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_main(main: Callable[[], None]) -> None:
+    """Run a stage's ``main`` as a command: one line for a person's mistake, no traceback; exit status by outcome.
+
+    Under dvc (which sets ``DVC_ROOT``) the process dies with it.
+    """
+    if os.environ.get("DVC_ROOT"):
+        die_with_parent()
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+    except (Stopped, KeyboardInterrupt):
+        print("stopped; run the same command again to continue", file=sys.stderr, flush=True)
+        raise SystemExit(143) from None

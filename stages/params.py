@@ -1,0 +1,343 @@
+"""The whole of params.yaml as typed, validated settings. A wrong one costs one clear line, before any work."""
+
+import difflib
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lm.errors import UserError
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
+Column = Literal["id", "source", "text", "label", "target", "language"]
+
+
+class Settings(BaseModel):
+    """Base of all groups: no unknown keys, no silent conversions, no changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class SourceSettings(Settings):
+    """What every kind of source has."""
+
+    license: str | None = None
+    """SPDX name; a package's own metadata is used when this is empty."""
+    language: str | None = None
+    """ISO 639-1 code written into every document of the source."""
+    columns: dict[Column, str] = {}
+    """Our column -> the file's column. What is not named keeps its own name."""
+    max_bad_share: Share = 0.01
+    """More unreadable lines than this share of a source fail the stage."""
+
+
+class PackageSource(SourceSettings):
+    """Files of an installed distribution, found through its metadata; nothing of it is imported."""
+
+    kind: Literal["package"]
+    package: str
+    paths: list[str] = Field(min_length=1)
+    """Globs over the distribution's file list."""
+    format: Format = "auto"
+    labels: dict[str, str] = {}
+    """File name -> label of every document in it."""
+
+
+class FilesSource(SourceSettings):
+    """The user's own files below data/sources, the folder that DVC watches."""
+
+    kind: Literal["files"]
+    paths: list[str] = Field(min_length=1)
+    format: Format = "auto"
+    labels: dict[str, str] = {}
+
+
+class HuggingFaceSource(SourceSettings):
+    """A dataset that the ``datasets`` library can load: saved on disk below data/sources, or on a hub."""
+
+    kind: Literal["huggingface"]
+    dataset: str
+    subset: str | None = None
+    split: str = "train"
+    revision: str | None = None
+
+
+Source = Annotated[PackageSource | FilesSource | HuggingFaceSource, Field(discriminator="kind")]
+
+
+class SplitSettings(Settings):
+    """Shares held out, chosen by the hash of the text; the rest is for training."""
+
+    validation: Annotated[float, Field(ge=0, lt=1)]
+    test: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _leave_something(self) -> "SplitSettings":
+        if self.validation + self.test >= 1:
+            raise ValueError("validation and test together must stay below 1, or nothing is left to train on")
+        return self
+
+
+class CleanSettings(Settings):
+    """Which documents stay."""
+
+    min_characters: Count
+    max_characters: Count
+    split: SplitSettings
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "CleanSettings":
+        if self.max_characters < self.min_characters:
+            raise ValueError("max_characters must be at least min_characters")
+        return self
+
+
+class TokenizeSettings(Settings):
+    """The tokenizer, and which sources become shards."""
+
+    sources: list[Name] = Field(min_length=1)
+    algorithm: Literal["bpe", "wordpiece", "unigram"]
+    vocab_size: Annotated[int, Field(ge=320, le=1_000_000)]
+    max_han_run: Count
+    """Runs of Han characters are cut at this length before training, or every clause would be one word."""
+
+
+class ModelShape(Settings):
+    """Size and form of a Transformer."""
+
+    layers: Count
+    width: Count
+    heads: Count
+    context: Annotated[int, Field(ge=8)]
+    feed_forward: Literal["relu2", "swiglu"]
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "ModelShape":
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width must be a multiple of 2 x heads (rotary positions pair up dimensions), "
+                f"got width {self.width} and heads {self.heads}"
+            )
+        return self
+
+
+class PretrainSettings(ModelShape):
+    """One pretrained model."""
+
+    objective: Literal["causal", "masked"]
+    mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """Share of tokens that the masked objective hides; unused by the causal one."""
+    tokens: Count
+    """Training budget."""
+    batch_rows: Count
+    """Rows of ``context`` tokens in one optimizer step."""
+    learning_rate: Positive
+    """Of the matrices (Muon); embeddings and vectors follow from it."""
+    seed: Annotated[int, Field(ge=0)]
+
+
+class FinetuneSettings(Settings):
+    """One task on labelled documents."""
+
+    source: Name
+    base: Name
+    """The pretrained model to start from, a key of ``pretrain``."""
+    epochs: Count
+    batch_size: Count
+    max_tokens: Annotated[int, Field(ge=8)]
+    learning_rate: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class EvaluateSettings(Settings):
+    """What stands beside the models in the report."""
+
+    ngram_order: Annotated[int, Field(ge=1, le=8)]
+    prompts: list[str] = Field(min_length=1)
+    max_new_tokens: Count
+    temperature: Positive
+    seed: Annotated[int, Field(ge=0)]
+
+
+class RegisteredModel(Settings):
+    """A name in the registry and the figure that decides who is champion."""
+
+    name: Name
+    metric: str
+    better: Literal["higher", "lower"]
+
+
+class RuntimeSettings(Settings):
+    """How things are computed. No stage depends on these; they do not change what comes out."""
+
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Compute threads; 0 means one for each core."""
+    checkpoint_every_seconds: Positive = 30.0
+    log_every_steps: Count = 10
+
+
+class Params(Settings):
+    """params.yaml."""
+
+    sources: dict[Name, Source] = Field(min_length=1)
+    clean: CleanSettings
+    tokenize: TokenizeSettings
+    pretrain: dict[Name, PretrainSettings]
+    finetune: dict[Name, FinetuneSettings]
+    evaluate: EvaluateSettings
+    register_: dict[Name, RegisteredModel] = Field(alias="register")
+    runtime: RuntimeSettings = RuntimeSettings()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Params":
+        for name in self.tokenize.sources:
+            _known("tokenize.sources", name, self.sources, "sources")
+        for task, settings in self.finetune.items():
+            _known(f"finetune.{task}.source", settings.source, self.sources, "sources")
+            _known(f"finetune.{task}.base", settings.base, self.pretrain, "pretrain")
+        for model in self.register_:
+            _known("register", model, {**self.pretrain, **self.finetune}, "pretrain and finetune")
+        return self
+
+
+def _known(where: str, name: str, names: Mapping[str, Any], group: str) -> None:
+    if name not in names:
+        raise UserError(
+            f"params.yaml: {where} names {name!r}, which does not stand under {group}; "
+            f"use one of {', '.join(sorted(names))}"
+        )
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        UserError: the file is missing, is no YAML, or a setting is unknown, missing or wrong. The message names it.
+    """
+    # DVC reads params.yaml as YAML 1.2, where 1e-4 is a number; PyYAML would make it a string.
+    from ruamel.yaml import YAML, YAMLError
+
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; run this from the project's folder") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    try:
+        content = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{path}:{where} {problem}; mend the YAML") from None
+    if not isinstance(content, Mapping):
+        raise UserError(f"{path}: must be a mapping of settings, got {type(content).__name__}")
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        # A misspelt key is both unknown and missing: the unknown one, with its hint, is the one to show.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        raise UserError(f"{path.name}: {_explain(dict(first))}") from None
+
+
+def _explain(error: dict[str, Any]) -> str:
+    """One sentence for one pydantic error: ``pretrain.gpt.layers must be a whole number >= 1, got "four"``."""
+    location = [str(part) for part in error["loc"] if part not in ("package", "files", "huggingface", "[key]")]
+    where = ".".join(location)
+    kind, got = error["type"], error["input"]
+    if error["loc"][-1] == "[key]":
+        return f"{where}: a name must be lower-case letters, digits and hyphens, got {_quote(got)}"
+    if kind.startswith("union_tag"):
+        choices = "package, files, huggingface"
+        return f"{where}.kind must be one of {choices}, got {_quote(dict(got).get('kind'))}"
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(location[-1], _siblings(location), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(sorted(_siblings(location)))}"
+        return f"{where} is not a setting; {hint}"
+    if kind == "missing":
+        return f"{where} is missing; add it{_shape_of(location)}"
+    if kind == "value_error":
+        prefix = f"{where}: " if where else ""
+        return prefix + str(error["ctx"]["error"])
+    expected = _shape_of(location).removeprefix(", ") or error["msg"][:1].lower() + error["msg"][1:]
+    expected = expected if expected.startswith(("a ", "one of", "text", "true")) else f"valid: {expected}"
+    return f"{where} must be {expected}, got {_quote(got)}"
+
+
+def _quote(value: Any) -> str:
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) < 80 else text[:77] + "..."
+
+
+def _walk(location: list[str]) -> Any:
+    """The annotation (with its constraints) that stands at a place in :class:`Params`, or None."""
+    here: Any = Params
+    for part in location:
+        here = _step(here, part)
+        if here is None:
+            return None
+    return here
+
+
+def _step(here: Any, part: str) -> Any:
+    if get_origin(here) is Annotated:
+        here = get_args(here)[0]
+    if get_origin(here) in (Union, UnionType):
+        return next((found for option in get_args(here) if (found := _step(option, part)) is not None), None)
+    if get_origin(here) is dict:
+        return get_args(here)[1]
+    if get_origin(here) is list:
+        return get_args(here)[0]
+    if isinstance(here, type) and issubclass(here, BaseModel):
+        for name, info in here.model_fields.items():
+            if (info.alias or name) == part:
+                annotation = info.annotation
+                return Annotated[annotation, *info.metadata] if info.metadata else annotation
+    return None
+
+
+def _siblings(location: list[str]) -> list[str]:
+    parent = _walk(location[:-1])
+    while get_origin(parent) is Annotated:
+        parent = get_args(parent)[0]
+    options = get_args(parent) if get_origin(parent) in (Union, UnionType) else (parent,)
+    return [
+        info.alias or name
+        for option in options
+        if isinstance(option, type) and issubclass(option, BaseModel)
+        for name, info in option.model_fields.items()
+    ]
+
+
+_KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+_BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+
+
+def _shape_of(location: list[str]) -> str:
+    """``, a whole number >= 1``: what may stand at a place; empty when there is no short way to say it."""
+    here, bounds = _walk(location), []
+    while get_origin(here) is Annotated:
+        here, *metadata = get_args(here)
+        for item in metadata:
+            for part in getattr(item, "metadata", [item]):
+                bounds += [f"{sign} {getattr(part, b)}" for b, sign in _BOUNDS.items() if hasattr(part, b)]
+                if pattern := getattr(part, "pattern", None):
+                    bounds.append(f"matching {pattern}")
+    if get_origin(here) is Literal:
+        return f", one of {', '.join(map(str, get_args(here)))}"
+    if get_origin(here) in (list, dict):
+        return f", a {get_origin(here).__name__.replace('dict', 'mapping')}"
+    if isinstance(here, type) and issubclass(here, BaseModel):
+        return ", a mapping"
+    kind = _KINDS.get(here)
+    return f", {kind} {' and '.join(bounds)}".rstrip() if kind else ""
+
+

@@ -1,0 +1,164 @@
+"""The token-shard format: written by tokenize, read by training.
+
+A folder holds, for each split, numbered pairs of plain NumPy files that are memory-mapped when read:
+
+* ``train-00000.npy``: token ids one after the other, uint16 where the vocabulary fits, else uint32;
+* ``train-00000.ends.npy``: uint64, for each document the index in that shard one past its last token;
+
+and ``manifest.json``: the tokenizer's fingerprint, the dtype, and for every shard its counts and SHA-256.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lm.errors import UserError
+from stages.documents import Split
+from stages.publish import sha256_file, write_json
+
+SHARD_TOKENS = 1 << 27
+"""Tokens in one shard at most: 256 MiB as uint16, small enough to copy and to lose."""
+
+MANIFEST = "manifest.json"
+
+
+def token_dtype(vocab_size: int) -> np.dtype[Any]:
+    """The smallest of uint16 and uint32 that holds every id below ``vocab_size``."""
+    return np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
+
+
+def write_split(
+    folder: Path, split: Split, documents: Iterable[npt.NDArray[Any]], *, vocab_size: int,
+    shard_tokens: int = SHARD_TOKENS,
+) -> list[dict[str, Any]]:
+    """Write one split's documents (1-D arrays of ids) as shards; returns their manifest entries.
+
+    A document is never cut: a shard ends before the document that would overfill it.
+    """
+    entries: list[dict[str, Any]] = []
+    pending: list[npt.NDArray[Any]] = []
+    size = 0
+
+    def close() -> None:
+        nonlocal pending, size
+        name = f"{split}-{len(entries):05d}"
+        tokens = np.concatenate(pending) if pending else np.empty(0)
+        ends = np.cumsum([len(d) for d in pending], dtype=np.uint64)
+        np.save(folder / f"{name}.npy", tokens.astype(token_dtype(vocab_size)))
+        np.save(folder / f"{name}.ends.npy", ends)
+        entries.append({
+            "name": name, "tokens": size, "documents": len(pending),
+            "sha256": sha256_file(folder / f"{name}.npy"),
+            "ends_sha256": sha256_file(folder / f"{name}.ends.npy"),
+        })
+        pending, size = [], 0
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        if pending and size + len(document) > shard_tokens:
+            close()
+        pending.append(document)
+        size += len(document)
+    if pending:
+        close()
+    return entries
+
+
+def write_manifest(
+    folder: Path, *, fingerprint: str, vocab_size: int, splits: dict[str, dict[str, Any]], ancestry: dict[str, Any]
+) -> None:
+    """Write ``manifest.json``; ``splits`` maps a split to its ``shards``, ``tokens``, ``documents`` and ``bytes``."""
+    write_json(folder / MANIFEST, {
+        "format": 1, "tokenizer": fingerprint, "vocab_size": vocab_size,
+        "dtype": token_dtype(vocab_size).name, "splits": splits, "ancestry": ancestry,
+    })
+
+
+@dataclass(frozen=True)
+class TokenSplit:
+    """One split's tokens, memory-mapped."""
+
+    shards: tuple[npt.NDArray[Any], ...]
+    ends: tuple[npt.NDArray[np.uint64], ...]
+    text_bytes: int
+    """UTF-8 bytes of the text behind the tokens: the denominator of bits per byte."""
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens."""
+        return sum(len(shard) for shard in self.shards)
+
+    @property
+    def documents(self) -> int:
+        """Number of documents."""
+        return sum(len(ends) for ends in self.ends)
+
+    def stream(self) -> npt.NDArray[Any]:
+        """All tokens as one array; a view of the file where there is one shard."""
+        if len(self.shards) == 1:
+            return self.shards[0]
+        return np.concatenate(self.shards) if self.shards else np.empty(0, np.uint16)
+
+    def each_document(self) -> Iterable[npt.NDArray[Any]]:
+        """The documents in order, each with its <bos> and <eos>."""
+        for shard, ends in zip(self.shards, self.ends, strict=True):
+            start = 0
+            for end in ends.tolist():
+                yield shard[start:end]
+                start = end
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The shards' manifest.
+
+    Raises:
+        UserError: it is missing or unreadable.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; make the shards with `dvc repro tokenize`") from None
+    except ValueError:
+        raise UserError(f"{path}: not readable as JSON; make the shards anew with `dvc repro -f tokenize`") from None
+    return dict(manifest)
+
+
+def open_split(folder: Path, split: Split, *, fingerprint: str | None = None) -> TokenSplit:
+    """Memory-map one split after checking its sizes, and its tokenizer when ``fingerprint`` is given.
+
+    Raises:
+        UserError: another tokenizer made the shards, a file is missing or cut short, or the split is empty.
+    """
+    manifest = read_manifest(folder)
+    if fingerprint is not None and manifest["tokenizer"] != fingerprint:
+        raise UserError(
+            f"{folder}: made by tokenizer {manifest['tokenizer'][:12]}, but {fingerprint[:12]} is at hand; "
+            "run `dvc repro tokenize`"
+        )
+    entry = manifest["splits"].get(split)
+    if entry is None or not entry["tokens"]:
+        raise UserError(f"{folder}: the {split} split is empty; give it a larger share under clean.split")
+    shards, ends = [], []
+    for shard in entry["shards"]:
+        shards.append(_map(folder / f"{shard['name']}.npy", shard["tokens"], manifest["dtype"]))
+        ends.append(_map(folder / f"{shard['name']}.ends.npy", shard["documents"], "uint64"))
+    return TokenSplit(tuple(shards), tuple(ends), entry["bytes"])
+
+
+def _map(path: Path, length: int, dtype: str) -> npt.NDArray[Any]:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError):
+        raise UserError(f"{path}: missing or cut short; restore it with `dvc checkout` or make it anew") from None
+    if array.shape != (length,) or array.dtype != dtype:
+        raise UserError(
+            f"{path}: holds {array.shape} {array.dtype}, the manifest says ({length},) {dtype}; "
+            "restore it with `dvc checkout`"
+        )
+    return np.asarray(array)
