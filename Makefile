@@ -1,0 +1,51 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup repro test lint format lock readme mlflow prefect-server prefect-worker
+MAKEFLAGS += --no-print-directory
+
+# Nothing reports home, and nothing waits for a hub that is out of reach.
+export DVC_NO_ANALYTICS := 1
+export DVC_STUDIO_OFFLINE := true
+export DO_NOT_TRACK := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export HF_HUB_DISABLE_TELEMETRY := 1
+export HF_HUB_OFFLINE ?= 1
+export HF_DATASETS_OFFLINE ?= 1
+
+# Stages are started by DVC as `python -m stages.NAME`: that python is the one of .venv.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+BIN := .venv/bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with the locked versions (fast when nothing changed)
+	@sh requirements/install.sh
+
+repro: setup ## run the pipeline and show its results
+	$(BIN)/dvc repro
+	@$(BIN)/tokenmill results
+
+test: setup ## run the tests
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: setup ## mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: ## make requirements/*.txt anew from pyproject.toml (needs uv)
+	sh requirements/compile.sh
+
+readme: setup ## write the generated blocks of the two READMEs
+	$(BIN)/python -m docs.readme
+
+mlflow: setup ## MLflow's UI on http://127.0.0.1:5000
+	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" \
+	  --default-artifact-root "$(CURDIR)/mlruns"
