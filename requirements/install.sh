@@ -26,6 +26,7 @@ if new_enough "$python" && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(digest)" 
 fi
 
 if ! new_enough "$python"; then
+    rm -rf "$venv" # broken, if there at all; its bin folder may stand first on the PATH
     base=
     for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
         if new_enough "$candidate"; then base=$candidate; break; fi
@@ -33,9 +34,9 @@ if ! new_enough "$python"; then
     [ -n "$base" ] || { echo "error: no Python 3.11 or newer found; set PYTHON to one" >&2; exit 1; }
     say "making $venv with $("$base" --version)"
     if command -v uv >/dev/null; then
-        uv venv --quiet --clear --python "$(command -v "$base")" "$venv"
+        uv venv --quiet --python "$(command -v "$base")" "$venv"
     else
-        "$base" -m venv --clear "$venv"
+        "$base" -m venv "$venv"
     fi
 fi
 rm -f "$stamp"
