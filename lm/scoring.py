@@ -1,0 +1,88 @@
+"""How well a model predicts given tokens: nats for bits per byte, accuracy at masked places."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lm.heads import LanguageModel
+from lm.objectives import IGNORE, masked
+
+BATCH_TOKENS = 8192
+"""Tokens in one forward pass: keeps the logits of an 8k vocabulary within 256 MiB."""
+
+
+def bits_per_byte(nats: float, text_bytes: int) -> float:
+    """Bits that the model needs for one UTF-8 byte of the text: comparable across tokenizers."""
+    return nats / math.log(2) / text_bytes
+
+
+def _windows(stream: npt.NDArray[Any], context: int, stride: int) -> tuple[Tensor, Tensor]:
+    """Inputs and targets (rows, context) such that each token but the first is a target exactly once."""
+    count = max(1, -(-(len(stream) - 1 - (context - stride)) // stride))
+    inputs = np.zeros((count, context), np.int64)
+    targets = np.full((count, context), IGNORE, np.int64)
+    for row in range(count):
+        begin = row * stride
+        piece = stream[begin : begin + context + 1].astype(np.int64)
+        inputs[row, : len(piece) - 1] = piece[:-1]
+        fresh = 0 if row == 0 else context - stride
+        targets[row, fresh : len(piece) - 1] = piece[fresh + 1 :]
+    return torch.from_numpy(inputs), torch.from_numpy(targets)
+
+
+@torch.inference_mode()
+def stream_nats(
+    model: LanguageModel, stream: npt.NDArray[Any], *, first_text_id: int, stride: int | None = None
+) -> tuple[float, int]:
+    """Negative log-likelihood of a token stream (1-D, two tokens at least) under a causal model.
+
+    Windows of the model's context move on by ``stride`` (half a context unless given); a target is counted
+    once, with at least ``context - stride`` tokens before it. Special tokens (ids below ``first_text_id``)
+    are read but are no targets, since no byte of text stands behind them.
+
+    Returns:
+        The sum in nats, and the number of targets.
+    """
+    context = min(model.config.context, len(stream) - 1)
+    inputs, targets = _windows(stream, context, min(stride or max(1, context // 2), context))
+    targets = targets.masked_fill(targets < first_text_id, IGNORE)
+    device = model.trunk.embedding.weight.device
+    total, rows = 0.0, max(1, BATCH_TOKENS // context)
+    for start in range(0, len(inputs), rows):
+        hidden = model.trunk(inputs[start : start + rows].to(device))
+        target = targets[start : start + rows].to(device)
+        kept = target != IGNORE
+        total += float(F.cross_entropy(model.logits(hidden[kept]), target[kept], reduction="sum").double())
+    return total, int((targets != IGNORE).sum())
+
+
+@torch.inference_mode()
+def masked_scores(
+    model: LanguageModel, stream: npt.NDArray[Any], *, share: float, mask_id: int, first_text_id: int, seed: int
+) -> tuple[float, float]:
+    """Mean loss in nats and accuracy of a masked model on a stream (1-D), with masks drawn from ``seed``."""
+    context = min(model.config.context, len(stream))
+    rows_BT = torch.from_numpy(stream[: len(stream) // context * context].astype(np.int64)).view(-1, context)
+    device = model.trunk.embedding.weight.device
+    loss, right, count = 0.0, 0, 0
+    step = max(1, BATCH_TOKENS // context)
+    for index, start in enumerate(range(0, len(rows_BT), step)):
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
+        inputs, targets = masked(
+            rows_BT[start : start + step], share=share, mask_id=mask_id, first_text_id=first_text_id,
+            vocab_size=model.config.vocab_size, generator=generator,
+        )
+        hidden = model.trunk(inputs.to(device))
+        chosen = targets.to(device)
+        logits = model.logits(hidden[chosen != IGNORE])
+        chosen = chosen[chosen != IGNORE]
+        loss += float(F.cross_entropy(logits, chosen, reduction="sum").double())
+        right += int((logits.argmax(-1) == chosen).sum())
+        count += len(chosen)
+    return loss / max(count, 1), right / max(count, 1)
+
