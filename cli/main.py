@@ -70,7 +70,9 @@ def generate(
 @app.command()
 def classify(
     model: Model,
-    texts: Annotated[list[str] | None, typer.Argument(help="Texts; without any, one a line from stdin.")] = None,
+    texts: Annotated[
+        list[str] | None, typer.Argument(help="Texts; without any, one a line from stdin.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Label texts with a fine-tuned classifier."""

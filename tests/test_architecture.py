@@ -26,7 +26,17 @@ BELOW = {
 FOREIGN = {"prefect": {"flows"}, "dvc": {"flows"}, "mlflow": {"flows", "stages", "cli"}}
 """Dependency -> the only packages of ours that may import it."""
 
-HEAVY = ("torch", "mlflow", "prefect", "dvc", "pytorch_lightning", "lightning", "sklearn", "matplotlib", "datasets")
+HEAVY = (
+    "torch",
+    "mlflow",
+    "prefect",
+    "dvc",
+    "pytorch_lightning",
+    "lightning",
+    "sklearn",
+    "matplotlib",
+    "datasets",
+)
 
 
 @pytest.mark.parametrize("package", BELOW)
@@ -99,7 +109,9 @@ def stage_dependencies() -> dict[str, tuple[str, list[str]]]:
         for stage in repo.index.stages:
             cmd: Any = stage.cmd
             if cmd:
-                paths = [Path(dep.fs_path).resolve() for dep in stage.deps if dep.protocol in ("local", "file")]
+                paths = [
+                    Path(dep.fs_path).resolve() for dep in stage.deps if dep.protocol in ("local", "file")
+                ]
                 inside = [path.relative_to(ROOT).as_posix() for path in paths if path.is_relative_to(ROOT)]
                 found[stage.addressing] = (cmd if isinstance(cmd, str) else "\n".join(cmd), inside)
     return found
