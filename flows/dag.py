@@ -1,0 +1,132 @@
+"""The graph of dvc.yaml as DVC itself sees it: the only module that touches DVC's Python objects.
+
+They are not a documented interface of DVC: pyproject.toml bounds its version, and tests/flows/test_dag.py
+holds what is used here.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dvc.dvcfile import Lockfile
+from dvc.exceptions import DvcException
+from dvc.lock import LockError
+from dvc.repo import Repo
+from dvc.repo.reproduce import get_active_graph, plan_repro
+
+from lm.errors import UserError
+
+
+class RepoBusy(Exception):
+    """Another dvc process holds the repository's lock; trying again later is enough."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One stage of dvc.yaml."""
+
+    name: str
+    """How dvc addresses it: ``clean``, ``pretrain@gpt``."""
+    description: str
+    upstream: tuple[str, ...]
+    """Names of the stages that it waits for."""
+    outs: tuple[str, ...]
+    """Paths as dvc.yaml writes them."""
+    timeout_s: float | None
+    """``meta: {timeout_s: ...}`` of the stage in dvc.yaml: seconds after which a run of it is stopped."""
+
+
+class Graph:
+    """The stages of the repository at ``root`` (by default: the one around the current folder)."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        with _one_line_errors():
+            self._repo = Repo(str(root) if root else None)
+        self.root = Path(self._repo.root_dir)
+        # A Repo must not be used by two threads at once: its index and its lock's depth are plain attributes.
+        self._one_at_a_time = threading.Lock()
+
+    def plan(self, targets: Sequence[str] | None = None) -> list[Node]:
+        """What ``dvc repro TARGETS`` would go through, each stage after those that it waits for.
+
+        A target is a stage's name, or the name of a whole ``matrix`` or ``foreach`` group; without targets,
+        every stage. As in ``dvc repro``, the way up ends at a frozen stage. Stages without a command (``dvc
+        add``, ``dvc import``) are data, not steps, and are left out.
+
+        Raises:
+            UserError: a target that dvc.yaml does not know, a dvc.yaml or dvc.lock that cannot be read.
+        """
+        with self._one_at_a_time, _one_line_errors():
+            graph = get_active_graph(self._repo.index.graph)
+            stages = {stage.addressing: stage for stage in graph if stage.cmd}
+            names = [name for target in targets or sorted(stages) for name in _resolve(target, stages)]
+            return [
+                Node(
+                    name=stage.addressing,
+                    description=stage.desc or "",
+                    upstream=tuple(sorted(s.addressing for s in graph.successors(stage) if s.cmd)),
+                    outs=tuple(out.def_path for out in stage.outs),
+                    timeout_s=_timeout(stage),
+                )
+                for stage in plan_repro(graph, [stages[name] for name in names])
+                if stage.cmd
+            ]
+
+    def is_unchanged(self, name: str) -> bool:
+        """Whether the stage's command, params, dependencies and outs are what dvc.lock says (about 20 ms).
+
+        Raises:
+            RepoBusy: another dvc process held the lock for 3 s.
+            UserError: dvc.yaml or dvc.lock cannot be read.
+        """
+        with self._one_at_a_time, _one_line_errors():
+            try:
+                return not self._repo.status([name])
+            except LockError as error:
+                raise RepoBusy(f"{name}: another dvc process holds the repository's lock") from error
+
+
+def _resolve(target: str, known: Iterable[str]) -> list[str]:
+    """Names in ``known`` that the target stands for."""
+    if target in known:
+        return [target]
+    group = [name for name in known if name.partition("@")[0] == target]
+    if not group:
+        names = ", ".join(sorted(known))
+        raise UserError(f'targets: dvc.yaml has no stage "{target}"; it has {names or "no stages"}')
+    return group
+
+
+def _timeout(stage: object) -> float | None:
+    value = (getattr(stage, "meta", None) or {}).get("timeout_s")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        name = getattr(stage, "addressing", "?")
+        wanted = "must be a number of seconds > 0"
+        raise UserError(f"dvc.yaml: stages.{name}.meta.timeout_s {wanted}, got {value!r}")
+    return float(value)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """DVC's complaints about the repository's files become a :class:`UserError`."""
+    try:
+        yield
+    except LockError:
+        raise
+    except DvcException as error:
+        line = " ".join(str(error).split())
+        raise UserError(f"{line} (`tokenmill doctor` looks for damaged files)") from error
+
+
+def lock_file_problem(path: Path) -> str | None:
+    """What keeps DVC from reading this dvc.lock, in one line; None when nothing does."""
+    try:
+        with _one_line_errors():
+            Lockfile(Repo(str(path.parent)), str(path)).load()
+    except UserError as error:
+        return str(error.__cause__).splitlines()[0]
+    return None
