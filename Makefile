@@ -25,6 +25,7 @@ setup: ## make .venv with the locked versions (fast when nothing changed)
 
 repro: setup ## run the pipeline and show its results
 	$(BIN)/dvc repro
+	@$(BIN)/tokenmill register
 	@$(BIN)/tokenmill results
 
 test: setup ## run the tests
@@ -49,3 +50,10 @@ mlflow: setup ## MLflow's UI on http://127.0.0.1:5000
 	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" \
 	  --default-artifact-root "$(CURDIR)/mlruns"
+
+prefect-server: setup ## Prefect's server on http://127.0.0.1:4200; its password stands in .env
+	$(BIN)/python -m flows.settings
+	$(BIN)/prefect server start
+
+prefect-worker: setup ## a worker that runs deployments of prefect.yaml in this checkout
+	$(BIN)/prefect worker start --pool tokenmill --type process

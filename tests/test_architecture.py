@@ -1,4 +1,4 @@
-"""The house: imports run downwards only, are paid for only when used, and dvc.yaml knows all code of a stage."""
+"""The house: imports run downwards, are paid for only when used, and dvc.yaml knows all code of a stage."""
 
 import json
 import re

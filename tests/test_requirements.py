@@ -1,6 +1,7 @@
 """The lock agrees with pyproject.toml, carries a hash for each line, and names no index."""
 
 import re
+import sys
 import tomllib
 from dataclasses import dataclass
 from importlib import metadata
@@ -10,6 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from tests import imports as tree
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
@@ -119,3 +122,18 @@ def test_lock_is_closed() -> None:
         here = [e for e in locked if not e.requirement.marker or e.requirement.marker.evaluate()]
         unmet += [f"{name}: {line}" for line in disagreements(applying, here)]
     assert unmet == []
+
+
+def test_every_imported_package_is_declared() -> None:
+    """What our code imports stands in pyproject.toml itself, not only behind something that does."""
+    names = {canonicalize_name(requirement.name) for requirement in declared()}
+    owners = metadata.packages_distributions()
+    undeclared = []
+    for path in [file for package in tree.PACKAGES for file in tree.sources(package)]:
+        for name in sorted({name.partition(".")[0] for name in tree.imported_names(path)}):
+            if name in sys.stdlib_module_names or name in tree.PACKAGES:
+                continue
+            assert name in owners, f"{path.relative_to(tree.ROOT)} imports {name}, which nothing installed carries"
+            if not names & {canonicalize_name(owner) for owner in owners[name]}:
+                undeclared.append(f"{path.relative_to(tree.ROOT)}: {name}")
+    assert undeclared == []
