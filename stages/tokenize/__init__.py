@@ -1,0 +1,1 @@
+"""Train the tokenizer and write token shards."""

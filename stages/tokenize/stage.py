@@ -1,0 +1,125 @@
+"""The tokenize stage: tokenizer.json, and every split as token shards."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lm.errors import UserError
+from lm.tokenizer import FILE, UNK, encode_documents, fingerprint, load_tokenizer
+from stages.documents import SPLITS, Split, read_documents
+from stages.job import job
+from stages.params import TokenizeSettings, load_params
+from stages.publish import sha256_file, write_text
+from stages.shards import write_manifest, write_split
+from stages.tokenize.train import train_tokenizer
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+TRAINING_BYTES = 256 << 20
+"""UTF-8 bytes that the tokenizer is trained on at most. More text changes a vocabulary little, costs time in
+proportion, and would in the end pass the trainer's 32-bit counts."""
+
+
+def main() -> None:
+    """Read params.yaml and data/clean, write data/tokens."""
+    settings = load_params().tokenize
+    with job(
+        "tokenize",
+        settings=settings.model_dump(),
+        inputs={"clean": Path("data/clean")},
+        outs={"tokens": Path("data/tokens"), "metrics": Path("data/metrics/tokenize.json")},
+    ) as this:
+        this.write_metrics(tokenize(Path("data/clean"), this.out["tokens"], settings))
+
+
+def tokenize(clean: Path, folder: Path, settings: TokenizeSettings) -> dict[str, Any]:
+    """Train on the sources' train split, write tokenizer.json and the shards of every split; returns metrics.
+
+    Raises:
+        UserError: a source is missing in ``clean``, or there is nothing to train on.
+    """
+    ancestry = clean_ancestry(clean, settings.sources)
+    texts = {split: _texts(clean, settings.sources, split) for split in SPLITS}
+    if not texts["train"]:
+        raise UserError(
+            f"{clean}: no training documents in {', '.join(settings.sources)}; "
+            "name more under tokenize.sources or loosen the rules of clean in params.yaml"
+        )
+    tokenizer = train_tokenizer(
+        training_sample(texts["train"], TRAINING_BYTES), algorithm=settings.algorithm,
+        vocab_size=settings.vocab_size, max_han_run=settings.max_han_run,
+    )
+    write_text(folder / FILE, tokenizer.to_str())
+    return write_shards(folder, texts, ancestry=ancestry)
+
+
+def write_shards(
+    folder: Path, texts: Mapping[Split, list[str]], *, ancestry: dict[str, Any]
+) -> dict[str, Any]:
+    """Encode each split with the folder's tokenizer into shards and write the manifest; returns metrics.
+
+    ``bytes_per_token`` is of the text's own tokens, without the <bos> and <eos> around each document.
+    """
+    tokenizer = load_tokenizer(folder)
+    vocab_size = tokenizer.get_vocab_size()
+    splits: dict[str, dict[str, Any]] = {}
+    metrics: dict[str, dict[str, Any]] = {}
+    unknown = 0
+    for split, documents in texts.items():
+        counts = _UnknownCount(encode_documents(tokenizer, documents))
+        shards = write_split(folder, split, counts, vocab_size=vocab_size)
+        unknown += counts.unknown
+        sums = {
+            "tokens": sum(shard["tokens"] for shard in shards),
+            "documents": len(documents),
+            "bytes": sum(len(text.encode()) for text in documents),
+        }
+        splits[split] = {"shards": shards, **sums}
+        text_tokens = sums["tokens"] - 2 * sums["documents"]
+        metrics[split] = {**sums, "bytes_per_token": round(sums["bytes"] / max(text_tokens, 1), 4)}
+    write_manifest(
+        folder, fingerprint=fingerprint(folder), vocab_size=vocab_size, splits=splits, ancestry=ancestry
+    )
+    tokens = sum(entry["tokens"] for entry in splits.values())
+    return {**metrics, "vocab_size": vocab_size, "unk_share": unknown / max(tokens, 1)}
+
+
+class _UnknownCount:
+    """Passes documents through and counts their <unk>."""
+
+    def __init__(self, documents: "Iterable[npt.NDArray[Any]]") -> None:
+        self._documents = documents
+        self.unknown = 0
+
+    def __iter__(self) -> "Iterator[npt.NDArray[Any]]":
+        for document in self._documents:
+            self.unknown += int((document == UNK).sum())
+            yield document
+
+
+def training_sample(texts: list[str], limit: int) -> list[str]:
+    """All texts, or every k-th of them, k as small as keeps their sum near ``limit`` UTF-8 bytes."""
+    step = -(-sum(len(text.encode()) for text in texts) // limit)
+    return texts[:: max(step, 1)]
+
+
+def _texts(clean: Path, sources: Iterable[str], split: Split) -> list[str]:
+    return [text for source in sources for text in read_documents(clean, source, split)["text"]]
+
+
+def clean_ancestry(clean: Path, sources: Iterable[str]) -> dict[str, Any]:
+    """What the shards descend from: the digest of clean's manifest, and the raw files' digests that it names.
+
+    Raises:
+        UserError: the manifest is missing or unreadable.
+    """
+    path = clean / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; make it with `dvc repro clean`") from None
+    except ValueError:
+        raise UserError(f"{path}: not readable as JSON; make it anew with `dvc repro -f clean`") from None
+    return {"clean": sha256_file(path), "raw": manifest["raw"], "sources": list(sources)}
