@@ -10,17 +10,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from lm.errors import UserError
+from lm.errors import Stopped, UserError
 from stages.publish import digest_tree, digest_value, project_home, publish, remove, write_json
 from stages.tracking import Run, flatten, start_run
 
-
-class Stopped(BaseException):
-    """The process was asked to stop (SIGTERM or Ctrl-C); work done so far stays in the work folder."""
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
@@ -37,7 +35,6 @@ class Job:
     digests: dict[str, str]
     """SHA-256 of each input."""
     run: Run
-    _metrics: dict[str, Any] = field(default_factory=dict)
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write the metrics out (JSON, in git) and log every number of it to MLflow."""
@@ -61,16 +58,16 @@ def job(
     started = time.monotonic()
     for name, path in inputs.items():
         if not path.exists():
-            raise UserError(f"{path}: missing, and {stage} reads it ({name}); make it with `dvc repro {stage}`")
+            raise UserError(f"{path}: missing ({stage} reads it as {name}); make it with `dvc repro {stage}`")
     digests = {name: digest_tree(path) for name, path in inputs.items()}
     key = digest_value({"settings": settings, "inputs": digests, "code": _code_digest()})[:16]
     folder = project_home() / ".work" / stage
     work = folder / key
-    work.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with _only_one(work, stage), _stopping():
         scratch = work / "out"
         remove(scratch)
-        scratch.mkdir()
+        scratch.mkdir(parents=True)
         named = {name: scratch / name / path.name for name, path in outs.items()}
         for path in named.values():
             path.parent.mkdir()
@@ -87,6 +84,9 @@ def job(
         except BaseException:
             run.finish("FAILED")
             raise
+        # The result is complete: a request to stop comes too late, and could tear the outs apart.
+        for signum in STOP_SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
         publish({named[name]: path for name, path in outs.items()})
         run.finish("FINISHED")
         seconds = round(time.monotonic() - started, 1)
@@ -116,15 +116,31 @@ def _code_digest() -> str:
 
 
 @contextmanager
-def _only_one(work: Path, stage: str) -> Iterator[IO[str]]:
+def _only_one(work: Path, stage: str) -> Iterator[None]:
     """Hold the work folder's lock; the kernel frees it however the process ends."""
-    with (work.parent / f"{work.name}.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{stage} is already running with these settings; wait for it or stop it") from None
-        yield lock
-    Path(lock.name).unlink(missing_ok=True)
+    path = work.with_name(f"{work.name}.lock")
+    while True:
+        with path.open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                message = f"{stage} is already running with these settings; wait for it or stop it"
+                raise UserError(message) from None
+            if not _names(path, lock):  # its last holder removed it after we opened it: take the new one
+                continue
+            try:
+                yield
+            finally:
+                path.unlink()  # while it is held, so that nobody else's file is removed
+            return
+
+
+def _names(path: Path, file: IO[str]) -> bool:
+    """Whether a path leads to an open file, not to a newer file of the same name or to nothing."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
@@ -132,17 +148,21 @@ def _stopping() -> Iterator[None]:
     """SIGTERM raises :class:`Stopped` in the body, so that cleaning up runs as for Ctrl-C."""
 
     def stop(signum: int, frame: object) -> None:
+        # The flow and DVC may both pass a stop on: the second must not interrupt cleaning up after the first.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise Stopped(f"signal {signum}")
 
-    previous = signal.signal(signal.SIGTERM, stop)
+    previous = {signum: signal.getsignal(signum) for signum in STOP_SIGNALS}
+    signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent dies, so that ``kill -9`` of dvc leaves no trainer behind."""
+    """Ask Linux to end this process when its parent dies: ``kill -9`` of dvc leaves no trainer behind."""
     if sys.platform != "linux":
         return
     parent = os.getppid()
@@ -153,7 +173,7 @@ def die_with_parent() -> None:
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a stage's ``main`` as a command: one line for a person's mistake, no traceback; exit status by outcome.
+    """Run a stage's ``main`` as a command: one line for a person's mistake, exit status by outcome.
 
     Under dvc (which sets ``DVC_ROOT``) the process dies with it.
     """
@@ -164,6 +184,6 @@ def run_main(main: Callable[[], None]) -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
-    except (Stopped, KeyboardInterrupt):
+    except (Stopped, KeyboardInterrupt) as stop:
         print("stopped; run the same command again to continue", file=sys.stderr, flush=True)
-        raise SystemExit(143) from None
+        raise SystemExit(130 if isinstance(stop, KeyboardInterrupt) else 143) from None

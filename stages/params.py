@@ -1,7 +1,6 @@
-"""The whole of params.yaml as typed, validated settings. A wrong one costs one clear line, before any work."""
+"""The whole of params.yaml as typed, validated settings. A wrong one costs one clear line before any work."""
 
 import difflib
-
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
@@ -220,7 +219,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml.
 
     Raises:
-        UserError: the file is missing, is no YAML, or a setting is unknown, missing or wrong. The message names it.
+        UserError: the file is missing or no YAML, or a setting is unknown, missing or wrong; it is named.
     """
     # DVC reads params.yaml as YAML 1.2, where 1e-4 is a number; PyYAML would make it a string.
     from ruamel.yaml import YAML, YAMLError
@@ -249,8 +248,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 
 
 def _explain(error: dict[str, Any]) -> str:
-    """One sentence for one pydantic error: ``pretrain.gpt.layers must be a whole number >= 1, got "four"``."""
-    location = [str(part) for part in error["loc"] if part not in ("package", "files", "huggingface", "[key]")]
+    """One sentence for one error: ``pretrain.gpt.layers must be a whole number >= 1, got "four"``."""
+    location = [str(p) for p in error["loc"] if p not in ("package", "files", "huggingface", "[key]")]
     where = ".".join(location)
     kind, got = error["type"], error["input"]
     if error["loc"][-1] == "[key]":

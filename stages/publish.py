@@ -1,6 +1,5 @@
 """Whole-or-nothing writing: atomic files, content digests, and outs that appear by one rename."""
 
-import errno
 import hashlib
 import json
 import os
@@ -78,19 +77,18 @@ def digest_value(value: Any) -> str:
 def publish(outs: Mapping[Path, Path]) -> None:
     """Move finished work to its final places: ``{from: to}``, each appearing whole.
 
-    What stood at a place before is moved aside first and removed after, so that it is lost only once the
-    new content stands there.
+    A file replaces an old one in one step. A folder that stood at a place before is moved aside first and
+    removed after, so that it is lost only once the new content stands there.
     """
     for source, target in outs.items():
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            sync_tree(source)
+        sync_tree(source)
         _rename(source, target)
 
 
-def sync_tree(folder: Path) -> None:
-    """Flush every file below a folder to disk, so that a rename never outruns the data it names."""
-    for file in folder.rglob("*"):
+def sync_tree(path: Path) -> None:
+    """Flush a file, or every file below a folder, to disk: a rename must not outrun the data it names."""
+    for file in path.rglob("*") if path.is_dir() else [path]:
         if file.is_file():
             descriptor = os.open(file, os.O_RDONLY)
             try:
@@ -100,39 +98,34 @@ def sync_tree(folder: Path) -> None:
 
 
 def _rename(source: Path, target: Path) -> None:
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}.old")
-    incoming = source
-    if not _same_device(source, target.parent):
+    # Fixed names: what a kill leaves behind is cleared away by the next publishing to the same place.
+    aside, incoming = (target.with_name(f".{target.name}.{word}") for word in ("old", "new"))
+    if source.stat().st_dev != target.parent.stat().st_dev:
         # A temporary experiment may stand on another disk: copy beside the target, then rename there.
-        incoming = target.with_name(f".{target.name}.{uuid.uuid4().hex}.new")
+        remove(incoming)
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, incoming)
-    had_old = True
-    try:
-        target.rename(aside)
-    except FileNotFoundError:
-        had_old = False
-    try:
-        incoming.rename(target)
-    except OSError:
-        if had_old:
-            aside.rename(target)
-        raise
-    if had_old:
-        remove(aside)
-
-
-def _same_device(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
+        sync_tree(incoming)
+        source = incoming
+    if source.is_dir() or target.is_dir():
+        if target.exists():
+            remove(aside)
+            target.rename(aside)
+        try:
+            source.rename(target)
+        except OSError:
+            if aside.exists():
+                aside.rename(target)
+            raise
+    else:
+        source.replace(target)
+    remove(aside)
+    remove(incoming)
 
 
 def remove(path: Path) -> None:
     """Remove a file or a folder, also one whose files DVC made read-only; absent is fine."""
-    try:
-        path.unlink()
-    except FileNotFoundError:
-        return
-    except (IsADirectoryError, PermissionError) as error:
-        if error.errno not in (errno.EISDIR, errno.EPERM, errno.EACCES):
-            raise
-        shutil.rmtree(path, ignore_errors=False)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -5,55 +5,94 @@ Tracking never decides about the work: when the store cannot be reached, the sta
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from stages.publish import project_home
 
 FLUSH_EVERY_SECONDS = 10.0
-"""A sqlite store takes 20 to 40 ms a batch; one batch each 10 s stays far below 2% of a run."""
+"""Least time between two batches of metrics. A sqlite store takes 20 to 40 ms a batch: 0.4% of a run."""
+
+MAX_LOGGING_SHARE = 0.02
+"""Share of a run's time that sending metrics may take: a slow store is sent fewer, larger batches."""
+
+QUICK_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""MLflow's own defaults (7 retries of 120 s) would hold up a stage for minutes when a server is gone."""
 
 
-def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or a sqlite file at a fixed absolute place in the repository.
+def default_tracking_uri() -> str:
+    """A sqlite file at a fixed absolute place in the repository.
 
     MLflow's own default depends on the current folder, which differs inside ``dvc exp run --temp``.
     """
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{project_home() / 'mlflow.db'}"
+    return f"sqlite:///{project_home() / 'mlflow.db'}"
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI`` where it is set, else :func:`default_tracking_uri`."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or default_tracking_uri()
+
+
+def without_secrets(text: str) -> str:
+    """The text with user, password and query blanked in every URL, fit to be printed."""
+    text = re.sub(r"(?<=://)\S*@", "***@", text)
+    return re.sub(r"(://[^\s?]*)\?\S*", r"\1?***", text)
 
 
 def client() -> Any:
     """An ``MlflowClient`` on :func:`tracking_uri`. MLflow is imported here: it costs seconds."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+    for name, value in QUICK_HTTP.items():
+        os.environ.setdefault(name, value)
     import logging
 
     import mlflow
 
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(tracking_uri())
+    for name in ("alembic", "mlflow"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     return mlflow.MlflowClient(tracking_uri())
 
 
+@contextmanager
+def patient_http() -> Iterator[None]:
+    """MLflow's own retries and time-outs again: a healthy server may take long to answer an upload."""
+    quick = {name: value for name, value in QUICK_HTTP.items() if os.environ.get(name) == value}
+    for name in quick:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(quick)
+
+
 def experiment_id(mlflow_client: Any, name: str) -> str:
-    """The experiment's id; it is made when it is not there, its artifacts beside the default store."""
+    """The experiment's id; it is made when it is not there.
+
+    A store that is a database opened from here keeps its artifacts in the repository's ``mlruns``, because
+    MLflow's default is the current folder; an MLflow server decides for itself.
+    """
     from mlflow.exceptions import MlflowException
 
     found = mlflow_client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    local = "MLFLOW_TRACKING_URI" not in os.environ
-    artifacts = (project_home() / "mlruns" / name.replace("/", "-")).as_uri() if local else None
+    is_database = re.match(r"(sqlite|postgresql|mysql|mssql)\b", tracking_uri())
+    artifacts = (project_home() / "mlruns" / name.replace("/", "-")).as_uri() if is_database else None
     try:
         return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
     except MlflowException:  # another stage made it a moment ago
-        return str(mlflow_client.get_experiment_by_name(name).experiment_id)
+        found = mlflow_client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -76,6 +115,11 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
+def git_commit() -> str:
+    """The commit that is checked out; empty outside git."""
+    return _git("rev-parse", "HEAD")
+
+
 def run_tags(stage: str, key: str) -> dict[str, str]:
     """Tags that join runs: pipeline run, stage, stage hash, commit, and whether the tree was dirty.
 
@@ -85,7 +129,7 @@ def run_tags(stage: str, key: str) -> dict[str, str]:
     tags = {
         "dvc.stage": stage,
         "dvc.stage_hash": key,
-        "git.commit": _git("rev-parse", "HEAD"),
+        "git.commit": git_commit(),
         "git.dirty": str(bool(_git("status", "--porcelain", "--untracked-files=no"))).lower(),
         "process": f"{socket.gethostname()}:{os.getpid()}",
     }
@@ -98,64 +142,89 @@ def run_tags(stage: str, key: str) -> dict[str, str]:
 
 
 class Run:
-    """One MLflow run. Every method is safe to call when the store is out of reach (it then does nothing)."""
+    """One MLflow run. Every method is safe to call when the store is out of reach: it warns once and goes on.
+
+    What could not be sent is kept and sent again with the next batch, so a store that comes back has it all.
+    """
 
     def __init__(self, mlflow_client: Any, run_id: str | None) -> None:
-        self._client = mlflow_client
         self.id = run_id
+        self._client = mlflow_client
         self._buffer: list[tuple[str, float, int, int]] = []
-        self._sent_at = time.monotonic()
+        self._due = time.monotonic() + FLUSH_EVERY_SECONDS
+        self._warned = False
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Buffer numbers; they are sent in batches of at most one each ``FLUSH_EVERY_SECONDS``."""
+        """Buffer numbers; they are sent in batches, at most one each ``FLUSH_EVERY_SECONDS``."""
+        if self.id is None:
+            return
         now = int(time.time() * 1000)
-        self._buffer += [(name, float(value), now, step) for name, value in metrics.items()]
-        if time.monotonic() - self._sent_at > FLUSH_EVERY_SECONDS:
+        # MLflow refuses a whole batch for one name with other characters than these.
+        self._buffer += [
+            (re.sub(r"[^/\w.\- :]", "_", name), float(value), now, step) for name, value in metrics.items()
+        ]
+        if time.monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:
-        """Send what is buffered."""
-        buffered, self._buffer, self._sent_at = self._buffer, [], time.monotonic()
-        if not buffered or self.id is None:
-            return
+        """Send what is buffered; the next batch waits long enough to stay below ``MAX_LOGGING_SHARE``."""
+        started = time.monotonic()
+        size = 1000  # MLflow's limit for one batch
+        while self._buffer and self._try(lambda: self._send(self._buffer[:size])):
+            del self._buffer[:size]
+        ended = time.monotonic()
+        self._due = ended + max(FLUSH_EVERY_SECONDS, (ended - started) / MAX_LOGGING_SHARE)
 
-        def send() -> None:
-            from mlflow.entities import Metric
+    def _send(self, rows: list[tuple[str, float, int, int]]) -> None:
+        from mlflow.entities import Metric
 
-            for start in range(0, len(buffered), 1000):  # MLflow's limit for one batch
-                batch = [Metric(*row) for row in buffered[start : start + 1000]]
-                self._client.log_batch(self.id, metrics=batch)
-
-        self._try(send)
+        self._client.log_batch(self.id, metrics=[Metric(*row) for row in rows])
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set string tags on the run."""
-        for name, value in tags.items():
-            self._try(lambda n=name, v=value: self._client.set_tag(self.id, n, v))
+        self._try(lambda: self._client.log_batch(self.id, tags=_tag_entities(tags)))
 
     def log_artifact(self, path: Path) -> None:
         """Copy a small file (a report, a plot) to the run's artifacts."""
         self._try(lambda: self._client.log_artifact(self.id, str(path)))
 
     def finish(self, status: str) -> None:
-        """End the run: FINISHED, FAILED or KILLED."""
+        """Send what is left and end the run: FINISHED, FAILED or KILLED."""
         self.flush()
         self._try(lambda: self._client.set_terminated(self.id, status=status))
 
-    def _try(self, action: Any) -> None:
+    def _try(self, action: Callable[[], object]) -> bool:
+        """Whether the action worked; the first that does not is warned about."""
         if self.id is None:
-            return
+            return False
         try:
             action()
         except Exception as error:
-            self.id = None
-            _warn(error)
+            if not self._warned:
+                _warn(error)
+            self._warned = True
+            return False
+        return True
+
+
+def first_line(error: BaseException) -> str:
+    """An exception's first line without secrets, or its type where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return without_secrets(lines[0]) if lines else type(error).__name__
 
 
 def _warn(error: Exception) -> None:
-    line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    print(f"warning: MLflow at {tracking_uri()} is out of reach, this run is not tracked: {line}",
-          file=sys.stderr, flush=True)
+    print(
+        f"warning: MLflow at {without_secrets(tracking_uri())} does not take this run: {first_line(error)}",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _tag_entities(tags: Mapping[str, str]) -> list[Any]:
+    from mlflow.entities import RunTag
+
+    return [RunTag(name, value) for name, value in tags.items()]
 
 
 def start_run(
@@ -168,50 +237,57 @@ def start_run(
 ) -> Run:
     """Open the stage's run, or reopen ``resume`` (a run id that an interrupted process left behind).
 
-    ``inputs`` maps a context word (``raw``, ``tokens``) to ``(path, digest)``; each becomes an MLflow dataset,
-    so that ``dataset.digest = '...'`` finds every run on that data.
+    ``inputs`` maps a context word (``raw``, ``tokens``) to ``(path, digest)``; each becomes an MLflow
+    dataset, so that ``dataset.digest = '...'`` (see :func:`dataset_digest`) finds every run on that data.
     """
     try:
         mlflow_client = client()
         tags = run_tags(stage, key)
-        if resume is not None:
-            from mlflow.exceptions import MlflowException
-
-            try:
-                mlflow_client.update_run(resume, status="RUNNING")
-                mlflow_client.set_tag(resume, "process", tags["process"])
-                return Run(mlflow_client, resume)
-            except MlflowException:  # the store is another one, or was emptied: begin a new run
-                pass
-        name = stage.partition("@")[0]
-        experiment = experiment_id(mlflow_client, f"tokenmill/{name}")
-        run_name = f"{stage.replace('@', '-')}-{key[:8]}"
-        created = mlflow_client.create_run(experiment, tags=tags, run_name=run_name)
-        run = Run(mlflow_client, created.info.run_id)
-        _describe(mlflow_client, created.info.run_id, settings, inputs)
-        return run
+        if resume is None or not _reopen(mlflow_client, resume, tags):
+            experiment = experiment_id(mlflow_client, f"tokenmill/{stage.partition('@')[0]}")
+            name = f"{stage.replace('@', '-')}-{key[:8]}"
+            resume = str(mlflow_client.create_run(experiment, tags=tags, run_name=name).info.run_id)
     except Exception as error:
         _warn(error)
         return Run(None, None)
+    run = Run(mlflow_client, resume)
+    # Also when reopened: the interrupted process may not have come this far, and writing twice does no harm.
+    run._try(lambda: _describe(mlflow_client, resume, settings, inputs))
+    return run
+
+
+def _reopen(mlflow_client: Any, run_id: str, tags: Mapping[str, str]) -> bool:
+    """Whether the store holds the run; it is then RUNNING again, with this process's tags."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        mlflow_client.update_run(run_id, status="RUNNING")
+        mlflow_client.log_batch(run_id, tags=_tag_entities(tags))
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "INVALID_STATE"):
+            raise
+        return False  # the store is another one, or the run was deleted
+    return True
+
+
+def dataset_digest(digest: str) -> str:
+    """The part of a SHA-256 that MLflow's dataset digests have room for: 32 of at most 36 characters."""
+    return digest[:32]
 
 
 def _describe(
     mlflow_client: Any, run_id: str, settings: Mapping[str, Any], inputs: Mapping[str, tuple[str, str]]
 ) -> None:
-    from mlflow.data.dataset_source_registry import resolve_dataset_source
-    from mlflow.data.meta_dataset import MetaDataset
-    from mlflow.entities import DatasetInput, InputTag, Param
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
     params = [Param(name, str(value)[:6000]) for name, value in sorted(flatten(settings).items())]
     for start in range(0, len(params), 100):  # MLflow's limit for one batch
         mlflow_client.log_batch(run_id, params=params[start : start + 100])
     datasets = []
     for context, (path, digest) in sorted(inputs.items()):
-        source = resolve_dataset_source(path)
-        # MLflow keeps 36 characters of a digest; 32 hexadecimal digits are plenty to tell data apart.
-        dataset = MetaDataset(source, name=path, digest=digest[:32])
-        tags = [InputTag("mlflow.data.context", context), InputTag("dvc.path", path)]
-        datasets.append(DatasetInput(dataset=dataset._to_mlflow_entity(), tags=tags))
+        dataset = Dataset(path, dataset_digest(digest), source_type="local", source=json.dumps({"uri": path}))
+        tags = {"mlflow.data.context": context, "dvc.path": path, "sha256": digest}
+        datasets.append(DatasetInput(dataset, [InputTag(*tag) for tag in tags.items()]))
     if datasets:
         mlflow_client.log_inputs(run_id, datasets=datasets)
 
@@ -219,8 +295,10 @@ def _describe(
 def close_dead_runs() -> list[str]:
     """Mark runs KILLED that say RUNNING although their process on this host is gone; returns their ids."""
     mlflow_client = client()
-    closed = []
-    experiments = [e.experiment_id for e in mlflow_client.search_experiments(filter_string="name LIKE 'tokenmill/%'")]
+    closed: list[str] = []
+    experiments = [
+        e.experiment_id for e in mlflow_client.search_experiments(filter_string="name LIKE 'tokenmill/%'")
+    ]
     if not experiments:
         return closed
     for run in mlflow_client.search_runs(experiments, filter_string="attributes.status = 'RUNNING'"):

@@ -1,0 +1,40 @@
+"""What tests of every floor share: a project folder of their own with an MLflow store of their own."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database. Making one takes seconds, so tests copy this one."""
+    import mlflow
+
+    from stages.tracking import client
+
+    folder = tmp_path_factory.mktemp("store")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        client().search_experiments()
+    assert mlflow.__version__
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_store: Path) -> Iterator[Path]:
+    """An empty project folder, the current one, with an empty MLflow store at the default place.
+
+    Processes started from a test find our packages and the same project.
+    """
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_CONTEXT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.chdir(tmp_path)
+    shutil.copyfile(migrated_store, tmp_path / "mlflow.db")
+    yield tmp_path
