@@ -113,10 +113,10 @@ def test_readers_see_a_published_folder_whole_or_not_at_all(tmp_path: Path) -> N
     def poll() -> None:
         while not stop.is_set():
             try:
-                before = target.stat().st_ino
+                before = (target.stat().st_ino, target.stat().st_mtime_ns)
                 names = os.listdir(target)
                 # A folder that was moved aside in the meantime is emptied: it no longer stands at the target.
-                if target.stat().st_ino == before:
+                if (target.stat().st_ino, target.stat().st_mtime_ns) == before:
                     listings.append(len(names))
             except FileNotFoundError:
                 continue
