@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from dvc.dvcfile import Lockfile
+from dvc.dvcfile import PROJECT_FILE, Lockfile
 from dvc.exceptions import DvcException
 from dvc.lock import LockError
-from dvc.repo import Repo
+from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
 
 from lm.errors import UserError
@@ -60,13 +61,13 @@ class Graph:
         """
         with self._one_at_a_time, _one_line_errors():
             graph = get_active_graph(self._repo.index.graph)
-            stages = {stage.addressing: stage for stage in graph if stage.cmd}
+            stages = {_name(stage): stage for stage in graph if stage.cmd}
             names = [name for target in targets or sorted(stages) for name in _resolve(target, stages)]
             return [
                 Node(
-                    name=stage.addressing,
+                    name=_name(stage),
                     description=stage.desc or "",
-                    upstream=tuple(sorted(s.addressing for s in graph.successors(stage) if s.cmd)),
+                    upstream=tuple(sorted(_name(s) for s in graph.successors(stage) if s.cmd)),
                     outs=tuple(out.def_path for out in stage.outs),
                     timeout_s=_timeout(stage),
                 )
@@ -83,9 +84,17 @@ class Graph:
         """
         with self._one_at_a_time, _one_line_errors():
             try:
-                return not self._repo.status([name])
+                with lock_repo(self._repo):  # reads dvc.yaml and dvc.lock anew
+                    stages = {_name(stage): stage for stage in self._repo.index.stages if stage.cmd}
+                    return not stages[name].status(check_updates=True)
             except LockError as error:
                 raise RepoBusy(f"{name}: another dvc process holds the repository's lock") from error
+
+
+def _name(stage: Any) -> str:
+    """The stage's address in the repository; ``stage.addressing`` is relative to the current folder."""
+    file = stage.path_in_repo
+    return stage.name if file == PROJECT_FILE else f"{file}:{stage.name}"
 
 
 def _resolve(target: str, known: Iterable[str]) -> list[str]:
@@ -99,14 +108,13 @@ def _resolve(target: str, known: Iterable[str]) -> list[str]:
     return group
 
 
-def _timeout(stage: object) -> float | None:
-    value = (getattr(stage, "meta", None) or {}).get("timeout_s")
+def _timeout(stage: Any) -> float | None:
+    value = (stage.meta or {}).get("timeout_s")
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        name = getattr(stage, "addressing", "?")
         wanted = "must be a number of seconds > 0"
-        raise UserError(f"dvc.yaml: stages.{name}.meta.timeout_s {wanted}, got {value!r}")
+        raise UserError(f"dvc.yaml: stages.{_name(stage)}.meta.timeout_s {wanted}, got {value!r}")
     return float(value)
 
 

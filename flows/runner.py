@@ -5,6 +5,7 @@ No Prefect in here: the flow says where lines go, and reads the outcome.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from pathlib import Path
 
 GRACE_S = 30.0
 """Seconds between SIGTERM and SIGKILL: enough for a trainer to write a checkpoint."""
-_BUSY = ("is busy, it is being blocked by", "Unable to acquire lock")
 _GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -64,6 +64,8 @@ class Runner:
             TimeoutError: it took longer than ``timeout_s`` seconds and was stopped.
         """
         seen: set[str] = set()
+        error = re.escape(f"ERROR: failed to reproduce '{name}': ")
+        busy = re.compile(error + "('.*' is busy, it is being blocked by:$|Unable to acquire lock)")
 
         def read(line: str) -> None:
             on_line(line)
@@ -71,7 +73,7 @@ class Runner:
                 seen.add("unchanged")
             elif line.startswith(f"Stage '{name}' is cached - skipping run"):
                 seen.add("restored")
-            elif line.startswith("ERROR: ") and any(reason in line for reason in _BUSY):
+            elif busy.match(line):
                 seen.add("busy")
 
         # The global flag stands before the subcommand. Without it, dvc throws a finished stage's result away
