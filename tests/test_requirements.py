@@ -133,7 +133,9 @@ def test_every_imported_package_is_declared() -> None:
         for name in sorted({name.partition(".")[0] for name in tree.imported_names(path)}):
             if name in sys.stdlib_module_names or name in tree.PACKAGES:
                 continue
-            assert name in owners, f"{path.relative_to(tree.ROOT)} imports {name}, which nothing installed carries"
+            assert name in owners, (
+                f"{path.relative_to(tree.ROOT)} imports {name}, which nothing installed carries"
+            )
             if not names & {canonicalize_name(owner) for owner in owners[name]}:
                 undeclared.append(f"{path.relative_to(tree.ROOT)}: {name}")
     assert undeclared == []
