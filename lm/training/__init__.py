@@ -1,0 +1,1 @@
+"""Training with Lightning: data order, optimizer, tasks, checkpoints, progress."""

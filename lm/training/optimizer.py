@@ -1,0 +1,106 @@
+"""Muon for the matrices and AdamW for the rest, in one optimizer, with a linear schedule."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# Newton-Schulz coefficients of Jordan et al. 2024 (Muon): they make small singular values grow fast, and let
+# the large ones settle between about 0.7 and 1.2, which is near enough to orthogonal.
+A, B, C = 3.4445, -4.7750, 2.0315
+NEWTON_SCHULZ_STEPS = 5
+
+
+def orthogonalise(matrices_MRC: Tensor) -> Tensor:
+    """Replace each matrix's singular values by about 1, for a stack of matrices (M, rows, columns)."""
+    tall = matrices_MRC.shape[-2] > matrices_MRC.shape[-1]
+    x = matrices_MRC.mT if tall else matrices_MRC
+    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-7)
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT
+        x = A * x + torch.baddbmm(gram, gram, gram, beta=B, alpha=C) @ x
+    return x.mT if tall else x
+
+
+class MuonAdamW(torch.optim.Optimizer):
+    """One optimizer with two kinds of parameter groups.
+
+    A group with ``muon=True`` holds matrices and takes orthogonalised Nesterov momentum, scaled by
+    ``sqrt(max(1, rows / columns))`` (Jordan et al. 2024); any other takes AdamW (Loshchilov & Hutter 2019)
+    without weight decay.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
+        defaults = {"muon": False, "lr": 1e-3, "momentum": 0.95, "betas": (0.9, 0.95), "eps": 1e-10}
+        super().__init__(groups, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+        """Update every parameter that has a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            if params:
+                (self._muon if group["muon"] else self._adamw)(params, group)
+        return loss
+
+    def _muon(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        momentum = group["momentum"]
+        by_shape: dict[torch.Size, list[Tensor]] = {}
+        for parameter in params:
+            state = self.state[parameter]
+            if not state:
+                state["momentum"] = torch.zeros_like(parameter)
+            state["momentum"].lerp_(parameter.grad, 1 - momentum)
+            by_shape.setdefault(parameter.shape, []).append(parameter)
+        for shape, same in by_shape.items():  # equal shapes go through the iteration as one batch
+            update = torch.stack([p.grad.lerp(self.state[p]["momentum"], momentum) for p in same])
+            update = orthogonalise(update)
+            scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
+            for parameter, delta in zip(same, update, strict=True):
+                parameter.add_(delta, alpha=-scale)
+
+    def _adamw(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        beta1, beta2 = group["betas"]
+        for parameter in params:
+            state = self.state[parameter]
+            if not state:
+                state["step"] = 0
+                state["mean"] = torch.zeros_like(parameter)
+                state["square"] = torch.zeros_like(parameter)
+            state["step"] += 1
+            state["mean"].lerp_(parameter.grad, 1 - beta1)
+            state["square"].lerp_(parameter.grad.square(), 1 - beta2)
+            step_size = group["lr"] / (1 - beta1 ** state["step"])
+            denominator = (state["square"].sqrt() / math.sqrt(1 - beta2 ** state["step"])).add_(group["eps"])
+            parameter.addcdiv_(state["mean"], denominator, value=-step_size)
+
+
+def parameter_groups(model: nn.Module, learning_rate: float, embedding_rate: float) -> list[dict[str, Any]]:
+    """Matrices of the blocks to Muon at ``learning_rate``; embeddings, heads and vectors to AdamW.
+
+    The embedding (tied with the output layer) takes ``embedding_rate``, and so do vectors.
+    """
+    matrices, rest = [], []
+    for name, parameter in model.named_parameters():
+        (matrices if parameter.ndim == 2 and ".blocks." in f".{name}" else rest).append(parameter)
+    return [
+        {"params": matrices, "lr": learning_rate, "muon": True},
+        {"params": rest, "lr": embedding_rate, "muon": False},
+    ]
+
+
+def linear_schedule(step: int, *, steps: int, warm_up: float) -> float:
+    """Factor on the learning rate: up over the first ``warm_up`` share of the steps, then down to zero in a line.
+
+    Down to zero beats stopping at a tenth (Bergsma et al. 2025, arXiv:2502.15938).
+    """
+    rising = max(1, round(warm_up * steps))
+    if step < rising:
+        return (step + 1) / rising
+    return max(0.0, (steps - step) / max(1, steps - rising))

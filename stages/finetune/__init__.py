@@ -1,0 +1,1 @@
+"""Fine-tune a pretrained encoder on a labelled task, with a control that starts from random weights."""

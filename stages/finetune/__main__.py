@@ -1,0 +1,31 @@
+"""``python -m stages.finetune TASK``: TASK is a key of ``finetune`` in params.yaml."""
+
+import sys
+from pathlib import Path
+
+from lm.errors import UserError
+from stages.finetune.train import finetune
+from stages.job import job, run_main
+from stages.params import load_params
+
+
+def main() -> None:
+    """Fine-tune for one task as a stage."""
+    params = load_params()
+    task = sys.argv[1] if len(sys.argv) == 2 else ""
+    if task not in params.finetune:
+        raise UserError(f"python -m stages.finetune TASK: give one of {', '.join(sorted(params.finetune))}")
+    settings = params.finetune[task]
+    inputs = {"clean": Path("data/clean"), "base": Path(f"data/models/{settings.base}")}
+    outs = {
+        "model": Path(f"data/models/{task}"),
+        "control": Path(f"data/models/{task}-control"),
+        "metrics": Path(f"data/metrics/finetune-{task}.json"),
+        "curve": Path(f"data/plots/finetune-{task}.csv"),
+    }
+    with job(f"finetune@{task}", settings=settings.model_dump(), inputs=inputs, outs=outs) as this:
+        finetune(task, settings, inputs["clean"], inputs["base"], this, params.runtime)
+
+
+if __name__ == "__main__":
+    run_main(main)

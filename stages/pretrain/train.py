@@ -1,0 +1,91 @@
+"""From shards to a trained model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lm.tokenizer import FIRST_TEXT_ID
+from stages.job import Job
+from stages.params import PretrainSettings, RuntimeSettings
+from stages.shards import TokenSplit, open_split, read_manifest
+from stages.training import runtime, write_curve
+
+VALIDATION_TOKENS = 1 << 15
+"""Tokens of the validation split used for the curve while training; the final figures use all of it."""
+
+VALIDATIONS = 10
+"""Points of the learning curve."""
+
+KINDS = {"causal": "causal-lm", "masked": "masked-lm"}
+
+
+def pretrain(name: str, settings: PretrainSettings, tokens: Path, job: Job, runtime_settings: RuntimeSettings) -> None:
+    """Train model ``name`` and write its folder, metrics and curve into the job's outs.
+
+    Raises:
+        UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them.
+    """
+    from lm.checkpoint import save_model
+    from lm.tokenizer import fingerprint
+    from lm.training.fit import fit
+    from lm.training.tasks import LanguageModelling, Schedule, language_scores
+
+    tokenizer = fingerprint(tokens)
+    train = open_split(tokens, "train", fingerprint=tokenizer)
+    validation = open_split(tokens, "validation", fingerprint=tokenizer)
+    manifest = read_manifest(tokens)
+    model = new_model(settings, manifest["vocab_size"])
+    stream = validation.stream()
+    steps = max(1, round(settings.tokens / (settings.batch_rows * settings.context)))
+    per_token = bytes_per_token(validation)
+    task = LanguageModelling(
+        model,
+        Schedule(steps, settings.learning_rate, settings.seed),
+        train=train.stream(),
+        validation=stream[:VALIDATION_TOKENS],
+        bytes_per_token=per_token,
+        batch_rows=settings.batch_rows,
+        mask_share=settings.mask_share,
+    )
+    fit(
+        task, checkpoint=job.work / "last.ckpt", runtime=runtime(runtime_settings), log=job.run.log_metrics,
+        validations=VALIDATIONS, name=name,
+    )
+    final = language_scores(model, stream, bytes_per_token=per_token, mask_share=settings.mask_share)
+    save_model(
+        job.out["model"], model,
+        tokenizer_json=(tokens / "tokenizer.json").read_bytes(),
+        ancestry={
+            "tokenizer": tokenizer, "shards": job.digests["tokens"],
+            "pretrain": settings.model_dump(), "data": manifest["ancestry"],
+        },
+    )
+    write_curve(job.out["curve"], task.curve)
+    job.write_metrics({
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "steps": steps,
+        "tokens_seen": task.seen,
+        "epochs": round(task.seen / train.tokens, 3),
+        "validation": {key: round(value, 6) for key, value in final.items()},
+    })
+
+
+def new_model(settings: PretrainSettings, vocab_size: int) -> Any:
+    """A model of these settings, its weights drawn from the seed."""
+    import torch
+
+    from lm.config import ModelConfig
+    from lm.heads import build_model
+
+    torch.manual_seed(settings.seed)
+    return build_model(ModelConfig(
+        kind=KINDS[settings.objective], vocab_size=vocab_size, layers=settings.layers, width=settings.width,
+        heads=settings.heads, context=settings.context, feed_forward=settings.feed_forward,
+    ))
+
+
+def bytes_per_token(split: TokenSplit) -> float:
+    """UTF-8 bytes of text behind one text token, on average; special tokens stand for no text."""
+    text_tokens = sum(int(np.count_nonzero(shard >= FIRST_TEXT_ID)) for shard in split.shards)
+    return split.text_bytes / max(1, text_tokens)

@@ -1,0 +1,31 @@
+"""What pretrain and finetune share: runtime settings for the trainer, the learning curve as a file."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.params import RuntimeSettings
+from stages.publish import write_text
+
+if TYPE_CHECKING:
+    from lm.training.fit import Runtime
+
+
+def runtime(settings: RuntimeSettings) -> "Runtime":
+    """The ``runtime`` group as the trainer takes it."""
+    from lm.training.fit import Runtime
+
+    return Runtime(settings.threads, settings.checkpoint_every_seconds, settings.log_every_steps)
+
+
+def write_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Learning-curve rows as CSV for `dvc plots`; a figure that a row lacks is left empty."""
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()})
+    write_text(path, buffer.getvalue())
