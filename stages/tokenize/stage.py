@@ -110,10 +110,10 @@ def _texts(clean: Path, sources: Iterable[str], split: Split) -> list[str]:
 
 
 def clean_ancestry(clean: Path, sources: Iterable[str]) -> dict[str, Any]:
-    """What the shards descend from: the digest of clean's manifest, and the raw files' digests that it names.
+    """What the shards descend from: the digests of clean's manifest, of its params, and of each raw source.
 
     Raises:
-        UserError: the manifest is missing or unreadable.
+        UserError: the manifest is missing or unreadable, or lacks one of the sources.
     """
     path = clean / "manifest.json"
     try:
@@ -122,4 +122,12 @@ def clean_ancestry(clean: Path, sources: Iterable[str]) -> dict[str, Any]:
         raise UserError(f"{path}: missing; make it with `dvc repro clean`") from None
     except ValueError:
         raise UserError(f"{path}: not readable as JSON; make it anew with `dvc repro -f clean`") from None
-    return {"clean": sha256_file(path), "raw": manifest["raw"], "sources": list(sources)}
+    raw = {}
+    for source in sources:
+        if source not in manifest["raw"]:
+            raise UserError(
+                f"{path}: knows no source {source!r}, which tokenize.sources in params.yaml names; "
+                f"it has {', '.join(sorted(manifest['raw']))}"
+            )
+        raw[source] = manifest["raw"][source]["sha256"]
+    return {"clean": sha256_file(path), "clean_params": manifest["params"]["sha256"], "raw": raw}
