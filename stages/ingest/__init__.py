@@ -1,0 +1,1 @@
+"""ingest: every source into one table, bad lines set aside with their reason, a manifest of origins."""

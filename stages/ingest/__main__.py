@@ -1,0 +1,21 @@
+"""``python -m stages.ingest``."""
+
+from pathlib import Path
+
+from stages.ingest.run import ingest
+from stages.job import job, run_main
+from stages.params import load_params
+
+
+def main() -> None:
+    """Run the stage on params.yaml of the current folder."""
+    sources = load_params().sources
+    settings = {"sources": {name: source.model_dump() for name, source in sources.items()}}
+    inputs = {"sources": Path("data/sources")}
+    outs = {"raw": Path("data/raw"), "metrics": Path("data/metrics/ingest.json")}
+    with job("ingest", settings=settings, inputs=inputs, outs=outs) as this:
+        this.write_metrics(ingest(sources, inputs["sources"], this.out["raw"], this.work / "parts"))
+
+
+if __name__ == "__main__":
+    run_main(main)

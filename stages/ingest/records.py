@@ -1,0 +1,102 @@
+"""What readers yield: records, and rejects with the reason."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+COLUMNS = ("text", "label", "target", "language", "id", "source")
+"""Fields of a record that a file may carry, text first."""
+RAW_CHARACTERS = 10_000
+"""A reject keeps this much of its line: enough to see what is wrong, bounded when the line is a gigabyte."""
+
+
+class Record(NamedTuple):
+    """A document as its file has it. ``line`` counts from 1 (rows or entries where a format has no lines)."""
+
+    line: int
+    text: str
+    label: str | None = None
+    target: str | None = None
+    language: str | None = None
+    id: str | None = None
+    source: str | None = None
+
+
+class Reject(NamedTuple):
+    """A line that is no document, and why. ``raw`` is the line as far as it can be decoded."""
+
+    line: int
+    reason: str
+    raw: str
+
+
+Row = Record | Reject
+Rows = Iterator[Row]
+
+
+def show(line: bytes | str) -> str:
+    """A bad line as text: undecodable bytes become ``\\xNN``, and it is cut at ``RAW_CHARACTERS``."""
+    if isinstance(line, bytes):
+        line = line[: 4 * RAW_CHARACTERS].decode("utf-8", "backslashreplace")
+    # A parquet string cannot hold half a surrogate pair.
+    return line[:RAW_CHARACTERS].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def decode(line: bytes) -> str:
+    """A line as text.
+
+    Raises:
+        ValueError: the bytes are no UTF-8, or hold a NUL. The message is a reject's reason.
+    """
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"not UTF-8 at byte {error.start + 1}") from None
+    if "\0" in text:
+        raise ValueError("NUL character")
+    return text
+
+
+def make_record(line: int, fields: Mapping[str, Any]) -> Record:
+    """A record from a row's fields (our names). Numbers and booleans become text where a label or id is one.
+
+    Raises:
+        ValueError: there is no text, or a field cannot be text. The message is a reject's reason.
+    """
+    values: dict[str, str | None] = {}
+    for name in COLUMNS:
+        value = fields.get(name)
+        if value is None or isinstance(value, str):
+            values[name] = value
+        elif name not in ("text", "target") and isinstance(value, bool | int | float):
+            values[name] = str(value).lower()
+        else:
+            raise ValueError(f"{name} is {_kind(value)}, not text")
+        text = values[name]
+        if text is not None:
+            if "\0" in text:
+                raise ValueError(f"NUL character in {name}")
+            if not text.isascii() and not _encodable(text):
+                raise ValueError(f"half a surrogate pair in {name}")
+    if values["text"] is None:
+        raise ValueError("no text")
+    return Record(line, **values)  # type: ignore[arg-type]
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return f"a {type(value).__name__}"
