@@ -1,0 +1,28 @@
+"""``python -m stages.clean``."""
+
+from pathlib import Path
+
+from stages.clean.run import clean
+from stages.clean.statistics import drops_csv, metrics
+from stages.job import job, run_main
+from stages.params import load_params
+from stages.publish import write_text
+
+
+def main() -> None:
+    """Run the stage on params.yaml of the current folder."""
+    settings = load_params().clean
+    outs = {
+        "clean": Path("data/clean"),
+        "metrics": Path("data/metrics/clean.json"),
+        "drops": Path("data/plots/drops.csv"),
+    }
+    inputs = {"raw": Path("data/raw")}
+    with job("clean", settings={"clean": settings.model_dump()}, inputs=inputs, outs=outs) as this:
+        report = clean(inputs["raw"], this.out["clean"], settings)
+        write_text(this.out["drops"], drops_csv(report))
+        this.write_metrics(metrics(report))
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,24 @@
+"""The same text under different labels."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def conflicting_labels(keys: "pl.DataFrame") -> "pl.DataFrame":
+    """All copies fail: which label is right cannot be told. The value lists the labels.
+
+    Only labels within a source can conflict; those of another source may answer another question.
+    """
+    import polars as pl
+
+    labelled = keys.filter(pl.col("label").is_not_null())
+    groups = labelled.group_by("source", "text_hash", "target_hash").agg(
+        labels=pl.col("label").unique().sort()
+    )
+    groups = groups.filter(pl.col("labels").list.len() > 1).with_columns(
+        value=pl.col("labels").list.join(", ")
+    )
+    joined = labelled.join(groups, on=["source", "text_hash", "target_hash"], nulls_equal=True)
+    return joined.select("id", "value")

@@ -1,0 +1,121 @@
+"""What clean did, in figures: the content of report.json, and of the metrics and plots made from it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.clean.rules import RULES
+from stages.documents import SPLITS
+from stages.params import CleanSettings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LENGTH_EDGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000)
+"""Lower ends of the length histogram's bins, in characters."""
+EXAMPLES = 3
+"""Documents shown of each source, and of each rule and source."""
+EXAMPLE_CHARACTERS = 280
+
+
+def summarize(out: Path, decisions: "pl.DataFrame", settings: CleanSettings) -> dict[str, Any]:
+    """The report: totals, one part for each source, and examples.
+
+    A document that failed several rules is counted under the first of them, so that read = kept + dropped.
+    """
+    import polars as pl
+
+    names = decisions["source"].unique().sort().to_list()
+    parts = {name: decisions.filter(pl.col("source") == name) for name in names}
+    dropped = {rule: _examples(out / "drops", parts, rule) for rule in RULES}
+    return {
+        "settings": settings.model_dump(),
+        "rules": list(RULES),
+        "total": figures(decisions),
+        "sources": {name: figures(part) | {"labels": _labels(part)} for name, part in parts.items()},
+        "lengths": {
+            "edges": list(LENGTH_EDGES),
+            "sources": {name: _lengths(part) for name, part in parts.items()},
+        },
+        "examples": {"kept": _examples(out / "documents", parts, None), "dropped": dropped},
+    }
+
+
+def figures(decisions: "pl.DataFrame") -> dict[str, Any]:
+    """Counts of documents read, kept, dropped by rule and in each split, and of characters (normalised)."""
+    import polars as pl
+
+    kept = decisions.filter(pl.col("split").is_not_null())
+    by_rule = dict(decisions["rule"].drop_nulls().value_counts().iter_rows())
+    by_split = dict(kept["split"].value_counts().iter_rows())
+    return {
+        "read": decisions.height,
+        "kept": kept.height,
+        "dropped": {rule: by_rule.get(rule, 0) for rule in RULES},
+        "splits": {split: by_split.get(split, 0) for split in SPLITS},
+        "characters": int(kept["characters"].sum()),
+    }
+
+
+def _labels(decisions: "pl.DataFrame") -> dict[str, dict[str, int]]:
+    """Kept documents by label and split."""
+    import polars as pl
+
+    kept = decisions.filter(pl.col("split").is_not_null() & pl.col("label").is_not_null())
+    counts = {(label, split): n for label, split, n in kept.group_by("label", "split").len().iter_rows()}
+    labels = sorted({label for label, _ in counts})
+    return {label: {split: counts.get((label, split), 0) for split in SPLITS} for label in labels}
+
+
+def _lengths(decisions: "pl.DataFrame") -> list[int]:
+    """Kept documents in each bin of ``LENGTH_EDGES``."""
+    import polars as pl
+
+    characters = decisions.filter(pl.col("split").is_not_null())["characters"]
+    at_least = [int((characters >= edge).sum()) for edge in LENGTH_EDGES]
+    return [more - fewer for more, fewer in zip(at_least, [*at_least[1:], 0], strict=True)]
+
+
+def _examples(
+    folder: Path, parts: "dict[str, pl.DataFrame]", rule: str | None
+) -> dict[str, list[dict[str, Any]]]:
+    """By source, a few documents that a rule dropped, or that were kept (None).
+
+    Those with the lowest hash: a pick without bias that stays the same.
+    """
+    import polars as pl
+
+    fits = pl.col("split").is_not_null() if rule is None else pl.col("rule") == rule
+    columns = ["id", "text", "label", "target"] + ([] if rule is None else ["reasons"])
+    examples: dict[str, list[dict[str, Any]]] = {}
+    for name, part in parts.items():
+        picked = part.filter(fits).sort("text_hash", "id").head(EXAMPLES).select("id")
+        if not picked.is_empty():
+            table = pl.scan_parquet(folder / f"{name}.parquet").select(columns)
+            found = table.filter(pl.col("id").is_in(picked["id"].to_list())).collect()
+            rows = picked.join(found, on="id", maintain_order="left").to_dicts()
+            examples[name] = [{key: _cut(value) for key, value in row.items()} for row in rows]
+    return examples
+
+
+def _cut(value: Any) -> Any:
+    long = isinstance(value, str) and len(value) > EXAMPLE_CHARACTERS
+    return f"{value[:EXAMPLE_CHARACTERS]}…" if long else value
+
+
+def metrics(report: dict[str, Any]) -> dict[str, Any]:
+    """The numbers that runs are compared by."""
+    sources = {
+        name: {k: v for k, v in part.items() if k != "labels"} for name, part in report["sources"].items()
+    }
+    return {"total": report["total"], "sources": sources}
+
+
+def drops_csv(report: dict[str, Any]) -> str:
+    """``source,reason,documents``: one line for each source and rule that dropped any."""
+    lines = [
+        f"{name},{rule},{count}"
+        for name, part in report["sources"].items()
+        for rule, count in part["dropped"].items()
+        if count
+    ]
+    return "\n".join(["source,reason,documents", *lines]) + "\n"
