@@ -126,7 +126,7 @@ def clean_ancestry(clean: Path, sources: Iterable[str]) -> dict[str, Any]:
     for source in sources:
         if source not in manifest["raw"]:
             raise UserError(
-                f"{path}: knows no source {source!r}, which tokenize.sources in params.yaml names; "
+                f"{path}: knows no source {source!r}, which tokenize.sources names; "
                 f"it has {', '.join(sorted(manifest['raw']))}"
             )
         raw[source] = manifest["raw"][source]["sha256"]
