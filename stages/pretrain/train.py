@@ -11,7 +11,7 @@ from stages.params import PretrainSettings, RuntimeSettings
 from stages.shards import TokenSplit, open_split, read_manifest
 from stages.training import runtime, write_curve
 
-VALIDATION_TOKENS = 1 << 15
+VALIDATION_TOKENS = 1 << 14
 """Tokens of the validation split used for the curve while training; the final figures use all of it."""
 
 VALIDATIONS = 10

@@ -1,0 +1,57 @@
+"""Scores over windows equal those over the whole, target by target."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from lm.objectives import IGNORE
+from lm.scoring import _windows, bits_per_byte, masked_scores, stream_nats
+from tests.tiny_models import tiny_model
+
+
+@pytest.mark.parametrize("length", [2, 5, 32, 33, 34, 64, 100])
+@pytest.mark.parametrize("stride", [1, 7, 16, 32])
+def test_each_token_but_the_first_is_a_target_exactly_once(length: int, stride: int) -> None:
+    stream = np.arange(length) + 1000
+    context = min(32, length - 1)
+    inputs, targets = _windows(stream, context, min(stride, context))
+    kept = targets[targets != IGNORE]
+    assert sorted(kept.tolist()) == (stream[1:]).tolist()
+    assert bool((inputs[targets != IGNORE] == kept - 1).all())
+
+
+def test_nats_equal_the_sum_by_hand_and_leave_special_targets_out() -> None:
+    model = tiny_model()
+    stream = np.array([2, 50, 60, 3, 2, 70, 3], np.uint16)
+    nats, count = stream_nats(model, stream, first_text_id=39)
+    logs = model(torch.from_numpy(stream.astype(np.int64))[None]).log_softmax(-1)[0]
+    expected = -(logs[0, 50] + logs[1, 60] + logs[4, 70])
+    assert count == 3
+    assert nats == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_stride_one_gives_each_token_all_the_context_there_is() -> None:
+    model = tiny_model()
+    stream = np.random.default_rng(0).integers(39, 320, 50).astype(np.uint16)
+    nats, _ = stream_nats(model, stream, first_text_id=39, stride=1)
+    total = 0.0
+    for at in range(1, 50):
+        context = torch.from_numpy(stream[max(0, at - 32) : at].astype(np.int64))[None]
+        total -= float(model(context)[0, -1].log_softmax(-1)[int(stream[at])])
+    assert nats == pytest.approx(total, rel=1e-4)
+
+
+def test_bits_per_byte_of_a_fair_coin() -> None:
+    assert bits_per_byte(80 * math.log(2), 10) == pytest.approx(8)
+
+
+def test_masked_scores_are_the_same_each_time_and_near_chance_for_random_weights() -> None:
+    model = tiny_model("masked-lm")
+    stream = np.random.default_rng(0).integers(39, 320, 4000).astype(np.uint16)
+    arguments = {"share": 0.25, "mask_id": 4, "first_text_id": 39, "seed": 3}
+    loss, accuracy = masked_scores(model, stream, **arguments)
+    assert (loss, accuracy) == masked_scores(model, stream, **arguments)
+    assert loss > math.log(281) * 0.9
+    assert accuracy < 0.15
