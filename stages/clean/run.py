@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from stages.clean.decide import decide, judge, normalized
+from stages.clean.page import page
 from stages.clean.statistics import summarize
 from stages.params import CleanSettings
 from stages.parquet import write_parquet
-from stages.publish import digest_value, sha256_file, write_json
+from stages.publish import digest_value, sha256_file, write_json, write_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,6 +44,7 @@ def clean(raw: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
         _write_source(name, pl.read_parquet(path), decisions.filter(pl.col("source") == name), out)
     report = summarize(out, decisions, settings)
     write_json(out / "report.json", report)
+    write_text(out / "report.html", page(report))
     write_json(out / "manifest.json", _manifest(raw, out, settings))
     return report
 

@@ -88,11 +88,13 @@ def _examples(
     columns = ["id", "text", "label", "target"] + ([] if rule is None else ["reasons"])
     examples: dict[str, list[dict[str, Any]]] = {}
     for name, part in parts.items():
-        picked = part.filter(fits).sort("text_hash", "id").head(EXAMPLES).select("id")
+        ordered = part.filter(fits).sort("text_hash", "id")
+        # Copies of one text tell no more than one of them, unless they differ in their labels.
+        picked = ordered.unique(["text_hash", "label"], keep="first", maintain_order=True).head(EXAMPLES)
         if not picked.is_empty():
             table = pl.scan_parquet(folder / f"{name}.parquet").select(columns)
             found = table.filter(pl.col("id").is_in(picked["id"].to_list())).collect()
-            rows = picked.join(found, on="id", maintain_order="left").to_dicts()
+            rows = picked.select("id").join(found, on="id", maintain_order="left").to_dicts()
             examples[name] = [{key: _cut(value) for key, value in row.items()} for row in rows]
     return examples
 
