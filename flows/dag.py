@@ -21,7 +21,7 @@ from lm.errors import UserError
 
 
 class RepoBusy(Exception):
-    """Another dvc process holds the repository's lock; trying again later is enough."""
+    """Another dvc process holds a lock that is needed; trying again later is enough."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Graph:
         """Whether the stage's command, params, dependencies and outs are what dvc.lock says (about 20 ms).
 
         Raises:
-            RepoBusy: another dvc process held the lock for 3 s.
+            RepoBusy: another dvc process held the repository's lock for 3 s, or works on the same files.
             UserError: dvc.yaml or dvc.lock cannot be read.
         """
         with self._one_at_a_time, _one_line_errors():
@@ -88,7 +88,7 @@ class Graph:
                     stages = {_name(stage): stage for stage in self._repo.index.stages if stage.cmd}
                     return not stages[name].status(check_updates=True)
             except LockError as error:
-                raise RepoBusy(f"{name}: another dvc process holds the repository's lock") from error
+                raise RepoBusy(f"{name}: another dvc process is at work on it") from error
 
 
 def _name(stage: Any) -> str:

@@ -12,10 +12,9 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.exceptions import TerminationSignal
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows.dag import Graph, Node, RepoBusy
 from flows.runner import Outcome, Runner, StageBusy, StageFailed
@@ -44,10 +43,15 @@ class _Run:
         self.seconds: dict[str, float] = {}
 
     def timed(self, name: str, work: Callable[[], Outcome]) -> State:
-        """Do the work and make the state that says how it ended."""
+        """Do the work and make the state that says how it ended.
+
+        A failure becomes a state here, and not an exception, because Prefect logs those with a traceback.
+        """
         started = time.monotonic()
         try:
             outcome = work()
+        except (StageFailed, UserError) as error:
+            return Failed(message=str(error))
         finally:
             self.seconds[name] = round(time.monotonic() - started, 1)
         return Completed(name=str(outcome), message=f"{name}: {outcome} in {self.seconds[name]} s")
@@ -56,15 +60,21 @@ class _Run:
         """A look at the stage's status (20 ms) first; a process (1.2 s) only when something has changed."""
         if self.graph.is_unchanged(node.name):
             return Outcome.CACHED
-        return self.runner.run_stage(node.name, get_run_logger().info, node.timeout_s)
+        return self.runner.run_stage(node.name, _log_lines(), node.timeout_s)
 
     def registry(self) -> Outcome:
         """Register again what data/registry.json claims and the registry does not hold."""
         command = [sys.executable, "-m", "stages.register", "--sync"]
-        status = self.runner.run_command(command, get_run_logger().info, stage=REGISTER)
+        status = self.runner.run_command(command, _log_lines(), stage=REGISTER)
         if status != 0:
             raise StageFailed("MLflow's registry does not hold what data/registry.json says; see above")
         return Outcome.COMPLETED
+
+
+def _log_lines() -> Callable[[str], None]:
+    """A function that sends lines to the current task run's log, but for the empty ones."""
+    logger = get_run_logger()
+    return lambda line: logger.info(line) if line.strip() else None
 
 
 def _is_busy(_task: object, _task_run: object, state: State) -> bool:
@@ -146,9 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UserError, PipelineFailed) as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
-    except (TerminationSignal, KeyboardInterrupt):
+    except KeyboardInterrupt:  # after SIGTERM, Prefect lets the process die of it
         print("stopped; run the same command again to continue", file=sys.stderr, flush=True)
-        return 143
+        return 130
     return 0
 
 

@@ -1,0 +1,270 @@
+"""The flow on a real server: states, logs, the table, and how it ends. T2 to T5: docs/orchestration.md."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.runner import Runner
+from lm.errors import UserError
+from tests.flows import toy
+from tests.flows.conftest import Server
+
+GUARDS: list[list[str]] = []
+"""The command line of every guard that this process starts."""
+
+
+def note_guards(event: str, arguments: Any) -> None:
+    if event == "subprocess.Popen" and any("guard.py" in str(word) for word in arguments[1]):
+        GUARDS.append([str(word) for word in arguments[1]])
+
+
+class Prefect:
+    """Runs the flow in this process, in the toy repository, and asks the server what became of it."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def run(self, targets: list[str] | None = None) -> tuple[Any, dict[str, str]]:
+        """The flow run's final state, and each task's state name by the task's name."""
+        from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+
+        from flows.pipeline import pipeline
+
+        self.state = pipeline(targets, return_state=True)
+        self.id = self.state.state_details.flow_run_id
+        self.this_run = FlowRunFilter(id=FlowRunFilterId(any_=[self.id]))
+        return self.state, self.states()
+
+    def states(self) -> dict[str, str]:
+        # Task runs are told to the server in the background; the table has the flow's own view of the rest.
+        return {row["stage"]: row["state"] for row in self.table()}
+
+    def table(self) -> list[dict[str, Any]]:
+        from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+        found = self.client.read_artifacts(
+            artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[self.id]))
+        )
+        tables = [artifact.data for artifact in found if artifact.key == "stages"]
+        return json.loads(tables[0]) if tables else []
+
+    def task_runs(self) -> list[Any]:
+        return self.client.read_task_runs(flow_run_filter=self.this_run)
+
+    def logged(self) -> set[str]:
+        from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+
+        logs = self.client.read_logs(log_filter=LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id])))
+        return {log.message for log in logs}
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[Any]:
+    patch = pytest.MonkeyPatch()
+    for name, value in server.env.items():
+        patch.setenv(name, value)
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    sys.addaudithook(note_guards)
+    password = server.env["PREFECT_API_AUTH_STRING"]
+    with (
+        temporary_settings({PREFECT_API_URL: server.url, PREFECT_API_AUTH_STRING: password}),
+        get_client(sync_client=True) as client,
+    ):
+        yield client
+    patch.undo()
+
+
+@pytest.fixture
+def prefect(client: Any, repo: toy.Toy, monkeypatch: pytest.MonkeyPatch) -> Prefect:
+    monkeypatch.chdir(repo.root)
+    GUARDS.clear()
+    return Prefect(client)
+
+
+def test_nothing_to_do_starts_no_process(prefect: Prefect, repo: toy.Toy) -> None:
+    state, states = prefect.run()
+    assert state.is_completed()
+    assert states == dict.fromkeys(toy.STAGES, "Cached")
+    assert GUARDS == []
+    assert repo.log("run") == []
+
+
+def test_only_what_changed_runs_and_what_comes_back_is_restored(prefect: Prefect, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.write("kept.txt", "kept, and more\n")
+    repo.dvc("commit", "-f", "kept")
+    state, states = prefect.run()
+    assert state.is_completed()
+    cached = dict.fromkeys(["first", "work@y", "kept"], "Cached")
+    assert states == {**cached, "work@x": "Completed", "last": "Completed"}
+    assert sorted(repo.log("run")) == ["last", "work-x"]
+    assert [line[-1] for line in GUARDS] == ["work@x", "last"]
+    assert all(line[line.index("dvc") + 1] == "--wait-for-lock" for line in GUARDS)
+
+    tags = [
+        json.loads(line.split(maxsplit=2)[2]) for line in (repo.root / "runs.log").read_text().splitlines()
+    ]
+    assert {tag["pipeline.run"] for tag in tags} == {str(prefect.id)}
+    assert {tag["dvc.stage"] for tag in tags} == {"work@x", "last"}
+    seconds = {row["stage"]: row["seconds"] for row in prefect.table()}
+    assert all(0 < seconds[name] < 60 for name in ("work@x", "last"))
+    toy.until(lambda: "work-x says hello" in prefect.logged(), "the stage's line in Prefect's log", 20)
+    toy.until(lambda: len(prefect.task_runs()) == 5, "the task runs", 20)
+    assert {(run.name, run.state_name) for run in prefect.task_runs()} == set(states.items())
+    # Plain dvc afterwards: nothing to do.
+    assert "up to date" in repo.dvc("status").stdout
+
+    repo.write("params.yaml", "work: {x: 1, y: 1}\n")
+    state, states = prefect.run(["work"])
+    assert states == {"first": "Cached", "work@x": "Restored", "work@y": "Cached"}
+    assert len(repo.log("run")) == 2
+
+
+def test_failed_stage(prefect: Prefect, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 2}\n")
+    repo.order("work-x", "fail")
+    state, states = prefect.run()
+    assert state.is_failed()
+    assert "not completed: work@x (Failed), last (NotReady)" in state.message
+    assert states == {
+        "first": "Cached", "work@x": "Failed", "work@y": "Completed", "kept": "Cached", "last": "NotReady"
+    }  # fmt: skip
+    assert sorted(repo.log("run")) == ["work-x", "work-y"]
+    with pytest.raises(Exception, match="not completed"):
+        state.result()
+
+
+def test_unknown_target_runs_nothing(prefect: Prefect, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 2}\n")
+    state, states = prefect.run(["first", "lats"])
+    with pytest.raises(UserError, match='no stage "lats"; it has first, kept, last, work@x, work@y'):
+        state.result()
+    assert states == {}
+    assert repo.log("run") == []
+
+
+def test_t2_busy_is_tried_again_and_nothing_else_is(prefect: Prefect, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("work-x", "gate")
+    elsewhere = threading.Thread(target=Runner(repo.root, {}).run_stage, args=("work@x", print))
+    elsewhere.start()
+    repo.wait_for("run", "work-x")
+    threading.Timer(2.5, lambda: repo.write("control/open", "")).start()
+    state, states = prefect.run(["work@x"])
+    elsewhere.join()
+    assert state.is_completed()
+    assert states == {"first": "Cached", "work@x": "Cached"}
+    assert repo.log("run") == ["work-x"]
+    toy.until(lambda: any(run.run_count > 1 for run in prefect.task_runs()), "a second try", 20)
+
+
+def test_t5_timeout_from_dvc_yaml(prefect: Prefect, repo: toy.Toy) -> None:
+    repo.write("dvc.yaml", toy.DVC_YAML + "    meta: {timeout_s: 1.5}\n")
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("last", "slow")
+    repo.write("work-x.txt", "other")
+    (repo.root / "last.txt").unlink()
+    repo.write("kept.txt", "other")
+    repo.dvc("commit", "-f", "kept")
+    state, states = prefect.run()
+    assert states["last"] == "TimedOut"
+    assert state.is_failed()
+    assert repo.processes() == []
+
+
+REGISTER = """\
+import sys
+from pathlib import Path
+if sys.argv[1:] == ["--sync"]:
+    print("registry looked at")
+    with open("synced", "a") as file:
+        file.write("yes")
+    if Path("out-of-reach").exists():
+        sys.exit("error: MLflow is out of reach")
+else:
+    Path("registry.json").write_text("{}")
+"""
+
+
+def add_register_stage(repo: toy.Toy) -> Path:
+    stage = (
+        "  register:\n    cmd: python -m stages.register\n    deps: [last.txt]\n    outs: [registry.json]\n"
+    )
+    repo.write("dvc.yaml", toy.DVC_YAML + stage)
+    repo.write("stages/register.py", REGISTER)
+    return repo.root / "synced"
+
+
+def test_registry_is_looked_at_when_its_stage_did_not_run(prefect: Prefect, repo: toy.Toy) -> None:
+    synced = add_register_stage(repo)
+    _, states = prefect.run(["register"])
+    assert states["register"] == "Completed" and "registry" not in states
+    assert not synced.exists()
+
+    state, states = prefect.run(["register"])
+    assert state.is_completed()
+    assert (states["register"], states["registry"]) == ("Cached", "Completed")
+    assert synced.read_text() == "yes"
+
+    repo.write("out-of-reach", "")
+    state, states = prefect.run(["register"])
+    assert state.is_failed()
+    assert (states["register"], states["registry"]) == ("Cached", "Failed")
+    toy.until(lambda: "error: MLflow is out of reach" in prefect.logged(), "the reason in the log", 20)
+
+    assert "registry" not in prefect.run(["last"])[1]
+
+
+def flow_command(*targets: str) -> list[str]:
+    return [sys.executable, "-m", "flows.pipeline", *targets]
+
+
+def test_t4_exit_status_of_a_failed_run_is_1(server: Server, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("work-x", "fail")
+    env = {**toy.environment(), **server.env}
+    done = subprocess.run(flow_command("work@x"), cwd=repo.root, env=env, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "error: not completed: work@x (Failed)"
+    assert "no luck" in done.stderr
+
+
+def test_t3_sigterm(server: Server, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("work-x", "slow")
+    flow = subprocess.Popen(flow_command("work@x"), cwd=repo.root, env={**toy.environment(), **server.env})
+    repo.wait_for("slow", "work-x", 60)
+    flow.send_signal(signal.SIGTERM)
+    assert flow.wait(20) == -signal.SIGTERM
+    assert repo.processes() == []
+    assert repo.log("checkpoint") == ["work-x"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({}, "no Prefect server is set; start one with `make prefect-server`"),
+        (
+            {"PREFECT_API_URL": "http://127.0.0.1:9/api"},
+            "no Prefect server answers at http://127.0.0.1:9/api",
+        ),
+    ],
+    ids=["none", "unreachable"],
+)
+def test_no_server(repo: toy.Toy, tmp_path: Path, setting: dict[str, str], message: str) -> None:
+    env = {**toy.environment(), "PREFECT_HOME": str(tmp_path / "home"), "DO_NOT_TRACK": "1", **setting}
+    if not setting:
+        env.pop("PREFECT_API_URL", None)
+    done = subprocess.run(flow_command(), cwd=repo.root, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("error: PREFECT_API_URL: " + message)
+    assert len(done.stderr.strip().splitlines()) == 1
