@@ -101,11 +101,11 @@ def fit(
     """Train ``task`` to the end of its schedule, from ``checkpoint`` on where there is one.
 
     The same bytes come out whether or not the run was interrupted, on one kind of CPU with one number of
-    threads. SIGTERM and Ctrl-C write a checkpoint after the step at hand and raise Stopped.
+    threads. SIGTERM and Ctrl-C write a checkpoint after the step at hand.
 
     Raises:
-        UserError: the checkpoint cannot be read.
-        FloatingPointError: the loss is no longer finite.
+        UserError: the checkpoint cannot be read, or the loss is no longer finite.
+        Stopped: SIGTERM or Ctrl-C.
     """
     # Lightning advertises at INFO; what it has to warn of still comes through.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from lm import objectives, scoring
 from lm.classify import pad
+from lm.errors import UserError
 from lm.heads import LanguageModel, SequenceClassifier
 from lm.objectives import IGNORE
 from lm.tokenizer import FIRST_TEXT_ID, MASK
@@ -72,7 +73,9 @@ class Task(pl.LightningModule):
         torch.manual_seed(self.schedule.seed * 1_000_003 + step)
         loss = self.loss(step)
         if not bool(torch.isfinite(loss)):
-            raise FloatingPointError(f"the loss of step {step} is {float(loss)}; lower learning_rate")
+            raise UserError(
+                f"the loss of step {step} is {float(loss)}, nothing is published; lower learning_rate in params.yaml"
+            )
         return loss
 
     def loss(self, step: int) -> Tensor:

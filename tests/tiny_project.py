@@ -1,0 +1,93 @@
+"""A project folder with tiny settings and data of our own, for tests of the training stages."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from ruamel.yaml import YAML
+
+from lm.tokenizer import encode_documents, fingerprint, load_tokenizer
+from stages.publish import write_json
+from stages.shards import write_manifest, write_split
+from tests.tiny_models import write_tokenizer
+
+ROOT = Path(__file__).resolve().parents[1]
+SUBJECTS = ["这本书", "这家酒店", "房间", "服务", "屏幕", "键盘", "the book", "the room"]
+GOOD, BAD = ["很好", "喜欢", "干净", "great"], ["很差", "失望", "太慢", "awful"]
+
+
+def reviews(count: int, seed: int) -> list[tuple[str, str]]:
+    """Short texts of ours with their label, all different by a number at the end."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for number in range(count):
+        label, words = [("positive", GOOD), ("negative", BAD)][int(random.integers(2))]
+        picked = " ".join(random.choice(words, 2))
+        rows.append((f"{random.choice(SUBJECTS)} {picked} {number}", label))
+    return rows
+
+
+def write_params(folder: Path, **changes: dict[str, Any]) -> None:
+    """The shipped params.yaml with everything small; ``changes`` go over its groups, key by key."""
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
+    for model in params["pretrain"].values():
+        model.update(layers=1, width=32, heads=2, context=32, tokens=6400, batch_rows=4)
+    params["finetune"]["sentiment"].update(epochs=2, batch_size=8, max_tokens=32, learning_rate=0.02)
+    params["runtime"] = {"threads": 1, "checkpoint_every_seconds": 0.01, "log_every_steps": 5}
+    for group, values in changes.items():
+        _merge(params[group], values)
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(params, file)
+
+
+def _merge(into: dict[str, Any], values: dict[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = value
+
+
+def write_clean(folder: Path) -> None:
+    """data/clean with 240 labelled reviews."""
+    documents = folder / "data/clean/documents"
+    documents.mkdir(parents=True)
+    splits = {"train": 160, "validation": 40, "test": 40}
+    rows = []
+    for (text, label), split in zip(
+        reviews(240, seed=0), [name for name, count in splits.items() for _ in range(count)], strict=True
+    ):
+        rows.append({
+            "id": f"reviews:mine.txt:{len(rows):04d}", "source": "reviews", "text": text, "label": label,
+            "target": None, "language": "zh", "split": split,
+        })
+    schema = {name: pl.String for name in rows[0]}
+    pl.DataFrame(rows, schema=schema).write_parquet(documents / "reviews.parquet")
+    write_json(folder / "data/clean/manifest.json", {"raw": {}})
+
+
+def write_tokens(folder: Path) -> None:
+    """data/tokens of the reviews' texts."""
+    tokens = folder / "data/tokens"
+    write_tokenizer(tokens, vocab_size=320)
+    tokenizer = load_tokenizer(tokens)
+    frame = pl.read_parquet(folder / "data/clean/documents/reviews.parquet")
+    splits = {}
+    for split in ("train", "validation", "test"):
+        texts = frame.filter(pl.col("split") == split)["text"].to_list()
+        encoded = list(encode_documents(tokenizer, texts))
+        splits[split] = {
+            "shards": write_split(tokens, split, encoded, vocab_size=320),
+            "tokens": sum(map(len, encoded)), "documents": len(texts),
+            "bytes": sum(len(text.encode()) for text in texts),
+        }
+    write_manifest(tokens, fingerprint=fingerprint(tokens), vocab_size=320, splits=splits, ancestry={"clean": "x"})
+
+
+def write_project(folder: Path, **changes: dict[str, Any]) -> None:
+    """params.yaml, data/clean and data/tokens."""
+    write_params(folder, **changes)
+    write_clean(folder)
+    write_tokens(folder)
