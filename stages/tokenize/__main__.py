@@ -1,6 +1,20 @@
-"""``python -m stages.tokenize``."""
+"""``python -m stages.tokenize``: the tokenizer and every split as token shards."""
 
-from stages.job import run_main
-from stages.tokenize.stage import main
+from pathlib import Path
 
-run_main(main)
+from stages.job import job, run_main
+from stages.params import load_params
+from stages.tokenize.run import tokenize
+
+
+def main() -> None:
+    """Tokenize as a stage."""
+    settings = load_params().tokenize
+    inputs = {"clean": Path("data/clean")}
+    outs = {"tokens": Path("data/tokens"), "metrics": Path("data/metrics/tokenize.json")}
+    with job("tokenize", settings=settings.model_dump(), inputs=inputs, outs=outs) as this:
+        this.write_metrics(tokenize(inputs["clean"], this.out["tokens"], settings))
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -96,16 +96,17 @@ def train_tokenizer(
 def _canonical_unigram(tokenizer: "Tokenizer") -> "Tokenizer":
     """The same Unigram model, free of what differs from one training to the next.
 
-    The trainer sums probabilities in the random order of a hash map, which moves their last digits, and
-    lists single bytes that it pruned or never saw in that order too, each with a score a little lower than
-    the one before. So scores are rounded, those bytes share one score, and pieces are sorted.
+    The trainer sums probabilities in the random order of a hash map, which moves their last digits. Single
+    bytes that it pruned or never saw it lists in such an order too, from the lowest score upwards in steps
+    of 0.0001. So scores are rounded, those bytes share the lowest score, and pieces are sorted.
     """
     from tokenizers import Tokenizer
 
     content = json.loads(tokenizer.to_str())
     pieces = content["model"]["vocab"][len(SPECIAL_TOKENS):]
-    floor = min((score for piece, score in pieces if len(piece) > 1), default=0.0)
-    scored = [(p, round(floor - 1 if len(p) == 1 and s < floor else s, SCORE_DIGITS)) for p, s in pieces]
+    floor = min(score for _, score in pieces)
+    reach = floor + 256 * 0.0001
+    scored = [(p, round(floor if len(p) == 1 and s <= reach else s, SCORE_DIGITS)) for p, s in pieces]
     scored.sort(key=lambda entry: (-entry[1], entry[0]))
     content["model"]["vocab"][len(SPECIAL_TOKENS):] = scored
     return Tokenizer.from_str(json.dumps(content))

@@ -146,7 +146,7 @@ def test_unigram_keeps_bytes_that_training_never_saw() -> None:
     content = json.loads(trained.to_str())["model"]["vocab"][FIRST_TEXT_ID:]
     single = [score for piece, score in content if len(piece) == 1]
     assert len(single) == 256
-    assert min(single) < min(score for piece, score in content if len(piece) > 1)
+    assert single.count(min(score for _, score in content)) > 100  # most bytes never occur in the texts
     assert content == sorted(content, key=lambda entry: (-entry[1], entry[0]))
 
 

@@ -14,7 +14,7 @@ from stages.documents import SPLITS
 from stages.params import TokenizeSettings
 from stages.publish import digest_tree, sha256_file
 from stages.shards import open_split, read_manifest
-from stages.tokenize.stage import tokenize, training_sample
+from stages.tokenize.run import tokenize, training_sample
 from tests.conftest import ROOT
 from tests.samples import reviews, splits, write_clean
 

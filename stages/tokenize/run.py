@@ -1,4 +1,4 @@
-"""The tokenize stage: tokenizer.json, and every split as token shards."""
+"""From data/clean to data/tokens: tokenizer.json, and every split as token shards."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lm.errors import UserError
 from lm.tokenizer import FILE, UNK, encode_documents, fingerprint, load_tokenizer
 from stages.documents import SPLITS, Split, read_documents
-from stages.job import job
-from stages.params import TokenizeSettings, load_params
+from stages.params import TokenizeSettings
 from stages.publish import sha256_file, write_text
 from stages.shards import write_manifest, write_split
 from stages.tokenize.train import train_tokenizer
@@ -20,18 +19,6 @@ if TYPE_CHECKING:
 TRAINING_BYTES = 256 << 20
 """UTF-8 bytes that the tokenizer is trained on at most. More text changes a vocabulary little, costs time in
 proportion, and would in the end pass the trainer's 32-bit counts."""
-
-
-def main() -> None:
-    """Read params.yaml and data/clean, write data/tokens."""
-    settings = load_params().tokenize
-    with job(
-        "tokenize",
-        settings=settings.model_dump(),
-        inputs={"clean": Path("data/clean")},
-        outs={"tokens": Path("data/tokens"), "metrics": Path("data/metrics/tokenize.json")},
-    ) as this:
-        this.write_metrics(tokenize(Path("data/clean"), this.out["tokens"], settings))
 
 
 def tokenize(clean: Path, folder: Path, settings: TokenizeSettings) -> dict[str, Any]:
