@@ -15,13 +15,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stages.publish import project_home
+from stages.publish import exclusive, project_home
 
 FLUSH_EVERY_SECONDS = 10.0
 """Least time between two batches of metrics. A sqlite store takes 20 to 40 ms a batch: 0.4% of a run."""
 
 MAX_LOGGING_SHARE = 0.02
 """Share of a run's time that sending metrics may take: a slow store is sent fewer, larger batches."""
+
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
 
 QUICK_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """MLflow's own defaults (7 retries of 120 s) would hold up a stage for minutes when a server is gone."""
@@ -48,9 +54,7 @@ def without_secrets(text: str) -> str:
 
 def client() -> Any:
     """An ``MlflowClient`` on :func:`tracking_uri`. MLflow is imported here: it costs seconds."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-    for name, value in QUICK_HTTP.items():
+    for name, value in (ENVIRONMENT | QUICK_HTTP).items():
         os.environ.setdefault(name, value)
     import logging
 
@@ -58,7 +62,12 @@ def client() -> Any:
 
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    return mlflow.MlflowClient(tracking_uri())
+    uri = tracking_uri()
+    if not uri.startswith("sqlite:"):
+        return mlflow.MlflowClient(uri)
+    # Two stages that start at once would both make the tables of a new database, and one of them fail.
+    with exclusive(project_home() / ".work" / "mlflow.lock"):
+        return mlflow.MlflowClient(uri)
 
 
 @contextmanager

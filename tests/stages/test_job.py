@@ -80,7 +80,9 @@ def runs() -> list[Any]:
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 def test_killed_in_the_middle_and_run_again(toy: Path) -> None:
@@ -267,7 +269,9 @@ def test_handlers_of_signals_are_given_back(offline: Path) -> None:
     assert [signal.getsignal(s) for s in (signal.SIGTERM, signal.SIGINT)] == before
 
 
-def test_a_stop_while_publishing_does_not_tear_the_outs(offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_while_publishing_does_not_tear_the_outs(
+    offline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = Path.rename
 
     def rename(self: Path, target: Path) -> Path:

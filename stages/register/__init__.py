@@ -1,0 +1,1 @@
+"""register: put the models into MLflow's registry and let the better one be champion."""

@@ -1,0 +1,91 @@
+"""Tiny real models, and the metrics of an evaluation, as the stage finds them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
+
+
+@pytest.fixture(scope="session")
+def tokenizer_json() -> bytes:
+    """A byte-level tokenizer without merges: every byte is a token."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    from lm.tokenizer import SPECIAL_TOKENS
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: number for number, token in enumerate([*SPECIAL_TOKENS, *letters])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
+    return str(tokenizer.to_str()).encode()
+
+
+MakeModel = Callable[..., Path]
+
+
+@pytest.fixture
+def make_model(project: Path, tokenizer_json: bytes) -> MakeModel:
+    """Write a tiny model to data/models: a real one, with random weights from a seed."""
+
+    def make(key: str, seed: int = 1) -> Path:
+        import torch
+
+        from lm.checkpoint import save_model
+        from lm.config import ModelConfig
+        from lm.heads import build_model
+        from lm.tokenizer import fingerprint
+        from stages.publish import remove
+
+        folder = project / "data" / "models" / key
+        remove(folder)
+        folder.mkdir(parents=True)
+        (folder / "tokenizer.json").write_bytes(tokenizer_json)
+        kind = {"gpt": "causal-lm", "bert": "masked-lm"}.get(key, "sequence-classifier")
+        labels = ("negative", "positive") if kind == "sequence-classifier" else ()
+        shape: dict[str, Any] = {"vocab_size": 295, "layers": 1, "width": 16, "heads": 2, "context": 64}
+        torch.manual_seed(seed)
+        model = build_model(ModelConfig(kind=kind, labels=labels, **shape))  # type: ignore[arg-type]
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.normal_()
+        raw = {"peoples-daily": "a" * 64, "reviews": "b" * 64}
+        ancestry = {"tokenizer": fingerprint(folder), "data": {"raw": raw, "clean": "c" * 64}}
+        save_model(folder, model, tokenizer_json=tokenizer_json, ancestry=ancestry)
+        return folder
+
+    return make
+
+
+WriteMetrics = Callable[..., None]
+
+
+@pytest.fixture
+def write_metrics(project: Path) -> WriteMetrics:
+    """Write data/metrics/evaluate.json as evaluate does."""
+
+    def write(*, accuracy: float = 0.85, bits: float = 2.0, test: str = "1" * 64) -> None:
+        path = project / "data" / "metrics" / "evaluate.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        metrics = {
+            "sentiment": {"accuracy": accuracy, "test_digest": test, "control": {"accuracy": 0.8}},
+            "gpt": {"bits_per_byte": bits, "test_digest": test},
+        }
+        path.write_text(json.dumps(metrics))
+
+    return write
+
+
+@pytest.fixture
+def evaluated(project: Path, make_model: MakeModel, write_metrics: WriteMetrics) -> Path:
+    """A project in which everything before register is done."""
+    (project / "params.yaml").write_bytes(PARAMS.read_bytes())
+    make_model("gpt")
+    make_model("sentiment")
+    write_metrics()
+    return project
