@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -44,21 +45,35 @@ class Server:
     env: dict[str, str]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`prefect server start` with the repository's prefect.toml and a new .env, on a free port."""
-    home = tmp_path_factory.mktemp("prefect")
-    (home / "prefect.toml").write_bytes((toy.ROOT / "prefect.toml").read_bytes())
-    ensure_password(home / ".env")
+@dataclass
+class _Starting:
+    process: "subprocess.Popen[bytes]"
+    folder: Path
+    env: dict[str, str]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def server_process(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[_Starting | None]:
+    """`prefect server start` with the repository's prefect.toml and a new .env, on a free port.
+
+    It starts with the session when some test wants it, because it needs its 15 seconds.
+    """
+    if not any("server" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        yield None
+        return
+    folder = tmp_path_factory.mktemp("prefect")
+    (folder / "prefect.toml").write_bytes((toy.ROOT / "prefect.toml").read_bytes())
+    ensure_password(folder / ".env")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    url = f"http://127.0.0.1:{port}/api"
-    env = {"PREFECT_HOME": str(home / "home"), "PREFECT_SERVER_API_PORT": port, "DO_NOT_TRACK": "1"}
-    with (home / "server.log").open("wb") as log:
+    env = {"PREFECT_HOME": str(folder / "home"), "PREFECT_SERVER_API_PORT": port, "DO_NOT_TRACK": "1"}
+    with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             [PREFECT, "server", "start"],
-            cwd=home,
+            cwd=folder,
             env={**os.environ, **env},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -66,19 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             start_new_session=True,
         )
     try:
-
-        def answers() -> bool:
-            assert process.poll() is None, (home / "server.log").read_text()
-            try:
-                return httpx.get(f"{url}/health", timeout=5).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        toy.until(answers, "the Prefect server", 120)
-        password = dict(
-            line.split("=", 1) for line in (home / ".env").read_text().splitlines() if "=" in line
-        )
-        yield Server(url, {**env, "PREFECT_API_URL": url, CLIENT_AUTH: password[CLIENT_AUTH]})
+        yield _Starting(process, folder, {**env, "PREFECT_API_URL": f"http://127.0.0.1:{port}/api"})
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
@@ -86,3 +89,39 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(server_process: _Starting) -> Server:
+    """The server, when it answers."""
+    url = server_process.env["PREFECT_API_URL"]
+
+    def answers() -> bool:
+        assert server_process.process.poll() is None, (server_process.folder / "server.log").read_text()
+        try:
+            return httpx.get(f"{url}/health", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    toy.until(answers, "the Prefect server", 120)
+    lines = (server_process.folder / ".env").read_text().splitlines()
+    password = dict(line.split("=", 1) for line in lines if "=" in line)
+    return Server(url, {**server_process.env, CLIENT_AUTH: password[CLIENT_AUTH]})
+
+
+@pytest.fixture(scope="session")
+def client(server: Server) -> Iterator[Any]:
+    """Prefect's client in this process, which then runs flows on the server, too."""
+    patch = pytest.MonkeyPatch()
+    for name, value in server.env.items():
+        patch.setenv(name, value)
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    password = server.env["PREFECT_API_AUTH_STRING"]
+    with (
+        temporary_settings({PREFECT_API_URL: server.url, PREFECT_API_AUTH_STRING: password}),
+        get_client(sync_client=True) as client,
+    ):
+        yield client
+    patch.undo()

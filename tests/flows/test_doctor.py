@@ -130,7 +130,8 @@ def test_a_process_that_got_the_number_of_a_dead_one(repo: toy.Toy) -> None:
     assert not path.exists()
 
 
-def test_nothing_is_touched_while_dvc_is_at_work(repo: toy.Toy) -> None:
+def test_nothing_is_touched_while_dvc_is_at_work(repo: toy.Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.doctor.LOCK_WAIT_S", 0.3)
     cut_lock(repo, 0)
     with (repo.root / ".dvc/tmp/lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,9 @@ GUARDS: list[list[str]] = []
 def note_guards(event: str, arguments: Any) -> None:
     if event == "subprocess.Popen" and any("guard.py" in str(word) for word in arguments[1]):
         GUARDS.append([str(word) for word in arguments[1]])
+
+
+sys.addaudithook(note_guards)
 
 
 class Prefect:
@@ -63,24 +65,6 @@ class Prefect:
 
         logs = self.client.read_logs(log_filter=LogFilter(flow_run_id=LogFilterFlowRunId(any_=[self.id])))
         return {log.message for log in logs}
-
-
-@pytest.fixture(scope="module")
-def client(server: Server) -> Iterator[Any]:
-    patch = pytest.MonkeyPatch()
-    for name, value in server.env.items():
-        patch.setenv(name, value)
-    from prefect.client.orchestration import get_client
-    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
-
-    sys.addaudithook(note_guards)
-    password = server.env["PREFECT_API_AUTH_STRING"]
-    with (
-        temporary_settings({PREFECT_API_URL: server.url, PREFECT_API_AUTH_STRING: password}),
-        get_client(sync_client=True) as client,
-    ):
-        yield client
-    patch.undo()
 
 
 @pytest.fixture
@@ -158,7 +142,7 @@ def test_t2_busy_is_tried_again_and_nothing_else_is(prefect: Prefect, repo: toy.
     elsewhere = threading.Thread(target=Runner(repo.root, {}).run_stage, args=("work@x", print))
     elsewhere.start()
     repo.wait_for("run", "work-x")
-    threading.Timer(2.5, lambda: repo.write("control/open", "")).start()
+    threading.Timer(1.0, lambda: repo.write("control/open", "")).start()
     state, states = prefect.run(["work@x"])
     elsewhere.join()
     assert state.is_completed()
