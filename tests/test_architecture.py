@@ -132,16 +132,25 @@ def entry_point(command: str) -> Path:
 
 
 def needed_files(entry: Path) -> set[Path]:
-    """The import closure of a stage, and the files that are not Python (templates) beside its modules."""
+    """The import closure of a stage, and the other files (templates) that its modules name.
+
+    A file that no module beside it names counts as needed by all of them: better once too often than stale.
+    """
     modules = tree.closure(entry)
-    folders = {path.parent for path in modules}
-    beside = {
-        path
-        for folder in folders
-        for path in folder.iterdir()
-        if path.is_file() and path.suffix not in (".py", ".pyc", ".pyi", ".md") and path.name != "py.typed"
-    }
-    return modules | beside
+    texts = {module: module.read_text("utf-8") for module in modules}
+    needed = set(modules)
+    for folder in {module.parent for module in modules}:
+        beside = [module.read_text("utf-8") for module in folder.glob("*.py")]
+        for path in folder.iterdir():
+            if (
+                path.is_file()
+                and path.suffix not in (".py", ".pyc", ".pyi", ".md")
+                and path.name != "py.typed"
+            ):
+                named = any(path.name in text for text in texts.values())
+                if named or not any(path.name in text for text in beside):
+                    needed.add(path)
+    return needed
 
 
 def code_files(path: Path) -> list[str]:
