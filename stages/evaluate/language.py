@@ -1,0 +1,82 @@
+"""Language models on the test split, beside the n-gram model and the most frequent token."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lm.ngram import NGram
+from lm.tokenizer import FIRST_TEXT_ID, MASK
+from stages.params import EvaluateSettings
+from stages.shards import TokenSplit
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from lm.heads import LanguageModel
+
+SAMPLES = 3
+"""Continuations of each prompt."""
+
+
+def generate_samples(
+    model: "LanguageModel", tokenizer: "Tokenizer", settings: EvaluateSettings
+) -> list[dict[str, Any]]:
+    """``[{"prompt": ..., "continuations": [...]}, ...]`` in the order of ``evaluate.prompts``.
+
+    Raises:
+        UserError: a prompt and its new tokens do not fit into the model's context.
+    """
+    from lm.generate import generate
+
+    texts = generate(
+        model, tokenizer, settings.prompts, max_new_tokens=settings.max_new_tokens,
+        temperature=settings.temperature, num_return_sequences=SAMPLES, seed=settings.seed,
+    )
+    return [{"prompt": p, "continuations": c} for p, c in zip(settings.prompts, texts, strict=True)]
+
+
+def score_causal(model: "LanguageModel", test: TokenSplit) -> dict[str, float]:
+    """Bits per byte and perplexity (per text token) on the test split."""
+    from lm.scoring import bits_per_byte, stream_nats
+
+    nats, count = stream_nats(model, test.stream(), first_text_id=FIRST_TEXT_ID)
+    return {"bits_per_byte": bits_per_byte(nats, test.text_bytes), "perplexity": float(np.exp(nats / count))}
+
+
+def score_ngram(ngram: NGram, stream: npt.NDArray[Any], text_bytes: float) -> dict[str, float]:
+    """The same figures of an n-gram model: special tokens are read but are no targets."""
+    bits = -ngram.log2_probs(stream)[stream >= FIRST_TEXT_ID]
+    return {"bits_per_byte": float(bits.sum() / text_bytes), "perplexity": float(2 ** bits.mean())}
+
+
+def score_masked(
+    model: "LanguageModel", train: TokenSplit, test: TokenSplit, *, mask_share: float, seed: int
+) -> dict[str, float]:
+    """Accuracy at hidden tokens of the test split, and of always guessing training's most frequent token."""
+    from lm.scoring import masked_scores
+
+    loss, accuracy = masked_scores(
+        model, test.stream(), share=mask_share, mask_id=MASK, first_text_id=FIRST_TEXT_ID, seed=seed
+    )
+    counts = np.bincount(train.stream())
+    counts[:FIRST_TEXT_ID] = 0
+    stream = test.stream()
+    guessed = (stream == counts.argmax()).sum() / (stream >= FIRST_TEXT_ID).sum()
+    return {"masked_accuracy": accuracy, "masked_loss": loss, "most_frequent_accuracy": float(guessed)}
+
+
+def tokens_to_pass(curve: Sequence[dict[str, float]], bits_per_byte: float) -> int | None:
+    """Tokens seen at the first point of a learning curve below ``bits_per_byte``; None if there is none."""
+    return next((int(point["tokens"]) for point in curve if point["bits_per_byte"] < bits_per_byte), None)
+
+
+def read_curve(path: Path) -> list[dict[str, float]]:
+    """Validation points of a learning curve: ``tokens`` and the figures that it has."""
+    import csv
+
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row.pop("split") == "validation"]
+    return [{name: float(value) for name, value in row.items() if value} for row in rows]
