@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.clean.statistics import EXAMPLE_CHARACTERS, LENGTH_EDGES
+from stages.documents import SPLITS
 from stages.report import render
 
 WORDS = {
@@ -37,7 +38,7 @@ WORDS = {
 
 
 def page(report: dict[str, Any]) -> str:
-    """The whole page from the content of report.json."""
+    """The whole page from the content of report.json, whatever the order of its keys."""
     total = report["total"]
     used = [rule for rule in report["rules"] if total["dropped"][rule]]
     by_size = sorted(used, key=lambda rule: -total["dropped"][rule])
@@ -47,6 +48,7 @@ def page(report: dict[str, Any]) -> str:
         words=WORDS,
         used_rules=used,
         by_size=by_size,
+        splits=SPLITS,
         funnels={
             name: {"kept": part["kept"]} | {rule: part["dropped"][rule] for rule in used}
             for name, part in report["sources"].items()

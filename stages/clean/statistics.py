@@ -116,8 +116,8 @@ def drops_csv(report: dict[str, Any]) -> str:
     """``source,reason,documents``: one line for each source and rule that dropped any."""
     lines = [
         f"{name},{rule},{count}"
-        for name, part in report["sources"].items()
-        for rule, count in part["dropped"].items()
-        if count
+        for name, part in sorted(report["sources"].items())
+        for rule in report["rules"]
+        if (count := part["dropped"][rule])
     ]
     return "\n".join(["source,reason,documents", *lines]) + "\n"
