@@ -34,7 +34,7 @@ def results() -> None:
     """Show the last run: stages, seconds, main figures, and where to look next."""
     from cli.results import show
 
-    show(Path.cwd())
+    show(Path("."))
 
 
 @app.command()
@@ -89,6 +89,17 @@ def register() -> None:
     from cli.store import sync_registry
 
     sync_registry()
+
+
+@app.command()
+def promote(
+    name: Annotated[str, typer.Argument(help="Name of the registered model.")],
+    version: Annotated[int, typer.Argument(min=1, help="The version to make champion.")],
+) -> None:
+    """Make a registered version champion, whatever its figures say."""
+    from cli.store import crown
+
+    crown(name, version)
 
 
 @app.command()

@@ -1,35 +1,60 @@
 """The commands about what is stored: the registry, and what a crash left behind."""
 
+import os
 from pathlib import Path
 
 from lm.errors import UserError
 
 
 def sync_registry() -> None:
-    """Register what data/registry.json names and the MLflow registry lacks; says what was done."""
+    """Register what data/registry.json names and the MLflow registry lacks; says how each model stands."""
     from stages.register.registry import sync
 
-    for line in sync(Path("data/registry.json")):
-        print(line)
+    for standing in sync():
+        print(standing)
+
+
+def crown(name: str, version: int) -> None:
+    """Move the alias ``champion`` by hand."""
+    from stages.register.registry import promote
+
+    print(promote(name, str(version)))
 
 
 def check(*, fix: bool) -> None:
-    """Report damaged DVC files and MLflow runs without a process; mend both with ``fix``.
+    """Report damaged DVC files and MLflow runs whose process is gone; mend both with ``fix``.
 
     Raises:
-        UserError: something was found and left as it is.
+        UserError: something was found and left as it is, or MLflow cannot be reached.
     """
     from flows.doctor import examine
-    from stages.tracking import close_dead_runs
 
     left = 0
     for finding in examine(Path.cwd(), fix=fix):
-        done = f"done: {finding.remedy}" if finding.fixed else f"would: {finding.remedy}"
+        done = f"done: {finding.remedy}" if finding.fixed else f"to do: {finding.remedy}"
         kept = f" (the old file is kept at {finding.kept})" if finding.kept else ""
         print(f"{finding.path}: {finding.problem}; {done}{kept}")
         left += not finding.fixed
-    if fix:
-        closed = close_dead_runs()
-        print(f"MLflow: {len(closed)} runs without a process marked KILLED")
+    dead = _runs_without_process(fix)
+    for run_id in dead:
+        done = "done: marked KILLED" if fix else "to do: mark it KILLED"
+        print(f"MLflow run {run_id}: says RUNNING, but its process is gone; {done}")
+    left += 0 if fix else len(dead)
     if left:
-        raise UserError(f"doctor: {left} damaged files; mend them with `tokenmill doctor --fix`")
+        raise UserError(f"doctor: {left} to mend; `tokenmill doctor --fix` does it")
+    print("nothing is left to mend")
+
+
+def _runs_without_process(fix: bool) -> list[str]:
+    from stages.publish import project_home
+    from stages.tracking import close_dead_runs, dead_runs, first_line, tracking_uri, without_secrets
+
+    if "MLFLOW_TRACKING_URI" not in os.environ and not (project_home() / "mlflow.db").exists():
+        return []  # no run was ever tracked here; looking would make the store
+    try:
+        return close_dead_runs() if fix else dead_runs()
+    except Exception as error:
+        where = without_secrets(tracking_uri())
+        raise UserError(
+            f"MLflow at {where} cannot be reached: {first_line(error)}; start it or set MLFLOW_TRACKING_URI"
+        ) from None
