@@ -301,21 +301,28 @@ def _describe(
         mlflow_client.log_inputs(run_id, datasets=datasets)
 
 
-def close_dead_runs() -> list[str]:
-    """Mark runs KILLED that say RUNNING although their process on this host is gone; returns their ids."""
+def dead_runs() -> list[str]:
+    """Ids of the runs that say RUNNING although their process on this host is gone."""
     mlflow_client = client()
-    closed: list[str] = []
     experiments = [
         e.experiment_id for e in mlflow_client.search_experiments(filter_string="name LIKE 'tokenmill/%'")
     ]
     if not experiments:
-        return closed
+        return []
+    found = []
     for run in mlflow_client.search_runs(experiments, filter_string="attributes.status = 'RUNNING'"):
         host, _, pid = run.data.tags.get("process", "").rpartition(":")
         if host == socket.gethostname() and pid.isdigit() and not _alive(int(pid)):
-            mlflow_client.set_terminated(run.info.run_id, status="KILLED")
-            closed.append(run.info.run_id)
-    return closed
+            found.append(run.info.run_id)
+    return found
+
+
+def close_dead_runs() -> list[str]:
+    """Mark the :func:`dead_runs` KILLED; returns their ids."""
+    found = dead_runs()
+    for run_id in found:
+        client().set_terminated(run_id, status="KILLED")
+    return found
 
 
 def _alive(pid: int) -> bool:
