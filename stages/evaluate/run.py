@@ -129,7 +129,7 @@ def _rounded(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _write_plots(out: Mapping[str, Path], sentiment: SentimentResult) -> None:
-    """Of the fine-tuned model: confusion.csv, a row for each test document, and calibration.csv, for each bin."""
+    """Of the fine-tuned model: confusion.csv with a row a test document, calibration.csv with one a bin."""
     table = sentiment.predictions
     pairs = zip(table["label"], table["sentiment_label"], strict=True)
     write_text(out["confusion"], _csv(("actual", "predicted"), pairs))
