@@ -22,6 +22,7 @@ def main() -> None:
         report = clean(inputs["raw"], this.out["clean"], settings)
         write_text(this.out["drops"], drops_csv(report))
         this.write_metrics(metrics(report))
+        this.run.log_artifact(this.out["clean"] / "report.html")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 COLUMNS = ["id", "source", "text", "label", "target", "language"]
 
 
-def normalized(raw: "pl.DataFrame") -> "pl.DataFrame":
+def normalized(raw: "pl.LazyFrame") -> "pl.LazyFrame":
     """Raw documents with text and target normalised; everything else as it is."""
     import polars as pl
 
@@ -23,8 +23,8 @@ def normalized(raw: "pl.DataFrame") -> "pl.DataFrame":
 def judge(documents: "pl.DataFrame", source: str, settings: CleanSettings) -> "pl.DataFrame":
     """What the decision needs of a source's normalised documents.
 
-    Columns: id, source, label, text_hash, target_hash, characters, and one for each document rule (null where
-    it passes, else the value that failed).
+    Columns: id, source, label, text_hash, target_hash, characters (of the text), bytes (of text and target),
+    and one for each document rule (null where it passes, else the value that failed).
     """
     import polars as pl
 
@@ -34,6 +34,7 @@ def judge(documents: "pl.DataFrame", source: str, settings: CleanSettings) -> "p
         content_hash(documents["text"]).alias("text_hash"),
         content_hash(documents["target"]).alias("target_hash"),
         pl.col("text").str.len_chars().alias("characters"),
+        pl.sum_horizontal(pl.col("text", "target").str.len_bytes()).alias("bytes"),
         *rules,
     )  # fmt: skip
 
@@ -41,8 +42,8 @@ def judge(documents: "pl.DataFrame", source: str, settings: CleanSettings) -> "p
 def decide(judged: "pl.DataFrame", settings: CleanSettings) -> "pl.DataFrame":
     """The decision on every document of the corpus, from all sources' :func:`judge` put together.
 
-    Columns: id, source, label, text_hash, characters; split (null for drops); reasons (list of struct{rule,
-    value}, empty for kept documents); rule (the first of the reasons, which reports count, or null).
+    Columns: id, source, label, text_hash, characters, bytes; split (null for drops); reasons (list of
+    struct{rule, value}, empty for kept documents); rule (of the first reason, which reports count, or null).
 
     Document rules are all tried. Corpus rules see what passed those before them, so that a duplicate always
     points at a document that is kept.
@@ -60,7 +61,7 @@ def decide(judged: "pl.DataFrame", settings: CleanSettings) -> "pl.DataFrame":
     ).list.drop_nulls()
     kept = pl.col("reasons").list.len() == 0
     return judged.with_columns(reasons=reasons).select(
-        "id", "source", "label", "text_hash", "characters", "reasons",
+        "id", "source", "label", "text_hash", "characters", "bytes", "reasons",
         rule=pl.col("reasons").list.first().struct.field("rule"),
         split=pl.when(kept).then(split_of(pl.col("text_hash"), settings.split)),
     )  # fmt: skip

@@ -15,13 +15,16 @@ from stages.publish import digest_value, sha256_file, write_json, write_text
 if TYPE_CHECKING:
     import polars as pl
 
+BATCH_ROWS = 8192
+"""Documents normalised at a time."""
+
 
 def clean(raw: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
     """Write documents, drops, the report and the manifest below ``out``; returns the report.
 
     Every raw document comes to exactly one of ``documents/<source>.parquet`` (normalised, with its split) and
-    ``drops/<source>.parquet`` (as it was, with its reasons), both sorted by id. One source is in memory at a
-    time, beside a table without texts of all documents.
+    ``drops/<source>.parquet`` (as it was, with its reasons), both sorted by id. Memory holds a table
+    without texts of all documents, and while one source is sorted, that source.
 
     Raises:
         UserError: there is nothing to read, or nothing is left.
@@ -30,7 +33,11 @@ def clean(raw: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
 
     sources = raw_sources(raw)
     judged = pl.concat(
-        [judge(normalized(pl.read_parquet(path)), name, settings) for name, path in sources.items()]
+        [
+            judge(batch, name, settings)
+            for name, path in sources.items()
+            for batch in normalized(pl.scan_parquet(path)).collect_batches(chunk_size=BATCH_ROWS)
+        ]
     )
     decisions = decide(judged, settings)
     if decisions["split"].null_count() == decisions.height:
@@ -41,7 +48,7 @@ def clean(raw: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
     (out / "documents").mkdir(parents=True)
     (out / "drops").mkdir()
     for name, path in sources.items():
-        _write_source(name, pl.read_parquet(path), decisions.filter(pl.col("source") == name), out)
+        _write_source(pl.scan_parquet(path), decisions.filter(pl.col("source") == name), out, name)
     report = summarize(out, decisions, settings)
     write_json(out / "report.json", report)
     write_text(out / "report.html", page(report))
@@ -65,16 +72,17 @@ def raw_sources(raw: Path) -> dict[str, Path]:
     return tables
 
 
-def _write_source(name: str, raw: "pl.DataFrame", decisions: "pl.DataFrame", out: Path) -> None:
+def _write_source(raw: "pl.LazyFrame", decisions: "pl.DataFrame", out: Path, name: str) -> None:
     import polars as pl
 
-    verdicts = decisions.select("id", "split", "reasons")
-    documents = normalized(raw).join(verdicts, on="id").filter(pl.col("split").is_not_null()).drop("reasons")
-    drops = raw.join(verdicts, on="id").filter(pl.col("split").is_null()).drop("split")
-    for folder, table in (("documents", documents), ("drops", drops)):
-        table = table.sort("id")
-        size = int(table.select(pl.sum_horizontal(pl.col("text", "target").str.len_bytes().sum())).item())
-        write_parquet(table.lazy(), out / folder / f"{name}.parquet", rows=table.height, text_bytes=size)
+    stays = pl.col("split").is_not_null()
+    for folder, table, verdict, chosen in (
+        ("documents", normalized(raw), "split", decisions.filter(stays)),
+        ("drops", raw, "reasons", decisions.filter(~stays)),
+    ):
+        rows = table.join(chosen.select("id", verdict).lazy(), on="id").sort("id")
+        path = out / folder / f"{name}.parquet"
+        write_parquet(rows, path, rows=chosen.height, text_bytes=int(chosen["bytes"].sum()))
 
 
 def _manifest(raw: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def read_catalog(file: SourceFile) -> Rows:
         UserError: the file is no JSON object.
     """
     try:
-        catalog = orjson.loads(file.path.read_bytes())
+        catalog = orjson.loads(file.path.read_text("utf-8-sig"))
         if not isinstance(catalog, dict):
             raise ValueError("not a JSON object")
     except ValueError as error:
@@ -46,8 +46,8 @@ def read_po(file: SourceFile) -> Rows:
     except ImportError:
         raise UserError(f"{file.name}: .po files need `pip install 'tokenmill[sample-data]'`") from None
     try:
-        entries = polib.pofile(file.path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        entries = polib.pofile(file.path.read_text("utf-8-sig"))
+    except (OSError, ValueError) as error:
         raise UserError(f"{file.name}: no .po file: {str(error).splitlines()[0]}") from None
     for entry in entries:
         if entry.obsolete or entry.fuzzy:

@@ -175,7 +175,7 @@ def test_catalog(tmp_path: Path) -> None:
 
 
 def test_po(tmp_path: Path) -> None:
-    documents, rejects = read_source(tmp_path, {"b.po": PO})
+    documents, rejects = read_source(tmp_path, {"b.po": "\ufeff" + PO})
     pairs = [("mine:b.po:5", "Save", "保存"), ("mine:b.po:15", "a day", "天")]
     assert documents.select("id", "text", "target").rows() == pairs
     assert rejects.is_empty()
