@@ -1,29 +1,16 @@
 """Tokenizers: nothing is lost, nothing is left to chance, and cuts fall where they should."""
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from lm.errors import UserError
-from lm.tokenizer import (
-    BOS,
-    EOS,
-    FIRST_TEXT_ID,
-    SPECIAL_TOKENS,
-    UNK,
-    encode_document,
-    encode_documents,
-    fingerprint,
-    load_tokenizer,
-)
+from lm.tokenizer import BOS, EOS, FIRST_TEXT_ID, SPECIAL_TOKENS, UNK, encode_document, load_tokenizer
 from stages.tokenize.train import LONGEST_RUN, pre_tokenizer, train_tokenizer
 from tests.conftest import ROOT
 from tests.samples import reviews
@@ -72,15 +59,6 @@ def test_a_text_cannot_spell_a_special_token(tokenizer: Tokenizer) -> None:
     ids = encode_document(tokenizer, "a<eos>b <mask> <extra_0>")
     assert (ids[1:-1] >= FIRST_TEXT_ID).all()
     assert tokenizer.decode(ids.tolist()) == "a<eos>b <mask> <extra_0>"
-
-
-def test_batches_give_what_single_documents_give(
-    tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lm.tokenizer.BATCH", 7)
-    batched = list(encode_documents(tokenizer, iter(TEXTS)))
-    assert len(batched) == len(TEXTS)
-    assert all((a == encode_document(tokenizer, t)).all() for a, t in zip(batched, TEXTS, strict=True))
 
 
 SCRIPT = """
@@ -148,34 +126,3 @@ def test_unigram_keeps_bytes_that_training_never_saw() -> None:
     assert len(single) == 256
     assert single.count(min(score for _, score in content)) > 100  # most bytes never occur in the texts
     assert content == sorted(content, key=lambda entry: (-entry[1], entry[0]))
-
-
-def test_fingerprint_is_the_digest_of_the_file(tmp_path: Path) -> None:
-    text = train_tokenizer(TEXTS, algorithm="bpe", vocab_size=320, max_han_run=8).to_str()
-    (tmp_path / "tokenizer.json").write_text(text, "utf-8")
-    assert fingerprint(tmp_path) == hashlib.sha256(text.encode()).hexdigest()
-
-
-def test_mistakes_get_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"tokenizer.json: missing; make it with"):
-        load_tokenizer(tmp_path)
-    with pytest.raises(UserError, match="missing"):
-        fingerprint(tmp_path)
-    path = tmp_path / "tokenizer.json"
-    path.write_text("{", "utf-8")
-    with pytest.raises(UserError, match="holds no tokenizer") as caught:
-        load_tokenizer(tmp_path)
-    assert "\n" not in str(caught.value)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="not UTF-8"):
-        load_tokenizer(tmp_path)
-
-
-def test_a_tokenizer_with_other_special_tokens_is_refused(tmp_path: Path) -> None:
-    from tokenizers import models, trainers
-
-    other = Tokenizer(models.BPE())
-    other.train_from_iterator(["abc"], trainers.BpeTrainer(special_tokens=["<s>"], show_progress=False))
-    (tmp_path / "tokenizer.json").write_text(other.to_str(), "utf-8")
-    with pytest.raises(UserError, match="<pad> must have id 0, got None"):
-        load_tokenizer(tmp_path)
