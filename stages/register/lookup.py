@@ -1,5 +1,6 @@
 """Reading MLflow's model registry."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,9 +32,23 @@ def open_registry() -> Iterator[Any]:
             "then run the same command again"
         ) from None
     try:
-        yield mlflow_client
+        with _as_global_store():
+            yield mlflow_client
     except MlflowException as error:
         raise UserError(f"{where}: {first_line(error)}; mend that and run the same command again") from error
+
+
+@contextmanager
+def _as_global_store() -> Iterator[None]:
+    """Our store as MLflow's global one: MLflow itself resolves ``models:/`` with that, not the client's."""
+    import mlflow
+
+    before: Any = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(tracking_uri())
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
 
 
 def find_version(mlflow_client: Any, record: Record) -> Any | None:

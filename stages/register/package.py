@@ -38,12 +38,11 @@ def save_package(path: Path, folder: Path, kind: Kind, mlflow_model: Any) -> Non
 
     import mlflow.pyfunc
 
-    with warnings.catch_warnings():
-        # MLflow asks for type hints on predict and for an input example; serving.py says why not, and the
-        # signature is given.
-        warnings.simplefilter("ignore", UserWarning)
-        from stages.register import serving
+    from stages.register import serving
 
+    with warnings.catch_warnings():
+        # MLflow wants to see an example of the input; the signature says it all.
+        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
         mlflow.pyfunc.save_model(
             path=path,
             mlflow_model=mlflow_model,

@@ -1,13 +1,13 @@
 """What answers for a registered model: MLflow stores this file with the model and runs it to load it.
 
-It stands alone: beside MLflow it imports only ``lm``, which is stored with the model too. ``predict`` has no
-type hints because MLflow would derive a signature from them, ignore ours, and drop ``params`` with it.
+It stands alone: beside MLflow it imports only ``lm``, which is stored with the model too.
 """
 
 from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd  # type: ignore[import-untyped]
 from mlflow.exceptions import MlflowException
 from mlflow.pyfunc import PythonModel
 
@@ -24,28 +24,26 @@ class Model(PythonModel):
         self.model: Any
         self.model, self.tokenizer = load_model(Path(context.artifacts["model"]))
 
-    def predict(self, context, model_input, params=None):
+    # From any other type hint MLflow derives a signature that replaces ours, and with it drops ``params``.
+    # Without one it warns each time that the model is loaded.
+    def predict(self, context, model_input: pd.DataFrame, params=None):
         """A row for each row of the input.
 
         A classifier gives ``label`` and its ``probability``; a causal model ``text``, without the prompt.
         """
-        import pandas as pd  # type: ignore[import-untyped]
-
         from lm.errors import UserError
 
         try:
             if self.model.config.labels:
-                rows = self._classify(list(model_input["text"]))
+                rows = self._classify(_strings(model_input, "text"))
                 return pd.DataFrame(rows, columns=["label", "probability"])
-            return pd.DataFrame({"text": self._generate(list(model_input["prompt"]), params or {})})
+            return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
     def _classify(self, texts):
         from lm.classify import classify
 
-        if not texts:
-            return []
         probabilities = classify(self.model, self.tokenizer, texts)
         labels = self.model.config.labels
         return [(labels[row.argmax()], float(row.max())) for row in probabilities]
@@ -58,6 +56,16 @@ class Model(PythonModel):
         chosen["top_k"] = chosen.get("top_k") or None
         chosen["top_p"] = chosen.get("top_p") or None
         return [texts[0] for texts in generate(self.model, self.tokenizer, prompts, **chosen)]
+
+
+def _strings(frame, column):
+    """A column's texts; a row that is none is the caller's mistake, and named."""
+    from lm.errors import UserError
+
+    for number, value in enumerate(frame[column]):
+        if not isinstance(value, str):
+            raise UserError(f"{column}: row {number} must be text, got {type(value).__name__}")
+    return list(frame[column])
 
 
 mlflow.models.set_model(Model())
