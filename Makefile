@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint format lock readme mlflow prefect-server prefect-worker
+.PHONY: help setup repro test lint lint-rules lint-format lint-types format lock readme mlflow prefect-server prefect-worker
 MAKEFLAGS += --no-print-directory
 
 # Nothing reports home, and nothing waits for a hub that is out of reach.
@@ -31,9 +31,15 @@ repro: setup ## run the pipeline and show its results
 test: setup ## run the tests
 	$(BIN)/python -m pytest $(PYTEST)
 
-lint: setup ## ruff and mypy
+lint: lint-rules lint-format lint-types ## ruff and mypy
+
+lint-rules: setup
 	$(BIN)/ruff check
+
+lint-format: setup
 	$(BIN)/ruff format --check
+
+lint-types: setup
 	$(BIN)/mypy
 
 format: setup ## mend what ruff can mend
