@@ -21,7 +21,7 @@ Column = Literal["id", "source", "text", "label", "target", "language"]
 class Settings(BaseModel):
     """Base of all groups: no unknown keys, no silent conversions, no changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class SourceSettings(Settings):
@@ -94,7 +94,10 @@ class CleanSettings(Settings):
     @model_validator(mode="after")
     def _ordered(self) -> "CleanSettings":
         if self.max_characters < self.min_characters:
-            raise ValueError("max_characters must be at least min_characters")
+            raise ValueError(
+                f"max_characters must be at least min_characters, got {self.max_characters} "
+                f"and {self.min_characters}"
+            )
         return self
 
 
@@ -230,6 +233,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         raise UserError(f"{path}: not found; run this from the project's folder") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; it must be a file that can be read") from None
     try:
         content = YAML(typ="safe", pure=True).load(text)
     except YAMLError as error:
@@ -237,8 +242,17 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise UserError(f"{path}:{where} {problem}; mend the YAML") from None
+    return check_params(content, path)
+
+
+def check_params(content: Any, path: Path = Path("params.yaml")) -> Params:
+    """The settings in what YAML made of a file; ``path`` is for the message.
+
+    Raises:
+        UserError: a setting is unknown, missing or wrong; it is named.
+    """
     if not isinstance(content, Mapping):
-        raise UserError(f"{path}: must be a mapping of settings, got {type(content).__name__}")
+        raise UserError(f"{path}: must be a mapping of settings, got {_quote(content)}")
     try:
         return Params.model_validate(content)
     except ValidationError as error:
@@ -249,10 +263,18 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
 
 def _explain(error: dict[str, Any]) -> str:
     """One sentence for one error: ``pretrain.gpt.layers must be a whole number >= 1, got "four"``."""
-    location = [str(p) for p in error["loc"] if p not in ("package", "files", "huggingface", "[key]")]
+    parts = list(error["loc"])
+    if parts[0] == "sources" and len(parts) > 2 and parts[2] != "[key]":
+        del parts[2]  # the kind of source, by which pydantic tells them apart
+    bad_key = parts[-1] == "[key]"
+    location = [str(part) for part in (parts[:-1] if bad_key else parts)]
     where = ".".join(location)
     kind, got = error["type"], error["input"]
-    if error["loc"][-1] == "[key]":
+    if bad_key and kind == "literal_error":
+        return f"{'.'.join(location[:-1])}: {_quote(got)} must be {error['ctx']['expected']}"
+    if bad_key and kind == "string_type":
+        return f"{'.'.join(location[:-1])}: {_quote(got)} must be text; put it in quotes"
+    if bad_key:
         return f"{where}: a name must be lower-case letters, digits and hyphens, got {_quote(got)}"
     if kind.startswith("union_tag"):
         choices = "package, files, huggingface"
@@ -272,6 +294,10 @@ def _explain(error: dict[str, Any]) -> str:
 
 
 def _quote(value: Any) -> str:
+    """The value as it stands in YAML, cut where it is long."""
+    words = {None: "nothing", True: "true", False: "false"}
+    if value is None or isinstance(value, bool):
+        return words[value]
     text = f'"{value}"' if isinstance(value, str) else str(value)
     return text if len(text) < 80 else text[:77] + "..."
 
@@ -328,15 +354,16 @@ def _shape_of(location: list[str]) -> str:
         for item in metadata:
             for part in getattr(item, "metadata", [item]):
                 bounds += [f"{sign} {getattr(part, b)}" for b, sign in _BOUNDS.items() if hasattr(part, b)]
+                if least := getattr(part, "min_length", None):
+                    bounds.append(f"with at least {least} entry")
                 if pattern := getattr(part, "pattern", None):
                     bounds.append(f"matching {pattern}")
     if get_origin(here) is Literal:
         return f", one of {', '.join(map(str, get_args(here)))}"
     if get_origin(here) in (list, dict):
-        return f", a {get_origin(here).__name__.replace('dict', 'mapping')}"
-    if isinstance(here, type) and issubclass(here, BaseModel):
+        return " ".join([f", a {get_origin(here).__name__.replace('dict', 'mapping')}", *bounds])
+    options = get_args(here) if get_origin(here) in (Union, UnionType) else (here,)
+    if any(isinstance(option, type) and issubclass(option, BaseModel) for option in options):
         return ", a mapping"
-    kind = _KINDS.get(here)
+    kind = next((_KINDS[option] for option in options if option in _KINDS), None)
     return f", {kind} {' and '.join(bounds)}".rstrip() if kind else ""
-
-

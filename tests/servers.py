@@ -20,7 +20,7 @@ def free_port() -> int:
 
 
 def with_our_programs(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment with this interpreter's programs first in PATH: MLflow starts ``uvicorn`` by its name."""
+    """The environment with this interpreter's programs first in PATH: MLflow starts ``uvicorn`` by name."""
     return {**environment, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
 
 
