@@ -1,4 +1,4 @@
-"""The flow on a real server: states, logs, the table, and how it ends. T2 to T5: docs/orchestration.md."""
+"""The flow on a real server: states, logs, the table, and how it ends. T2 to T6: docs/orchestration.md."""
 
 import json
 import signal
@@ -107,9 +107,12 @@ def test_only_what_changed_runs_and_what_comes_back_is_restored(prefect: Prefect
     # Plain dvc afterwards: nothing to do.
     assert "up to date" in repo.dvc("status").stdout
 
+    # T6: a cache of Prefect's own would not know that an out is gone.
     repo.write("params.yaml", "work: {x: 1, y: 1}\n")
+    (repo.root / "first.txt").unlink()
     state, states = prefect.run(["work"])
-    assert states == {"first": "Cached", "work@x": "Restored", "work@y": "Cached"}
+    assert states == {"first": "Restored", "work@x": "Restored", "work@y": "Cached"}
+    assert (repo.root / "first.txt").exists()
     assert len(repo.log("run")) == 2
 
 
