@@ -1,1 +1,1 @@
-"""The model: Transformer, objectives, generation, checkpoints, training. Imports nothing of the floors above."""
+"""The model: Transformer, objectives, generation, training. Imports nothing of the floors above."""

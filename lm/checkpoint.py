@@ -21,7 +21,11 @@ WEIGHTS, CONFIG, ANCESTRY = "model.safetensors", "config.json", "ancestry.json"
 
 
 def save_model(
-    folder: Path, model: LanguageModel | SequenceClassifier, *, tokenizer_json: bytes, ancestry: Mapping[str, Any]
+    folder: Path,
+    model: LanguageModel | SequenceClassifier,
+    *,
+    tokenizer_json: bytes,
+    ancestry: Mapping[str, Any],
 ) -> None:
     """Write a model folder: weights, config, tokenizer and ancestry. Equal models give equal bytes."""
     from safetensors.torch import save_file
@@ -68,7 +72,9 @@ def load_model(folder: Path) -> "tuple[LanguageModel | SequenceClassifier, Token
         raise UserError(f"{weights}: broken ({error}); restore it with `dvc checkout`") from None
     _check_tokenizer(folder)
     tokenizer = load_tokenizer(folder)
-    with torch.random.fork_rng(devices=[]):  # initial values are drawn and thrown away; leave the caller's state
+    with torch.random.fork_rng(
+        devices=[]
+    ):  # initial values are drawn and thrown away; leave the caller's state
         model = build_model(config)
     _check_shapes(model, state, weights)
     model.load_state_dict(state)
@@ -80,7 +86,8 @@ def _check_tokenizer(folder: Path) -> None:
     expected, found = read_json(folder / ANCESTRY).get("tokenizer"), fingerprint(folder)
     if expected != found:
         raise UserError(
-            f"{folder / TOKENIZER}: fingerprint {found[:12]}, but the model was trained with {str(expected)[:12]}; "
+            f"{folder / TOKENIZER}: fingerprint {found[:12]}, but "
+            f"the model was trained with {str(expected)[:12]}; "
             "put its own tokenizer back, `dvc checkout` does that"
         )
 

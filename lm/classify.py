@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-def encode_texts(tokenizer: "Tokenizer", texts: Sequence[str], max_tokens: int) -> list[npt.NDArray[np.int64]]:
+def encode_texts(
+    tokenizer: "Tokenizer", texts: Sequence[str], max_tokens: int
+) -> list[npt.NDArray[np.int64]]:
     """Each text as <bos> tokens <eos>; a longer one keeps its first tokens and its <eos>."""
     rows = []
     for ids in encode_documents(tokenizer, texts):
@@ -48,7 +50,9 @@ def classify(
         UserError: the model is no classifier.
     """
     if not isinstance(model, SequenceClassifier):
-        raise UserError(f"this model is a {model.config.kind}; give a fine-tuned classifier, such as sentiment")
+        raise UserError(
+            f"this model is a {model.config.kind}; give a fine-tuned classifier, such as sentiment"
+        )
     model.eval()
     rows = encode_texts(tokenizer, texts, model.config.context)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))

@@ -66,7 +66,9 @@ class ModelConfig:
         known = {field.name for field in dataclasses.fields(cls)}
         given = {key: value for key, value in values.items() if key != "model_type"}
         if unknown := sorted(set(given) - known):
-            raise UserError(f"model config: {', '.join(unknown)} is not known; is this a Tokenmill model folder?")
+            raise UserError(
+                f"model config: {', '.join(unknown)} is not known; is this a Tokenmill model folder?"
+            )
         try:
             return cls(**{**given, "labels": tuple(given.get("labels", ()))})
         except TypeError as error:

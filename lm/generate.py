@@ -32,7 +32,9 @@ def filter_logits(logits_BV: Tensor, *, top_k: int | None = None, top_p: float |
     return logits_BV
 
 
-def _check(model: LanguageModel, max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None) -> None:
+def _check(
+    model: LanguageModel, max_new_tokens: int, temperature: float, top_k: int | None, top_p: float | None
+) -> None:
     if model.config.kind != "causal-lm":
         raise UserError(f"this model is a {model.config.kind}; give a causal language model, such as gpt")
     if max_new_tokens < 1:
@@ -78,20 +80,31 @@ def generate(
         ids = encode_document(tokenizer, prompt)[:-1].astype("int64")  # <bos> and the text, without <eos>
         if len(ids) + max_new_tokens > model.config.context:
             raise UserError(
-                f"the prompt has {len(ids)} tokens and {max_new_tokens} are asked for, the model's context is "
+                f"the prompt has {len(ids)} tokens and {max_new_tokens} are asked for, "
+                f"the model's context is "
                 f"{model.config.context}; shorten the prompt or ask for fewer tokens"
             )
         rows = _continue(
-            model, torch.from_numpy(ids).repeat(num_return_sequences, 1), max_new_tokens,
-            temperature, top_k, top_p, torch.Generator().manual_seed(seed),
+            model,
+            torch.from_numpy(ids).repeat(num_return_sequences, 1),
+            max_new_tokens,
+            temperature,
+            top_k,
+            top_p,
+            torch.Generator().manual_seed(seed),
         )
         results.append([tokenizer.decode(row, skip_special_tokens=True) for row in rows])
     return results
 
 
 def _continue(
-    model: LanguageModel, tokens_BT: Tensor, max_new_tokens: int, temperature: float,
-    top_k: int | None, top_p: float | None, generator: torch.Generator,
+    model: LanguageModel,
+    tokens_BT: Tensor,
+    max_new_tokens: int,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    generator: torch.Generator,
 ) -> list[list[int]]:
     batch = len(tokens_BT)
     caches, start = model.new_caches(batch), 0

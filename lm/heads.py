@@ -8,7 +8,10 @@ from lm.transformer import LayerCache, Transformer
 
 
 class LanguageModel(nn.Module):
-    """Predicts tokens, causally or at masked places; the output layer is the embedding matrix (Press & Wolf 2017)."""
+    """Predicts tokens, causally or at masked places.
+
+    The output layer is the embedding matrix (Press & Wolf 2017).
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -16,7 +19,10 @@ class LanguageModel(nn.Module):
         self.trunk = Transformer(config)
 
     def forward(
-        self, tokens_BT: Tensor, caches: list[LayerCache] | None = None, start: int = 0,
+        self,
+        tokens_BT: Tensor,
+        caches: list[LayerCache] | None = None,
+        start: int = 0,
         mask_BSS: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) of token ids (B, T)."""
@@ -29,7 +35,9 @@ class LanguageModel(nn.Module):
     def new_caches(self, batch: int) -> list[LayerCache]:
         """Empty key-value caches, one a layer, for ``batch`` sequences."""
         weight = self.trunk.embedding.weight
-        return [LayerCache(batch, self.config, weight.device, weight.dtype) for _ in range(self.config.layers)]
+        return [
+            LayerCache(batch, self.config, weight.device, weight.dtype) for _ in range(self.config.layers)
+        ]
 
 
 class SequenceClassifier(nn.Module):

@@ -122,7 +122,9 @@ def _longer(shorter: _Grams, tokens: Ints, age: Ints, length: int, vocab_size: i
         return None
     keys, first, inverse, counts = np.unique(
         shorter.ranks[places - 1] * vocab_size + tokens[places],
-        return_index=True, return_inverse=True, return_counts=True,
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
     )
     ranks = np.full(len(tokens), NONE)
     ranks[places] = inverse

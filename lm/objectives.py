@@ -13,10 +13,17 @@ def causal(tokens_BT1: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def masked(
-    tokens_BT: Tensor, *, share: float, mask_id: int, first_text_id: int, vocab_size: int,
+    tokens_BT: Tensor,
+    *,
+    share: float,
+    mask_id: int,
+    first_text_id: int,
+    vocab_size: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
-    """Hide a share of the text tokens and predict them: inputs (B, T), targets (B, T), IGNORE where not hidden.
+    """Hide a share of the text tokens and predict them.
+
+    Returns inputs (B, T) and targets (B, T), IGNORE where not hidden.
 
     Of the hidden ones 80% show ``mask_id``, 10% a random text token and 10% themselves (Devlin et al. 2019).
     Special tokens (ids below ``first_text_id``) are never hidden.

@@ -16,7 +16,7 @@ BATCH_TOKENS = 8192
 """Tokens in one forward pass: keeps the logits of an 8k vocabulary within 256 MiB."""
 
 
-def bits_per_byte(nats: float, text_bytes: int) -> float:
+def bits_per_byte(nats: float, text_bytes: float) -> float:
     """Bits that the model needs for one UTF-8 byte of the text: comparable across tokenizers."""
     return nats / math.log(2) / text_bytes
 
@@ -63,7 +63,13 @@ def stream_nats(
 
 @torch.inference_mode()
 def masked_scores(
-    model: LanguageModel, stream: npt.NDArray[Any], *, share: float, mask_id: int, first_text_id: int, seed: int
+    model: LanguageModel,
+    stream: npt.NDArray[Any],
+    *,
+    share: float,
+    mask_id: int,
+    first_text_id: int,
+    seed: int,
 ) -> tuple[float, float]:
     """Mean loss in nats and accuracy of a masked model on a stream (1-D), with masks drawn from ``seed``."""
     context = min(model.config.context, len(stream))
@@ -74,8 +80,12 @@ def masked_scores(
     for index, start in enumerate(range(0, len(rows_BT), step)):
         generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
         inputs, targets = masked(
-            rows_BT[start : start + step], share=share, mask_id=mask_id, first_text_id=first_text_id,
-            vocab_size=model.config.vocab_size, generator=generator,
+            rows_BT[start : start + step],
+            share=share,
+            mask_id=mask_id,
+            first_text_id=first_text_id,
+            vocab_size=model.config.vocab_size,
+            generator=generator,
         )
         hidden = model.trunk(inputs.to(device))
         chosen = targets.to(device)
@@ -85,4 +95,3 @@ def masked_scores(
         right += int((logits.argmax(-1) == chosen).sum())
         count += len(chosen)
     return loss / max(count, 1), right / max(count, 1)
-

@@ -17,7 +17,13 @@ SENTINELS = 32
 """Number of <extra_N> tokens, which stand for the gaps in span corruption (T5)."""
 
 SPECIAL_TOKENS: tuple[str, ...] = (
-    "<pad>", "<unk>", "<bos>", "<eos>", "<mask>", "<sep>", "<cls>",
+    "<pad>",
+    "<unk>",
+    "<bos>",
+    "<eos>",
+    "<mask>",
+    "<sep>",
+    "<cls>",
     *(f"<extra_{n}>" for n in range(SENTINELS)),
 )
 """Every tokenizer gives them the ids 0, 1, 2, ... in this order."""

@@ -1,7 +1,7 @@
 """The Transformer: one trunk for causal and bidirectional models.
 
-Pre-norm blocks with RMSNorm (Zhang & Sennrich 2019), rotary positions (Su et al. 2021), normalised queries and
-keys (Henry et al. 2020), squared-ReLU (So et al. 2021) or SwiGLU (Shazeer 2020) feed-forward, no biases.
+Pre-norm blocks with RMSNorm (Zhang & Sennrich 2019), rotary positions (Su et al. 2021), normalised queries
+and keys (Henry et al. 2020), squared-ReLU (So et al. 2021) or SwiGLU (Shazeer 2020) feed-forward, no biases.
 
 Shape suffixes: B batch, T positions of the input, S positions attended to (cached ones included), D width,
 N heads, H width of a head, V vocabulary. ``x_BTD`` is a tensor of shape (B, T, D).
@@ -16,6 +16,9 @@ from lm.config import ModelConfig
 
 class Rotary(nn.Module):
     """Rotates pairs of dimensions of queries and keys by an angle that grows with the position."""
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, head_width: int, context: int, base: float) -> None:
         super().__init__()
@@ -81,7 +84,7 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Position-wise layer: ``relu(x)^2`` at 4 x width, or SwiGLU at 8/3 x width, which has as many weights."""
+    """Position-wise layer: ``relu(x)^2`` at 4 x width, or SwiGLU at 8/3 x width: as many weights."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -131,8 +134,8 @@ class Transformer(nn.Module):
         self.final_norm = nn.RMSNorm(config.width, eps=1e-6)
         self.apply(_initialise)
         for block in self.blocks:
-            # Each block begins as the identity, so early gradients are those of a shallow model; at small sizes
-            # this is worth a good part of the steps (see docs/experiments.md).
+            assert isinstance(block, Block)
+            # Each block begins as the identity, so that early gradients are those of a shallow model.
             nn.init.zeros_(block.attention.output.weight)
             nn.init.zeros_(block.feed_forward.output.weight)
 

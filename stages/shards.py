@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
+from lm.tokenizer import FIRST_TEXT_ID
 from stages.documents import Split
 from stages.publish import sha256_file, write_json
 
@@ -33,7 +34,11 @@ def token_dtype(vocab_size: int) -> np.dtype[Any]:
 
 
 def write_split(
-    folder: Path, split: Split, documents: Iterable[npt.NDArray[Any]], *, vocab_size: int,
+    folder: Path,
+    split: Split,
+    documents: Iterable[npt.NDArray[Any]],
+    *,
+    vocab_size: int,
     shard_tokens: int = SHARD_TOKENS,
 ) -> list[dict[str, Any]]:
     """Write one split's documents (1-D arrays of ids) as shards; returns their manifest entries.
@@ -51,11 +56,15 @@ def write_split(
         ends = np.cumsum([len(d) for d in pending], dtype=np.uint64)
         np.save(folder / f"{name}.npy", tokens.astype(token_dtype(vocab_size)))
         np.save(folder / f"{name}.ends.npy", ends)
-        entries.append({
-            "name": name, "tokens": size, "documents": len(pending),
-            "sha256": sha256_file(folder / f"{name}.npy"),
-            "ends_sha256": sha256_file(folder / f"{name}.ends.npy"),
-        })
+        entries.append(
+            {
+                "name": name,
+                "tokens": size,
+                "documents": len(pending),
+                "sha256": sha256_file(folder / f"{name}.npy"),
+                "ends_sha256": sha256_file(folder / f"{name}.ends.npy"),
+            }
+        )
         pending, size = [], 0
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,13 +79,25 @@ def write_split(
 
 
 def write_manifest(
-    folder: Path, *, fingerprint: str, vocab_size: int, splits: dict[str, dict[str, Any]], ancestry: dict[str, Any]
+    folder: Path,
+    *,
+    fingerprint: str,
+    vocab_size: int,
+    splits: dict[str, dict[str, Any]],
+    ancestry: dict[str, Any],
 ) -> None:
-    """Write ``manifest.json``; ``splits`` maps a split to its ``shards``, ``tokens``, ``documents`` and ``bytes``."""
-    write_json(folder / MANIFEST, {
-        "format": 1, "tokenizer": fingerprint, "vocab_size": vocab_size,
-        "dtype": token_dtype(vocab_size).name, "splits": splits, "ancestry": ancestry,
-    })
+    """Write ``manifest.json``; ``splits``: a split's ``shards``, ``tokens``, ``documents``, ``bytes``."""
+    write_json(
+        folder / MANIFEST,
+        {
+            "format": 1,
+            "tokenizer": fingerprint,
+            "vocab_size": vocab_size,
+            "dtype": token_dtype(vocab_size).name,
+            "splits": splits,
+            "ancestry": ancestry,
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -97,6 +118,12 @@ class TokenSplit:
     def documents(self) -> int:
         """Number of documents."""
         return sum(len(ends) for ends in self.ends)
+
+    @property
+    def bytes_per_text_token(self) -> float:
+        """UTF-8 bytes of text behind one text token, on average; special tokens stand for no text."""
+        text_tokens = sum(int(np.count_nonzero(shard >= FIRST_TEXT_ID)) for shard in self.shards)
+        return self.text_bytes / max(1, text_tokens)
 
     def stream(self) -> npt.NDArray[Any]:
         """All tokens as one array; a view of the file where there is one shard."""
@@ -125,7 +152,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: missing; make the shards with `dvc repro tokenize`") from None
     except ValueError:
-        raise UserError(f"{path}: not readable as JSON; make the shards anew with `dvc repro -f tokenize`") from None
+        raise UserError(
+            f"{path}: not readable as JSON; make the shards anew with `dvc repro -f tokenize`"
+        ) from None
     return dict(manifest)
 
 
@@ -155,7 +184,9 @@ def _map(path: Path, length: int, dtype: str) -> npt.NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError):
-        raise UserError(f"{path}: missing or cut short; restore it with `dvc checkout` or make it anew") from None
+        raise UserError(
+            f"{path}: missing or cut short; restore it with `dvc checkout` or make it anew"
+        ) from None
     if array.shape != (length,) or array.dtype != dtype:
         raise UserError(
             f"{path}: holds {array.shape} {array.dtype}, the manifest says ({length},) {dtype}; "

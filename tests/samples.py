@@ -54,6 +54,11 @@ def write_clean(folder: Path, sources: Mapping[str, Mapping[Split, Sequence[Docu
         files[source] = sha256_file(path)
         raw[source] = {"sha256": digest_value(rows), "files": {}}
     params = {"min_characters": 1}
-    write_json(folder / "manifest.json", {
-        "documents": files, "raw": raw, "params": {"clean": params, "sha256": digest_value(params)},
-    })
+    write_json(
+        folder / "manifest.json",
+        {
+            "documents": files,
+            "raw": raw,
+            "params": {"clean": params, "sha256": digest_value(params)},
+        },
+    )

@@ -14,13 +14,20 @@ TEXTS = ["我喜欢看电影。", "我喜欢听音乐。", "我喜欢阅读。",
 def tiny_config(kind: Kind = "causal-lm", **changes: object) -> ModelConfig:
     """Two layers, 32 wide, context 32."""
     values: dict[str, object] = {
-        "kind": kind, "vocab_size": 320, "layers": 2, "width": 32, "heads": 2, "context": 32,
+        "kind": kind,
+        "vocab_size": 320,
+        "layers": 2,
+        "width": 32,
+        "heads": 2,
+        "context": 32,
         "labels": ("negative", "positive") if kind == "sequence-classifier" else (),
     }
     return ModelConfig(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def tiny_model(kind: Kind = "causal-lm", seed: int = 0, **changes: object) -> LanguageModel | SequenceClassifier:
+def tiny_model(
+    kind: Kind = "causal-lm", seed: int = 0, **changes: object
+) -> LanguageModel | SequenceClassifier:
     """A model with weights that are random everywhere, also where training starts from zeros."""
     torch.manual_seed(seed)
     model = build_model(tiny_config(kind, **changes))
@@ -37,10 +44,15 @@ def write_tokenizer(folder: Path, vocab_size: int = 320) -> bytes:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.train_from_iterator(TEXTS * 3, trainers.BpeTrainer(
-        vocab_size=vocab_size, special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
-    ))
+    tokenizer.train_from_iterator(
+        TEXTS * 3,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size,
+            special_tokens=list(SPECIAL_TOKENS),
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
     return (folder / "tokenizer.json").read_bytes()

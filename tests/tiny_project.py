@@ -59,10 +59,17 @@ def write_clean(folder: Path) -> None:
     for (text, label), split in zip(
         reviews(240, seed=0), [name for name, count in splits.items() for _ in range(count)], strict=True
     ):
-        rows.append({
-            "id": f"reviews:mine.txt:{len(rows):04d}", "source": "reviews", "text": text, "label": label,
-            "target": None, "language": "zh", "split": split,
-        })
+        rows.append(
+            {
+                "id": f"reviews:mine.txt:{len(rows):04d}",
+                "source": "reviews",
+                "text": text,
+                "label": label,
+                "target": None,
+                "language": "zh",
+                "split": split,
+            }
+        )
     schema = {name: pl.String for name in rows[0]}
     pl.DataFrame(rows, schema=schema).write_parquet(documents / "reviews.parquet")
     write_json(folder / "data/clean/manifest.json", {"raw": {}})
@@ -80,10 +87,13 @@ def write_tokens(folder: Path) -> None:
         encoded = list(encode_documents(tokenizer, texts))
         splits[split] = {
             "shards": write_split(tokens, split, encoded, vocab_size=320),
-            "tokens": sum(map(len, encoded)), "documents": len(texts),
+            "tokens": sum(map(len, encoded)),
+            "documents": len(texts),
             "bytes": sum(len(text.encode()) for text in texts),
         }
-    write_manifest(tokens, fingerprint=fingerprint(tokens), vocab_size=320, splits=splits, ancestry={"clean": "x"})
+    write_manifest(
+        tokens, fingerprint=fingerprint(tokens), vocab_size=320, splits=splits, ancestry={"clean": "x"}
+    )
 
 
 def write_project(folder: Path, **changes: dict[str, Any]) -> None:

@@ -74,7 +74,9 @@ class Loop(pl.Callback):
     def _log_training(self, task: Task) -> None:
         now, (then, seen) = time.monotonic(), self._mark
         loss = float(torch.stack(self._losses).mean())
-        self.report({"train/loss": loss, "train/tokens_per_second": (task.seen - seen) / (now - then)}, task.seen)
+        self.report(
+            {"train/loss": loss, "train/tokens_per_second": (task.seen - seen) / (now - then)}, task.seen
+        )
         self._losses, self._mark = [], (now, task.seen)
 
     def save(self, trainer: pl.Trainer) -> None:
@@ -95,9 +97,7 @@ def validation_steps(steps: int, times: int) -> frozenset[int]:
     return frozenset(round(steps * part / times) for part in range(1, times + 1)) - {0}
 
 
-def fit(
-    task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations: int, name: str
-) -> None:
+def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations: int, name: str) -> None:
     """Train ``task`` to the end of its schedule, from ``checkpoint`` on where there is one.
 
     The same bytes come out whether or not the run was interrupted, on one kind of CPU with one number of
@@ -136,13 +136,15 @@ def fit(
                 if resume is None or task.steps.first:
                     raise
                 problem = str(error).splitlines()[0][:200]
-                raise UserError(f"{checkpoint}: cannot be continued ({problem}); delete it to begin anew") from error
+                raise UserError(
+                    f"{checkpoint}: cannot be continued ({problem}); delete it to begin anew"
+                ) from error
             if trainer.global_step > task.steps.first:
                 loop.save(trainer)  # what follows may be interrupted too
 
 
 class _signals:
-    """Turn the first SIGTERM or Ctrl-C into a flag that :class:`Loop` reads after the step; a second one ends at once."""
+    """Turn the first SIGTERM or Ctrl-C into a flag that :class:`Loop` reads after the step; two end at once."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop

@@ -37,7 +37,7 @@ class MuonAdamW(torch.optim.Optimizer):
         super().__init__(groups, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient."""
         loss = None
         if closure is not None:
@@ -56,10 +56,10 @@ class MuonAdamW(torch.optim.Optimizer):
             state = self.state[parameter]
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
-            state["momentum"].lerp_(parameter.grad, 1 - momentum)
+            state["momentum"].lerp_(_gradient(parameter), 1 - momentum)
             by_shape.setdefault(parameter.shape, []).append(parameter)
         for shape, same in by_shape.items():  # equal shapes go through the iteration as one batch
-            update = torch.stack([p.grad.lerp(self.state[p]["momentum"], momentum) for p in same])
+            update = torch.stack([_gradient(p).lerp(self.state[p]["momentum"], momentum) for p in same])
             update = orthogonalise(update)
             scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
             for parameter, delta in zip(same, update, strict=True):
@@ -74,11 +74,16 @@ class MuonAdamW(torch.optim.Optimizer):
                 state["mean"] = torch.zeros_like(parameter)
                 state["square"] = torch.zeros_like(parameter)
             state["step"] += 1
-            state["mean"].lerp_(parameter.grad, 1 - beta1)
-            state["square"].lerp_(parameter.grad.square(), 1 - beta2)
+            state["mean"].lerp_(_gradient(parameter), 1 - beta1)
+            state["square"].lerp_(_gradient(parameter).square(), 1 - beta2)
             step_size = group["lr"] / (1 - beta1 ** state["step"])
             denominator = (state["square"].sqrt() / math.sqrt(1 - beta2 ** state["step"])).add_(group["eps"])
             parameter.addcdiv_(state["mean"], denominator, value=-step_size)
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None
+    return parameter.grad
 
 
 def parameter_groups(model: nn.Module, learning_rate: float, embedding_rate: float) -> list[dict[str, Any]]:
@@ -86,7 +91,8 @@ def parameter_groups(model: nn.Module, learning_rate: float, embedding_rate: flo
 
     The embedding (tied with the output layer) takes ``embedding_rate``, and so do vectors.
     """
-    matrices, rest = [], []
+    matrices: list[Tensor] = []
+    rest: list[Tensor] = []
     for name, parameter in model.named_parameters():
         (matrices if parameter.ndim == 2 and ".blocks." in f".{name}" else rest).append(parameter)
     return [
@@ -96,7 +102,7 @@ def parameter_groups(model: nn.Module, learning_rate: float, embedding_rate: flo
 
 
 def linear_schedule(step: int, *, steps: int, warm_up: float) -> float:
-    """Factor on the learning rate: up over the first ``warm_up`` share of the steps, then down to zero in a line.
+    """Factor on the learning rate: up over the first ``warm_up`` share of the steps, then in a line to zero.
 
     Down to zero beats stopping at a tenth (Bergsma et al. 2025, arXiv:2502.15938).
     """

@@ -1,4 +1,4 @@
-"""Data order: which rows a step sees is a function of (seed, step) alone, so resuming needs no saved state."""
+"""Data order: the rows of a step are a function of (seed, step) alone, so resuming needs no saved state."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -25,8 +25,12 @@ class Progress(pl.Callback):
             from rich.console import Console
 
             self.bar = Bar(
-                TextColumn(self.name), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"),
-                TimeRemainingColumn(), console=Console(stderr=True),
+                TextColumn(self.name),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
             )
             self.bar.start()
             self.bar.add_task("", total=trainer.max_steps, completed=trainer.global_step, figures="")

@@ -44,7 +44,7 @@ class Task(pl.LightningModule):
     a resumed run continues as if it had never stopped.
     """
 
-    def __init__(self, model: LanguageModel | SequenceClassifier, schedule: Schedule) -> None:
+    def __init__(self, model: Any, schedule: Schedule) -> None:
         super().__init__()
         self.model = model
         self.schedule = schedule
@@ -58,7 +58,7 @@ class Task(pl.LightningModule):
         """The steps still to do, one number a batch."""
         return DataLoader(self.steps, batch_size=None)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """Muon and AdamW, warmed up and then lowered to zero in a line."""
         rate = self.schedule.learning_rate
         optimizer = MuonAdamW(parameter_groups(self.model, rate, EMBEDDING_RATE * rate))
@@ -74,7 +74,8 @@ class Task(pl.LightningModule):
         loss = self.loss(step)
         if not bool(torch.isfinite(loss)):
             raise UserError(
-                f"the loss of step {step} is {float(loss)}, nothing is published; lower learning_rate in params.yaml"
+                f"the loss of step {step} is {float(loss)}, nothing is published; "
+                "lower learning_rate in params.yaml"
             )
         return loss
 
@@ -128,7 +129,10 @@ class LanguageModelling(Task):
             inputs, targets = objectives.causal(rows)
         else:
             inputs, targets = objectives.masked(
-                rows, share=self.mask_share, mask_id=MASK, first_text_id=FIRST_TEXT_ID,
+                rows,
+                share=self.mask_share,
+                mask_id=MASK,
+                first_text_id=FIRST_TEXT_ID,
                 vocab_size=self.model.config.vocab_size,
                 generator=torch.Generator().manual_seed(self.schedule.seed * 1_000_003 + step),
             )

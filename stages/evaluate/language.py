@@ -32,8 +32,13 @@ def generate_samples(
     from lm.generate import generate
 
     texts = generate(
-        model, tokenizer, settings.prompts, max_new_tokens=settings.max_new_tokens,
-        temperature=settings.temperature, num_return_sequences=SAMPLES, seed=settings.seed,
+        model,
+        tokenizer,
+        settings.prompts,
+        max_new_tokens=settings.max_new_tokens,
+        temperature=settings.temperature,
+        num_return_sequences=SAMPLES,
+        seed=settings.seed,
     )
     return [{"prompt": p, "continuations": c} for p, c in zip(settings.prompts, texts, strict=True)]
 

@@ -21,9 +21,14 @@ ALPHA = 0.05
 
 
 def page(
-    metrics: Mapping[str, Any], sentiment: "SentimentResult", samples: Sequence[Mapping[str, Any]], *,
-    curves: Mapping[str, Sequence[Mapping[str, float]]], ancestry: Mapping[str, Mapping[str, Any]],
-    settings: EvaluateSettings, manifest: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    sentiment: "SentimentResult",
+    samples: Sequence[Mapping[str, Any]],
+    *,
+    curves: Mapping[str, Sequence[Mapping[str, float]]],
+    ancestry: Mapping[str, Mapping[str, Any]],
+    settings: EvaluateSettings,
+    manifest: Mapping[str, Any],
 ) -> str:
     """The whole page."""
     return render(

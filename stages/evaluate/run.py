@@ -16,9 +16,9 @@ from stages.evaluate.page import page
 from stages.evaluate.sentiment import SentimentResult, evaluate_sentiment
 from stages.params import EvaluateSettings
 from stages.parquet import write_parquet
-from stages.pretrain.train import VALIDATION_TOKENS, bytes_per_token
 from stages.publish import write_json, write_text
 from stages.shards import open_split, read_manifest
+from stages.training import VALIDATION_TOKENS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,7 +30,9 @@ DIGITS = 6
 
 
 def evaluate(
-    inputs: Mapping[str, Path], out: Mapping[str, Path], settings: EvaluateSettings,
+    inputs: Mapping[str, Path],
+    out: Mapping[str, Path],
+    settings: EvaluateSettings,
     digests: Mapping[str, str],
 ) -> dict[str, Any]:
     """Write evaluation/ (page, predictions, samples) and the two plots; returns the metrics.
@@ -52,20 +54,32 @@ def evaluate(
     (folder / "predictions").mkdir(parents=True)
     table = sentiment.predictions
     write_parquet(
-        table.lazy(), folder / "predictions" / "sentiment.parquet",
-        rows=table.height, text_bytes=sum(len(text.encode()) for text in table["text"]),
+        table.lazy(),
+        folder / "predictions" / "sentiment.parquet",
+        rows=table.height,
+        text_bytes=sum(len(text.encode()) for text in table["text"]),
     )
     write_json(folder / "samples.json", samples)
-    write_text(folder / "report.html", page(
-        metrics, sentiment, samples, curves=curves, ancestry=ancestry, settings=settings,
-        manifest=read_manifest(inputs["tokens"]),
-    ))
+    write_text(
+        folder / "report.html",
+        page(
+            metrics,
+            sentiment,
+            samples,
+            curves=curves,
+            ancestry=ancestry,
+            settings=settings,
+            manifest=read_manifest(inputs["tokens"]),
+        ),
+    )
     _write_plots(out, sentiment)
     return metrics
 
 
 def _language(
-    inputs: Mapping[str, Path], settings: EvaluateSettings, ancestry: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    settings: EvaluateSettings,
+    ancestry: Mapping[str, Any],
     curve: list[dict[str, float]],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Figures of gpt and bert, and gpt's samples (first, so that a prompt too long costs no computing)."""
@@ -83,7 +97,7 @@ def _language(
     figures = language.score_ngram(ngram, test.stream(), test.text_bytes)
     # The learning curve was measured on this much of the validation split.
     seen = validation.stream()[:VALIDATION_TOKENS]
-    seen_bytes = float((seen >= FIRST_TEXT_ID).sum()) * bytes_per_token(validation)
+    seen_bytes = float((seen >= FIRST_TEXT_ID).sum()) * validation.bytes_per_text_token
     on_curve = language.score_ngram(ngram, seen, seen_bytes)["bits_per_byte"]
     bert, _ = _load(inputs["bert"], "masked-lm")
     documents = pl.concat(
@@ -92,7 +106,8 @@ def _language(
     shared = {"documents": documents.height, "test_digest": documents_digest(documents, labels=False)}
     return {
         "gpt": {
-            **language.score_causal(gpt, test), **shared,
+            **language.score_causal(gpt, test),
+            **shared,
             "ngram": {"order": settings.ngram_order, **figures, "curve_bits_per_byte": on_curve},
             "tokens_to_pass_ngram": language.tokens_to_pass(curve, on_curve),
         },

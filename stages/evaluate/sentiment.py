@@ -72,7 +72,9 @@ def evaluate_sentiment(clean: Path, source: str, folders: Mapping[str, Path]) ->
     }
     predicted = probabilities["sentiment"].argmax(1)
     return SentimentResult(
-        metrics, labels, _predictions(frames["test"], labels, probabilities),
+        metrics,
+        labels,
+        _predictions(frames["test"], labels, probabilities),
         confusion_matrix(actual, predicted, len(labels)).tolist(),
         {name: calibration(actual, probabilities[name]) for name in MODELS},
     )
@@ -90,9 +92,7 @@ def _compared(rival: str, result: Comparison) -> dict[str, float]:
 def _labelled(clean: Path, source: str, split: Split) -> "pl.DataFrame":
     frame = read_documents(clean, source, split).drop_nulls("label")
     if frame.is_empty():
-        raise UserError(
-            f"{clean}: no labelled {split} documents of {source}; see clean.split in params.yaml"
-        )
+        raise UserError(f"{clean}: no labelled {split} documents of {source}; see clean.split in params.yaml")
     return frame
 
 

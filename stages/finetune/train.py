@@ -25,7 +25,12 @@ VALIDATIONS_PER_EPOCH = 2
 
 
 def finetune(
-    task: str, settings: FinetuneSettings, clean: Path, base: Path, job: Job, runtime_settings: RuntimeSettings
+    task: str,
+    settings: FinetuneSettings,
+    clean: Path,
+    base: Path,
+    job: Job,
+    runtime_settings: RuntimeSettings,
 ) -> None:
     """Train the classifier twice, from the pretrained encoder and from random weights, all else equal.
 
@@ -47,21 +52,32 @@ def finetune(
             f"{settings.base} is {encoder.config.context}; lower it or pretrain with a longer context"
         )
     labels = label_names(clean, settings.source, task)
-    texts = {
+    texts: dict[Split, LabelledTexts] = {
         split: labelled_texts(tokenizer, clean, settings, split, labels) for split in ("train", "validation")
     }
     ancestry = {
         **read_json(base / "ancestry.json"),
-        "base": job.digests["base"], "documents": job.digests["clean"], "finetune": settings.model_dump(),
+        "base": job.digests["base"],
+        "documents": job.digests["clean"],
+        "finetune": settings.model_dump(),
     }
     curve: list[dict[str, Any]] = []
     metrics: dict[str, Any] = {"documents": {split: len(rows.labels) for split, rows in texts.items()}}
     for start, out in START_WORDS.items():
         pretrained = encoder if start == "pretrained" else None
         figures = train_classifier(
-            f"{task} ({start})", settings, encoder, pretrained, texts, labels,
-            job=job, start=start, runtime_settings=runtime_settings, folder=job.out[out],
-            tokenizer_json=(base / "tokenizer.json").read_bytes(), ancestry={**ancestry, "start": start},
+            f"{task} ({start})",
+            settings,
+            encoder,
+            pretrained,
+            texts,
+            labels,
+            job=job,
+            start=start,
+            runtime_settings=runtime_settings,
+            folder=job.out[out],
+            tokenizer_json=(base / "tokenizer.json").read_bytes(),
+            ancestry={**ancestry, "start": start},
         )
         curve += [{**row, "split": f"validation ({start})"} for row in figures.pop("curve")]
         metrics[start] = figures
@@ -70,9 +86,19 @@ def finetune(
 
 
 def train_classifier(
-    title: str, settings: FinetuneSettings, encoder: "LanguageModel", pretrained: "LanguageModel | None",
-    texts: dict[Split, "LabelledTexts"], labels: Sequence[str], *, job: Job, start: str,
-    runtime_settings: RuntimeSettings, folder: Path, tokenizer_json: bytes, ancestry: dict[str, Any],
+    title: str,
+    settings: FinetuneSettings,
+    encoder: "LanguageModel",
+    pretrained: "LanguageModel | None",
+    texts: dict[Split, "LabelledTexts"],
+    labels: Sequence[str],
+    *,
+    job: Job,
+    start: str,
+    runtime_settings: RuntimeSettings,
+    folder: Path,
+    tokenizer_json: bytes,
+    ancestry: dict[str, Any],
 ) -> dict[str, Any]:
     """Train one classifier of the encoder's shape and write its folder; returns its figures and curve."""
     import dataclasses
@@ -85,7 +111,10 @@ def train_classifier(
     from lm.training.tasks import Classification, Schedule
 
     config = dataclasses.replace(
-        encoder.config, kind="sequence-classifier", labels=tuple(labels), dropout=settings.dropout,
+        encoder.config,
+        kind="sequence-classifier",
+        labels=tuple(labels),
+        dropout=settings.dropout,
         context=settings.max_tokens,
     )
     torch.manual_seed(settings.seed)
@@ -94,17 +123,28 @@ def train_classifier(
         start_from(model, pretrained)
     steps = Classification.steps_in(len(texts["train"].rows), settings.batch_size, settings.epochs)
     classification = Classification(
-        model, Schedule(steps, settings.learning_rate, settings.seed),
-        train=texts["train"], validation=texts["validation"], batch_size=settings.batch_size,
+        model,
+        Schedule(steps, settings.learning_rate, settings.seed),
+        train=texts["train"],
+        validation=texts["validation"],
+        batch_size=settings.batch_size,
     )
     fit(
-        classification, checkpoint=job.work / f"{start}.ckpt", runtime=runtime(runtime_settings),
+        classification,
+        checkpoint=job.work / f"{start}.ckpt",
+        runtime=runtime(runtime_settings),
         log=lambda figures, step: job.run.log_metrics({f"{start}/{k}": v for k, v in figures.items()}, step),
-        validations=VALIDATIONS_PER_EPOCH * settings.epochs, name=title,
+        validations=VALIDATIONS_PER_EPOCH * settings.epochs,
+        name=title,
     )
     save_model(folder, model, tokenizer_json=tokenizer_json, ancestry=ancestry)
     last = {key: round(value, 6) for key, value in classification.validate().items()}
-    return {"steps": steps, "tokens_seen": classification.seen, "validation": last, "curve": classification.curve}
+    return {
+        "steps": steps,
+        "tokens_seen": classification.seen,
+        "validation": last,
+        "curve": classification.curve,
+    }
 
 
 def label_names(clean: Path, source: str, task: str) -> list[str]:
@@ -135,7 +175,9 @@ def labelled_texts(
 
     frame = read_documents(clean, settings.source, split).drop_nulls("label")
     if frame.is_empty():
-        raise UserError(f"{clean}: no labelled {split} documents of {settings.source}; see clean.split in params.yaml")
+        raise UserError(
+            f"{clean}: no labelled {split} documents of {settings.source}; see clean.split in params.yaml"
+        )
     numbers = {name: number for number, name in enumerate(labels)}
     return LabelledTexts(
         encode_texts(tokenizer, frame["text"].to_list(), settings.max_tokens),

@@ -3,24 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from lm.tokenizer import FIRST_TEXT_ID
+from lm.config import Kind
 from stages.job import Job
 from stages.params import PretrainSettings, RuntimeSettings
-from stages.shards import TokenSplit, open_split, read_manifest
-from stages.training import runtime, write_curve
-
-VALIDATION_TOKENS = 1 << 14
-"""Tokens of the validation split used for the curve while training; the final figures use all of it."""
+from stages.shards import open_split, read_manifest
+from stages.training import VALIDATION_TOKENS, runtime, write_curve
 
 VALIDATIONS = 10
 """Points of the learning curve."""
 
-KINDS = {"causal": "causal-lm", "masked": "masked-lm"}
+KINDS: dict[str, Kind] = {"causal": "causal-lm", "masked": "masked-lm"}
 
 
-def pretrain(name: str, settings: PretrainSettings, tokens: Path, job: Job, runtime_settings: RuntimeSettings) -> None:
+def pretrain(
+    name: str, settings: PretrainSettings, tokens: Path, job: Job, runtime_settings: RuntimeSettings
+) -> None:
     """Train model ``name`` and write its folder, metrics and curve into the job's outs.
 
     Raises:
@@ -38,7 +35,7 @@ def pretrain(name: str, settings: PretrainSettings, tokens: Path, job: Job, runt
     model = new_model(settings, manifest["vocab_size"])
     stream = validation.stream()
     steps = max(1, round(settings.tokens / (settings.batch_rows * settings.context)))
-    per_token = bytes_per_token(validation)
+    per_token = validation.bytes_per_text_token
     task = LanguageModelling(
         model,
         Schedule(steps, settings.learning_rate, settings.seed),
@@ -49,26 +46,35 @@ def pretrain(name: str, settings: PretrainSettings, tokens: Path, job: Job, runt
         mask_share=settings.mask_share,
     )
     fit(
-        task, checkpoint=job.work / "last.ckpt", runtime=runtime(runtime_settings), log=job.run.log_metrics,
-        validations=VALIDATIONS, name=name,
+        task,
+        checkpoint=job.work / "last.ckpt",
+        runtime=runtime(runtime_settings),
+        log=job.run.log_metrics,
+        validations=VALIDATIONS,
+        name=name,
     )
     final = language_scores(model, stream, bytes_per_token=per_token, mask_share=settings.mask_share)
     save_model(
-        job.out["model"], model,
+        job.out["model"],
+        model,
         tokenizer_json=(tokens / "tokenizer.json").read_bytes(),
         ancestry={
-            "tokenizer": tokenizer, "shards": job.digests["tokens"],
-            "pretrain": settings.model_dump(), "data": manifest["ancestry"],
+            "tokenizer": tokenizer,
+            "shards": job.digests["tokens"],
+            "pretrain": settings.model_dump(),
+            "data": manifest["ancestry"],
         },
     )
     write_curve(job.out["curve"], task.curve)
-    job.write_metrics({
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "steps": steps,
-        "tokens_seen": task.seen,
-        "epochs": round(task.seen / train.tokens, 3),
-        "validation": {key: round(value, 6) for key, value in final.items()},
-    })
+    job.write_metrics(
+        {
+            "parameters": sum(parameter.numel() for parameter in model.parameters()),
+            "steps": steps,
+            "tokens_seen": task.seen,
+            "epochs": round(task.seen / train.tokens, 3),
+            "validation": {key: round(value, 6) for key, value in final.items()},
+        }
+    )
 
 
 def new_model(settings: PretrainSettings, vocab_size: int) -> Any:
@@ -79,13 +85,14 @@ def new_model(settings: PretrainSettings, vocab_size: int) -> Any:
     from lm.heads import build_model
 
     torch.manual_seed(settings.seed)
-    return build_model(ModelConfig(
-        kind=KINDS[settings.objective], vocab_size=vocab_size, layers=settings.layers, width=settings.width,
-        heads=settings.heads, context=settings.context, feed_forward=settings.feed_forward,
-    ))
-
-
-def bytes_per_token(split: TokenSplit) -> float:
-    """UTF-8 bytes of text behind one text token, on average; special tokens stand for no text."""
-    text_tokens = sum(int(np.count_nonzero(shard >= FIRST_TEXT_ID)) for shard in split.shards)
-    return split.text_bytes / max(1, text_tokens)
+    return build_model(
+        ModelConfig(
+            kind=KINDS[settings.objective],
+            vocab_size=vocab_size,
+            layers=settings.layers,
+            width=settings.width,
+            heads=settings.heads,
+            context=settings.context,
+            feed_forward=settings.feed_forward,
+        )
+    )

@@ -35,8 +35,10 @@ def tokenize(clean: Path, folder: Path, settings: TokenizeSettings) -> dict[str,
             "name more under tokenize.sources or loosen the rules of clean in params.yaml"
         )
     tokenizer = train_tokenizer(
-        training_sample(texts["train"], TRAINING_BYTES), algorithm=settings.algorithm,
-        vocab_size=settings.vocab_size, max_han_run=settings.max_han_run,
+        training_sample(texts["train"], TRAINING_BYTES),
+        algorithm=settings.algorithm,
+        vocab_size=settings.vocab_size,
+        max_han_run=settings.max_han_run,
     )
     write_text(folder / FILE, tokenizer.to_str())
     return write_shards(folder, texts, ancestry=ancestry)

@@ -29,25 +29,29 @@ def pre_token_pattern(max_han_run: int) -> str:
     A word or a run of signs takes one space before it along. Digits go in pairs: of groups of one, two
     and three, pairs gave the lowest bits per byte in nanochat's experiments.
     """
-    return "|".join((
-        r"'(?:[sdmtSDMT]|ll|LL|ve|VE|re|RE)(?!\p{L})",  # what English glues to a word
-        rf"[{UNSPACED}]{{1,{max_han_run}}}",
-        rf" ?[\p{{L}}\p{{M}}&&[^{UNSPACED}]]{{1,{LONGEST_RUN}}}",
-        r"\p{N}{1,2}",
-        rf" ?[^\s\p{{L}}\p{{M}}\p{{N}}]{{1,{LONGEST_RUN}}}",
-        rf"\s{{1,{LONGEST_RUN}}}(?!\S)",  # white space, but for the one space that the next word takes
-        rf"\s{{1,{LONGEST_RUN}}}",
-    ))
+    return "|".join(
+        (
+            r"'(?:[sdmtSDMT]|ll|LL|ve|VE|re|RE)(?!\p{L})",  # what English glues to a word
+            rf"[{UNSPACED}]{{1,{max_han_run}}}",
+            rf" ?[\p{{L}}\p{{M}}&&[^{UNSPACED}]]{{1,{LONGEST_RUN}}}",
+            r"\p{N}{1,2}",
+            rf" ?[^\s\p{{L}}\p{{M}}\p{{N}}]{{1,{LONGEST_RUN}}}",
+            rf"\s{{1,{LONGEST_RUN}}}(?!\S)",  # white space, but for the one space that the next word takes
+            rf"\s{{1,{LONGEST_RUN}}}",
+        )
+    )
 
 
 def pre_tokenizer(max_han_run: int) -> "PreTokenizer":
     """Cut at :func:`pre_token_pattern`, then write each byte of UTF-8 as one printable character."""
     from tokenizers import Regex, pre_tokenizers
 
-    return pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(pre_token_pattern(max_han_run)), "isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pre_token_pattern(max_han_run)), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
 
 
 def train_tokenizer(
@@ -67,24 +71,34 @@ def train_tokenizer(
     if algorithm == "bpe":
         model = models.BPE()
         trainer = trainers.BpeTrainer(
-            vocab_size=vocab_size, special_tokens=list(SPECIAL_TOKENS),
-            initial_alphabet=bytes_as_characters, show_progress=False,
+            vocab_size=vocab_size,
+            special_tokens=list(SPECIAL_TOKENS),
+            initial_alphabet=bytes_as_characters,
+            show_progress=False,
         )
     elif algorithm == "wordpiece":
         # No mark for pieces inside a word: the space before a word already tells where it begins.
         model = models.WordPiece(
-            unk_token=SPECIAL_TOKENS[UNK], max_input_chars_per_word=longest_piece,
+            unk_token=SPECIAL_TOKENS[UNK],
+            max_input_chars_per_word=longest_piece,
             continuing_subword_prefix="",
         )
         trainer = trainers.WordPieceTrainer(
-            vocab_size=vocab_size, special_tokens=list(SPECIAL_TOKENS), continuing_subword_prefix="",
-            initial_alphabet=bytes_as_characters, show_progress=False,
+            vocab_size=vocab_size,
+            special_tokens=list(SPECIAL_TOKENS),
+            continuing_subword_prefix="",
+            initial_alphabet=bytes_as_characters,
+            show_progress=False,
         )
     else:
         model = models.Unigram()
         trainer = trainers.UnigramTrainer(
-            vocab_size=vocab_size, special_tokens=list(SPECIAL_TOKENS), unk_token=SPECIAL_TOKENS[UNK],
-            initial_alphabet=bytes_as_characters, show_progress=False, max_piece_length=LONGEST_RUN,
+            vocab_size=vocab_size,
+            special_tokens=list(SPECIAL_TOKENS),
+            unk_token=SPECIAL_TOKENS[UNK],
+            initial_alphabet=bytes_as_characters,
+            show_progress=False,
+            max_piece_length=LONGEST_RUN,
         )
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizer(max_han_run)
@@ -103,10 +117,10 @@ def _canonical_unigram(tokenizer: "Tokenizer") -> "Tokenizer":
     from tokenizers import Tokenizer
 
     content = json.loads(tokenizer.to_str())
-    pieces = content["model"]["vocab"][len(SPECIAL_TOKENS):]
+    pieces = content["model"]["vocab"][len(SPECIAL_TOKENS) :]
     floor = min(score for _, score in pieces)
     reach = floor + 256 * 0.0001
     scored = [(p, round(floor if len(p) == 1 and s <= reach else s, SCORE_DIGITS)) for p, s in pieces]
     scored.sort(key=lambda entry: (-entry[1], entry[0]))
-    content["model"]["vocab"][len(SPECIAL_TOKENS):] = scored
+    content["model"]["vocab"][len(SPECIAL_TOKENS) :] = scored
     return Tokenizer.from_str(json.dumps(content))

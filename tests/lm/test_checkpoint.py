@@ -1,4 +1,4 @@
-"""Model folders: a round trip is exact, equal models are equal bytes, and broken folders say what is wrong."""
+"""Model folders: a round trip is exact, equal models are equal bytes, broken folders say what is wrong."""
 
 import json
 from pathlib import Path
@@ -46,7 +46,9 @@ def test_classify_gives_probabilities_that_do_not_depend_on_the_batch(tmp_path: 
     assert together.shape == (len(TEXTS), 2)
     torch.testing.assert_close(torch.from_numpy(together.sum(1)), torch.ones(len(TEXTS)))
     for row, text in zip(together, TEXTS, strict=True):
-        torch.testing.assert_close(torch.from_numpy(classify(model, tokenizer, [text])[0]), torch.from_numpy(row))
+        torch.testing.assert_close(
+            torch.from_numpy(classify(model, tokenizer, [text])[0]), torch.from_numpy(row)
+        )
 
 
 def truncate(folder: Path) -> None:

@@ -1,7 +1,5 @@
 """Generation: cached equals uncached, settings do what they say, bad ones are refused in one line."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -27,7 +25,9 @@ def test_greedy_takes_the_most_probable_token_each_time(tokenizer) -> None:
         logits[[t for t in range(39) if t != EOS]] = -torch.inf
         expected.append(int(logits.argmax()))
         assert expected[-1] != EOS
-    assert generate(model, tokenizer, ["我喜欢"], max_new_tokens=6, temperature=0) == [[tokenizer.decode(expected)]]
+    assert generate(model, tokenizer, ["我喜欢"], max_new_tokens=6, temperature=0) == [
+        [tokenizer.decode(expected)]
+    ]
 
 
 def test_a_seed_gives_the_same_texts_whatever_else_is_asked(tokenizer) -> None:
@@ -51,8 +51,12 @@ def test_generation_ends_at_eos(tokenizer) -> None:
 
 def test_top_k_and_top_p_keep_what_they_should() -> None:
     logits = torch.tensor([[0.5, 0.2, 0.15, 0.1, 0.05]]).log()
-    assert torch.isfinite(filter_logits(logits.clone(), top_k=2)).tolist() == [[True, True, False, False, False]]
-    assert torch.isfinite(filter_logits(logits.clone(), top_p=0.6)).tolist() == [[True, True, False, False, False]]
+    assert torch.isfinite(filter_logits(logits.clone(), top_k=2)).tolist() == [
+        [True, True, False, False, False]
+    ]
+    assert torch.isfinite(filter_logits(logits.clone(), top_p=0.6)).tolist() == [
+        [True, True, False, False, False]
+    ]
     assert torch.isfinite(filter_logits(logits.clone(), top_p=0.01)).sum() == 1
     assert torch.isfinite(filter_logits(logits.clone(), top_p=1.0)).all()
     shuffled = logits[:, [4, 2, 0, 3, 1]]

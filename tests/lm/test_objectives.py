@@ -13,7 +13,11 @@ def test_causal_targets_are_the_next_tokens() -> None:
 
 def mask(tokens: torch.Tensor, seed: int = 1, share: float = 0.25) -> tuple[torch.Tensor, torch.Tensor]:
     return masked(
-        tokens, share=share, mask_id=4, first_text_id=39, vocab_size=8192,
+        tokens,
+        share=share,
+        mask_id=4,
+        first_text_id=39,
+        vocab_size=8192,
         generator=torch.Generator().manual_seed(seed),
     )
 

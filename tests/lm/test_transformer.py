@@ -1,4 +1,4 @@
-"""The trunk keeps what its parts promise: causality, padding that does not leak, caches that change nothing."""
+"""The trunk keeps what its parts promise: causality, padding that does not leak, exact caches."""
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ def test_positions_matter() -> None:
 
 
 def test_attention_scores_depend_on_distance_only() -> None:
-    """Rotary positions: the same tokens further right, with nothing before them, give the same hidden states."""
+    """Rotary positions: the same tokens further right, nothing before them, same hidden states."""
     model = tiny_model()
     ids = tokens(1, 6)
     shifted = model.trunk(ids, torch.ones(6, 6, dtype=torch.bool).tril()[None, None], None, start=10)
@@ -65,7 +65,9 @@ def test_attention_scores_depend_on_distance_only() -> None:
 
 
 def test_swiglu_has_about_as_many_weights_as_relu2() -> None:
-    counts = [sum(p.numel() for p in tiny_model(feed_forward=f, width=96).parameters()) for f in ("relu2", "swiglu")]
+    counts = [
+        sum(p.numel() for p in tiny_model(feed_forward=f, width=96).parameters()) for f in ("relu2", "swiglu")
+    ]
     assert abs(counts[0] - counts[1]) / counts[0] < 0.02
 
 

@@ -19,9 +19,7 @@ def write(
     arrays = [np.array(document, np.uint32) for document in documents]
     entries = write_split(folder, "train", arrays, vocab_size=vocab_size, **options)
     train = {"shards": entries, "tokens": sum(map(len, documents)), "documents": len(documents), "bytes": 77}
-    write_manifest(
-        folder, fingerprint="f" * 64, vocab_size=vocab_size, splits={"train": train}, ancestry={}
-    )
+    write_manifest(folder, fingerprint="f" * 64, vocab_size=vocab_size, splits={"train": train}, ancestry={})
     return entries
 
 

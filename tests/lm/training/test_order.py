@@ -21,7 +21,9 @@ def test_an_epoch_visits_every_row_once_and_epochs_differ() -> None:
 def test_a_batch_follows_from_seed_and_step_alone() -> None:
     stream = np.random.default_rng(0).integers(0, 60000, 5000).astype(np.uint16)
     forward = TokenRows(stream, 16, seed=3)
-    visited = [forward.batch(step, 7) for step in range(200)]  # crosses several epochs, and batches cross them too
+    visited = [
+        forward.batch(step, 7) for step in range(200)
+    ]  # crosses several epochs, and batches cross them too
     jumping = TokenRows(stream, 16, seed=3)
     for step in (199, 0, 57, 44, 45):
         assert (jumping.batch(step, 7) == visited[step]).all()

@@ -34,9 +34,13 @@ class Inputs:
     def __post_init__(self) -> None:
         data = self.root / "data"
         self.paths = {
-            "clean": data / "clean", "tokens": data / "tokens", "gpt": data / "models/gpt",
-            "bert": data / "models/bert", "sentiment": data / "models/sentiment",
-            "control": data / "models/sentiment-control", "curve_gpt": data / "plots/pretrain-gpt.csv",
+            "clean": data / "clean",
+            "tokens": data / "tokens",
+            "gpt": data / "models/gpt",
+            "bert": data / "models/bert",
+            "sentiment": data / "models/sentiment",
+            "control": data / "models/sentiment-control",
+            "curve_gpt": data / "plots/pretrain-gpt.csv",
             "curve_bert": data / "plots/pretrain-bert.csv",
         }
         self.out = {name: self.root / "out" / name for name in ("evaluation", "confusion", "calibration")}
@@ -57,8 +61,13 @@ class Inputs:
         tokens = self.paths["tokens"]
         labels = ("negative", "positive") if kind == "sequence-classifier" else ()
         config = ModelConfig(
-            kind=kind, vocab_size=read_manifest(tokens)["vocab_size"], layers=1, width=16, heads=2,
-            context=32, labels=labels,
+            kind=kind,
+            vocab_size=read_manifest(tokens)["vocab_size"],
+            layers=1,
+            width=16,
+            heads=2,
+            context=32,
+            labels=labels,
         )
         torch.manual_seed(seed)
         model = build_model(config)
@@ -67,7 +76,9 @@ class Inputs:
         digests = {"shards": digest_tree(tokens), "documents": digest_tree(self.paths["clean"])}
         settings = {"pretrain": {"mask_share": 0.25, "layers": 1}, "finetune": {"source": "reviews"}}
         save_model(
-            self.paths[name], model, tokenizer_json=(tokens / "tokenizer.json").read_bytes(),
+            self.paths[name],
+            model,
+            tokenizer_json=(tokens / "tokenizer.json").read_bytes(),
             ancestry={"tokenizer": fingerprint(tokens), **digests, **settings, **ancestry},
         )
 
@@ -75,9 +86,16 @@ class Inputs:
 def make(root: Path) -> Inputs:
     inputs = Inputs(root)
     write_clean(inputs.paths["clean"], SOURCES)
-    tokenize(inputs.paths["clean"], inputs.paths["tokens"], TokenizeSettings(
-        sources=["peoples-daily", "reviews"], algorithm="bpe", vocab_size=360, max_han_run=4,
-    ))
+    tokenize(
+        inputs.paths["clean"],
+        inputs.paths["tokens"],
+        TokenizeSettings(
+            sources=["peoples-daily", "reviews"],
+            algorithm="bpe",
+            vocab_size=360,
+            max_han_run=4,
+        ),
+    )
     inputs.save_model("gpt", "causal-lm", 1)
     inputs.save_model("bert", "masked-lm", 2)
     inputs.save_model("sentiment", "sequence-classifier", 3)

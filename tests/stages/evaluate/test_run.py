@@ -74,9 +74,10 @@ def test_plots_hold_every_test_document(done: tuple[Inputs, dict]) -> None:
     assert right / len(confusion) == pytest.approx(metrics["sentiment"]["accuracy"], abs=1e-6)
     calibration = rows(inputs.out["calibration"])
     assert sum(int(row["documents"]) for row in calibration) == len(confusion) == 30
-    error = sum(
-        int(r["documents"]) * abs(float(r["accuracy"]) - float(r["confidence"])) for r in calibration
-    ) / 30
+    error = (
+        sum(int(r["documents"]) * abs(float(r["accuracy"]) - float(r["confidence"])) for r in calibration)
+        / 30
+    )
     assert error == pytest.approx(metrics["sentiment"]["calibration_error"], abs=1e-5)
 
 

@@ -36,7 +36,10 @@ def test_a_classifier_and_its_control_come_out_and_have_learned(with_encoder: Pa
         config = json.loads((with_encoder / f"data/models/{out}/config.json").read_text())
         assert config["labels"] == ["negative", "positive"] and config["kind"] == "sequence-classifier"
         assert json.loads((with_encoder / f"data/models/{out}/ancestry.json").read_text())["start"] == start
-    weights = [(with_encoder / f"data/models/{m}/model.safetensors").read_bytes() for m in ("sentiment", "sentiment-control")]
+    weights = [
+        (with_encoder / f"data/models/{m}/model.safetensors").read_bytes()
+        for m in ("sentiment", "sentiment-control")
+    ]
     assert weights[0] != weights[1]
     curve = (with_encoder / "data/plots/finetune-sentiment.csv").read_text()
     assert "validation (pretrained)" in curve and "validation (control)" in curve

@@ -19,8 +19,12 @@ def start(model: str, folder: Path, home: Path) -> subprocess.Popen[str]:
     """The stage as a process; its work folder stands under ``home``."""
     environment = {**os.environ, "DVC_ROOT": str(home)}
     return subprocess.Popen(
-        [sys.executable, "-m", "stages.pretrain", model], cwd=folder, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [sys.executable, "-m", "stages.pretrain", model],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
 
 
@@ -31,7 +35,9 @@ def finish(process: subprocess.Popen[str], status: int = 0) -> str:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 def wait_for(condition, process: subprocess.Popen[str]) -> None:
@@ -109,7 +115,9 @@ def test_bad_input_is_one_line_and_leaves_what_was_there(project: Path) -> None:
     shard = project / "data/tokens/train-00000.npy"
     shard.write_bytes(shard.read_bytes()[:-64])
     output = finish(start("gpt", project, project), status=1)
-    assert output.strip().splitlines()[-1].startswith("error: data/tokens/train-00000.npy: missing or cut short")
+    assert (
+        output.strip().splitlines()[-1].startswith("error: data/tokens/train-00000.npy: missing or cut short")
+    )
     assert "Traceback" not in output
     assert (kept / "model.safetensors").read_bytes() == b"before"
 

@@ -95,7 +95,16 @@ def test_digits_go_in_pairs() -> None:
 
 def test_words_take_their_space_and_scripts_part() -> None:
     assert pieces("Hello, I'll say:\n\n 中国abc") == [
-        "Hello", ",", " I", "'ll", " say", ":", "\n\n", " ", "中国", "abc"
+        "Hello",
+        ",",
+        " I",
+        "'ll",
+        " say",
+        ":",
+        "\n\n",
+        " ",
+        "中国",
+        "abc",
     ]
     assert pieces("don't 'tis 's") == ["don", "'t", " '", "tis", " '", "s"]
 
