@@ -144,7 +144,7 @@ def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations
 
 
 class _signals:
-    """Turn the first SIGTERM or Ctrl-C into a flag that :class:`Loop` reads after the step; two end at once."""
+    """Turn the first SIGTERM or Ctrl-C into a flag that :class:`Loop` reads after the step; two end it."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
