@@ -116,6 +116,8 @@ def client(server: Server) -> Iterator[Any]:
     for name, value in server.env.items():
         patch.setenv(name, value)
     from prefect.client.orchestration import get_client
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
     password = server.env["PREFECT_API_AUTH_STRING"]
@@ -124,4 +126,7 @@ def client(server: Server) -> Iterator[Any]:
         get_client(sync_client=True) as client,
     ):
         yield client
+        # What still waits to be sent would be tried in vain, for a minute, when the server is gone.
+        APILogWorker.drain_all(timeout=20)
+        EventsWorker.drain_all(timeout=20)
     patch.undo()
