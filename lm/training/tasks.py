@@ -21,7 +21,7 @@ from lm.tokenizer import FIRST_TEXT_ID, MASK
 from lm.training.optimizer import MuonAdamW, linear_schedule, parameter_groups
 from lm.training.order import Steps, TokenRows, length_buckets
 
-EMBEDDING_RATE = 0.15
+EMBEDDING_RATE = 0.5
 """AdamW's learning rate (embeddings, vectors, heads) as a share of Muon's; see docs/experiments.md."""
 
 WARM_UP = 0.05
