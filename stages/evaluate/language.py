@@ -31,16 +31,20 @@ def generate_samples(
     """
     from lm.generate import generate
 
-    texts = generate(
-        model,
-        tokenizer,
-        settings.prompts,
-        max_new_tokens=settings.max_new_tokens,
-        temperature=settings.temperature,
-        num_return_sequences=SAMPLES,
-        seed=settings.seed,
-    )
-    return [{"prompt": p, "continuations": c} for p, c in zip(settings.prompts, texts, strict=True)]
+    samples = []
+    for number, prompt in enumerate(settings.prompts):
+        # A seed of its own for each prompt: with the same draws a weak model says the same thing after each.
+        (texts,) = generate(
+            model,
+            tokenizer,
+            [prompt],
+            max_new_tokens=settings.max_new_tokens,
+            temperature=settings.temperature,
+            num_return_sequences=SAMPLES,
+            seed=settings.seed + number,
+        )
+        samples.append({"prompt": prompt, "continuations": texts})
+    return samples
 
 
 def score_causal(model: "LanguageModel", test: TokenSplit) -> dict[str, float]:

@@ -88,6 +88,13 @@ def test_samples_continue_every_prompt(done: tuple[Inputs, dict]) -> None:
     assert all(len(sample["continuations"]) == 3 for sample in samples)
 
 
+def test_each_prompt_has_draws_of_its_own(inputs: Inputs) -> None:
+    inputs.settings = inputs.settings.model_copy(update={"prompts": ["房间", "房间"]})
+    run(inputs)
+    first, second = json.loads((inputs.out["evaluation"] / "samples.json").read_text("utf-8"))
+    assert first["continuations"] != second["continuations"]
+
+
 class Reader(HTMLParser):
     """Collects a page's text, the addresses that it would load, and whether its tags close."""
 
