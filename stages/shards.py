@@ -131,6 +131,11 @@ class TokenSplit:
             return self.shards[0]
         return np.concatenate(self.shards) if self.shards else np.empty(0, np.uint16)
 
+    def sample(self, tokens: int) -> npt.NDArray[Any]:
+        """About that many tokens as one array: whole documents, taken at even distances over the split."""
+        every = max(1, -(-self.tokens // tokens))
+        return np.concatenate([document for n, document in enumerate(self.each_document()) if n % every == 0])
+
     def each_document(self) -> Iterable[npt.NDArray[Any]]:
         """The documents in order, each with its <bos> and <eos>."""
         for shard, ends in zip(self.shards, self.ends, strict=True):

@@ -96,7 +96,7 @@ def _language(
     ngram = NGram.fit(train.stream(), settings.ngram_order, manifest["vocab_size"])
     figures = language.score_ngram(ngram, test.stream(), test.text_bytes)
     # The learning curve was measured on this much of the validation split.
-    seen = validation.stream()[:VALIDATION_TOKENS]
+    seen = validation.sample(VALIDATION_TOKENS)
     seen_bytes = float((seen >= FIRST_TEXT_ID).sum()) * validation.bytes_per_text_token
     on_curve = language.score_ngram(ngram, seen, seen_bytes)["bits_per_byte"]
     bert, _ = _load(inputs["bert"], "masked-lm")

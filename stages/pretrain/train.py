@@ -40,7 +40,7 @@ def pretrain(
         model,
         Schedule(steps, settings.learning_rate, settings.seed),
         train=train.stream(),
-        validation=stream[:VALIDATION_TOKENS],
+        validation=validation.sample(VALIDATION_TOKENS),
         bytes_per_token=per_token,
         batch_rows=settings.batch_rows,
         mask_share=settings.mask_share,

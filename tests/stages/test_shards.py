@@ -97,3 +97,13 @@ def test_missing_files_and_splits_are_named(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{", "utf-8")
     with pytest.raises(UserError, match="not readable as JSON"):
         read_manifest(tmp_path)
+
+
+def test_a_sample_is_of_whole_documents_from_everywhere(tmp_path: Path) -> None:
+    documents = [np.full(10, 100 + n) for n in range(40)]
+    entries = write_split(tmp_path, "validation", documents, vocab_size=320, shard_tokens=150)
+    split = {"shards": entries, "tokens": 400, "documents": 40, "bytes": 400}
+    write_manifest(tmp_path, fingerprint="f", vocab_size=320, splits={"validation": split}, ancestry={})
+    sample = open_split(tmp_path, "validation").sample(100)
+    assert sample.tolist() == [100 + n for n in range(0, 40, 4) for _ in range(10)]
+    assert len(open_split(tmp_path, "validation").sample(1000)) == 400
