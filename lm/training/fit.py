@@ -15,6 +15,7 @@ import pytorch_lightning as pl
 import torch
 
 from lm.errors import Stopped, UserError
+from lm.training.memory import keep_freed_memory
 from lm.training.progress import Progress
 from lm.training.tasks import Task
 
@@ -109,6 +110,7 @@ def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations
     """
     # Lightning advertises at INFO; what it has to warn of still comes through.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    keep_freed_memory()
     torch.set_num_threads(runtime.threads or os.cpu_count() or 1)
     torch.use_deterministic_algorithms(True)
     loop = Loop(checkpoint, validation_steps(task.schedule.steps, validations), runtime, log)
