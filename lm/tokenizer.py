@@ -32,6 +32,9 @@ PAD, UNK, BOS, EOS, MASK, SEP, CLS = range(7)
 FIRST_TEXT_ID = len(SPECIAL_TOKENS)
 """Ids from here on stand for text; all below are special."""
 
+SENTINEL_IDS = range(FIRST_TEXT_ID - SENTINELS, FIRST_TEXT_ID)
+"""Ids of <extra_0>, <extra_1>, ..."""
+
 FILE = "tokenizer.json"
 BATCH = 1000
 """Documents encoded at once: enough to fill the threads, few enough to keep memory flat."""
