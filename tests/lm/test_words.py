@@ -1,5 +1,6 @@
 """Words of byte-level tokens: what belongs together is hidden together."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def edges(tokenizer: Tokenizer) -> WordEdges:
 def words_of(tokenizer: Tokenizer, edges: WordEdges, text: str) -> list[str]:
     ids = np.array(tokenizer.encode(text).ids)
     borders = [*np.flatnonzero(word_starts(ids, edges)), len(ids)]
-    return [tokenizer.decode(ids[a:b]) for a, b in zip(borders, borders[1:], strict=False)]
+    return [tokenizer.decode(ids[a:b]) for a, b in pairwise(borders)]
 
 
 @pytest.mark.parametrize(
