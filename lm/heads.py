@@ -1,71 +1,185 @@
-"""The trunk with something on top: language models and classifiers."""
+"""The trunk with something on top: language models, and heads for tasks."""
 
 import torch
 from torch import Tensor, nn
 
-from lm.config import ModelConfig
-from lm.transformer import LayerCache, Transformer
+from lm.config import LANGUAGE_MODELS, ModelConfig
+from lm.layers import ACTIVATIONS, Cache, new_norm
+from lm.recurrent import Recurrent, RecurrentCache
+from lm.transformer import Transformer
+
+
+class Projection(nn.Module):
+    """A layer between the trunk and the output: linear, activation, norm (BERT's and ModernBERT's)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.width, config.width, bias=config.bias)
+        nn.init.normal_(self.dense.weight, std=config.width**-0.5)
+        if config.bias:
+            nn.init.zeros_(self.dense.bias)
+        self.norm = new_norm(config)
+        # A projection is never followed by a square: it would lose the sign of what it says.
+        self.activation = ACTIVATIONS["gelu" if config.activation == "relu2" else config.activation]
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., D)."""
+        return self.norm(self.activation(self.dense(hidden)))
+
+
+def _output_layer(config: ModelConfig, outputs: int, *, bias: bool) -> nn.Linear:
+    """A last layer that begins with zeros: every answer is as likely as any other."""
+    layer = nn.Linear(config.width, outputs, bias=bias)
+    nn.init.zeros_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
 
 
 class LanguageModel(nn.Module):
-    """Predicts tokens, causally or at masked places.
+    """Predicts tokens: the next one, those at masked places, or those of an answer to the source."""
 
-    The output layer is the embedding matrix (Press & Wolf 2017).
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = new_trunk(config)
+        self.projection = Projection(config) if config.head != "linear" else None
+        self.output = None if config.tied else _output_layer(config, config.vocab_size, bias=False)
+        self.output_bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.output_bias else None
+
+    def forward(
+        self,
+        tokens_BT: Tensor,
+        present_BT: Tensor | None = None,
+        *,
+        source_BS: Tensor | None = None,
+        source_present_BS: Tensor | None = None,
+        segments_BT: Tensor | None = None,
+        mask_BTS: Tensor | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) of token ids (B, T); a text-to-text model reads ``source`` first.
+
+        ``present`` is false at padding: at a row's end, or at its start under a decoder.
+        """
+        if source_BS is None:
+            return self.logits(self.trunk(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS))
+        assert isinstance(self.trunk, Transformer)
+        memory_BSD = self.trunk.encode(source_BS, source_present_BS)
+        hidden_BTD = self.trunk.decode(
+            tokens_BT, present_BT, memory_BSD=memory_BSD, memory_present_BS=source_present_BS
+        )
+        return self.logits(hidden_BTD)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of hidden states (..., D): for the positions that matter only."""
+        if self.projection is not None:
+            hidden = self.projection(hidden)
+        if self.config.output_scale != 1:
+            hidden = hidden * self.config.output_scale
+        weight = self.trunk.embeddings.token.weight if self.output is None else self.output.weight
+        return nn.functional.linear(hidden, weight, self.output_bias)
+
+    def new_cache(self, batch: int, capacity: int) -> Cache | RecurrentCache:
+        """An empty cache for generating: ``batch`` rows of at most ``capacity`` tokens."""
+        return self.trunk.new_cache(batch, capacity)
+
+
+class TaskModel(nn.Module):
+    """A head for a task.
+
+    A sequence classifier gives logits (B, labels), a token classifier (B, T, labels), a span extractor
+    (B, T, 2): how likely an answer begins, and ends, at a token.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = Transformer(config)
+        self.trunk = new_trunk(config)
+        sequence = config.kind == "sequence-classifier"
+        self.pooler: nn.Linear | None = None
+        if config.head == "bert" and sequence:
+            self.pooler = nn.Linear(config.width, config.width)
+            nn.init.normal_(self.pooler.weight, std=config.width**-0.5)
+            nn.init.zeros_(self.pooler.bias)
+        self.projection = Projection(config) if config.head == "modernbert" else None
+        self.dropout = nn.Dropout(config.dropout)
+        bias = not (config.causal and sequence)  # as in the published classes
+        self.classifier = _output_layer(config, len(config.labels) or 2, bias=bias)
 
     def forward(
-        self,
-        tokens_BT: Tensor,
-        caches: list[LayerCache] | None = None,
-        start: int = 0,
-        mask_BSS: Tensor | None = None,
+        self, tokens_BT: Tensor, present_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
     ) -> Tensor:
-        """Logits (B, T, V) of token ids (B, T)."""
-        return self.logits(self.trunk(tokens_BT, mask_BSS, caches, start))
-
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits (..., V) of hidden states (..., D): for the positions that matter only."""
-        return hidden @ self.trunk.embedding.weight.t()
-
-    def new_caches(self, batch: int) -> list[LayerCache]:
-        """Empty key-value caches, one a layer, for ``batch`` sequences."""
-        weight = self.trunk.embedding.weight
-        return [
-            LayerCache(batch, self.config, weight.device, weight.dtype) for _ in range(self.config.layers)
-        ]
+        """Logits; ``present`` is true where a position holds a token and false at padding."""
+        hidden = self.trunk(tokens_BT, present_BT, segments_BT=segments_BT)
+        if self.config.kind == "sequence-classifier":
+            hidden = pool(hidden, present_BT, self.config.pooling)
+        if self.pooler is not None:
+            hidden = torch.tanh(self.pooler(hidden))
+        if self.projection is not None:
+            hidden = self.projection(hidden)
+        return self.classifier(self.dropout(hidden))
 
 
-class SequenceClassifier(nn.Module):
-    """Classifies a text by the mean of its hidden states."""
+class Features(nn.Module):
+    """The bare trunk: hidden states (B, T, D), for embeddings or as a start for tasks."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = Transformer(config)
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(config.width, len(config.labels))
-        nn.init.zeros_(self.classifier.weight)
-        nn.init.zeros_(self.classifier.bias)
+        self.trunk = new_trunk(config)
 
-    def forward(self, tokens_BT: Tensor, present_BT: Tensor) -> Tensor:
-        """Logits (B, labels); ``present`` is true where a position holds a token and false at padding."""
-        hidden_BTD = self.trunk(tokens_BT, present_BT[:, None, None, :])
+    def forward(
+        self, tokens_BT: Tensor, present_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
+    ) -> Tensor:
+        """Hidden states (B, T, D); ``present`` is false at padding."""
+        return self.trunk(tokens_BT, present_BT, segments_BT=segments_BT)
+
+
+def pool(hidden_BTD: Tensor, present_BT: Tensor | None, how: str) -> Tensor:
+    """One vector (B, D) a row: the mean over present positions, the first, or the last present one."""
+    if how == "first":
+        return hidden_BTD[:, 0]
+    if present_BT is None:
+        return hidden_BTD.mean(1) if how == "mean" else hidden_BTD[:, -1]
+    if how == "mean":
         weight_BT1 = present_BT.unsqueeze(-1).to(hidden_BTD.dtype)
-        mean_BD = (hidden_BTD * weight_BT1).sum(1) / weight_BT1.sum(1)
-        return self.classifier(self.dropout(mean_BD))
+        return (hidden_BTD * weight_BT1).sum(1) / weight_BT1.sum(1)
+    place = torch.arange(present_BT.shape[1], device=present_BT.device)
+    last_B = (place * present_BT).argmax(1)
+    return hidden_BTD[torch.arange(len(hidden_BTD), device=hidden_BTD.device), last_B]
 
 
-def build_model(config: ModelConfig) -> LanguageModel | SequenceClassifier:
+POSITIONS = "trunk.embeddings.position.weight"
+
+Model = LanguageModel | Features | TaskModel
+
+
+def new_trunk(config: ModelConfig) -> Transformer | Recurrent:
+    """The trunk that a config describes."""
+    return Transformer(config) if config.cell == "attention" else Recurrent(config)
+
+
+def build_model(config: ModelConfig) -> Model:
     """The model that a config describes, freshly initialised from torch's current random state."""
-    return SequenceClassifier(config) if config.kind == "sequence-classifier" else LanguageModel(config)
+    if config.kind == "features":
+        return Features(config)
+    return (LanguageModel if config.kind in LANGUAGE_MODELS else TaskModel)(config)
 
 
-def start_from(classifier: SequenceClassifier, pretrained: LanguageModel) -> None:
-    """Copy a pretrained trunk's weights into a classifier of the same shape."""
+def start_from(model: Model, pretrained: Model) -> list[str]:
+    """Copy the weights that both models have under one name; learned positions as far as they go.
+
+    Returns:
+        The parameters of ``model`` that keep their fresh values, such as a classifier's last layer.
+    """
+    theirs, fresh = pretrained.state_dict(), []
     with torch.no_grad():
-        classifier.trunk.load_state_dict(pretrained.trunk.state_dict())
+        for name, own in model.state_dict().items():
+            weight = theirs.get(name)
+            if weight is not None and weight.shape == own.shape:
+                own.copy_(weight)
+            elif weight is not None and name == POSITIONS and len(weight) >= len(own):
+                own.copy_(weight[: len(own)])
+            else:
+                fresh.append(name)
+    return fresh

@@ -51,7 +51,7 @@ def stream_nats(
     context = min(model.config.context, len(stream) - 1)
     inputs, targets = _windows(stream, context, min(stride or max(1, context // 2), context))
     targets = targets.masked_fill(targets < first_text_id, IGNORE)
-    device = model.trunk.embedding.weight.device
+    device = next(model.parameters()).device
     total, rows = 0.0, max(1, BATCH_TOKENS // context)
     for start in range(0, len(inputs), rows):
         hidden = model.trunk(inputs[start : start + rows].to(device))
@@ -74,7 +74,7 @@ def masked_scores(
     """Mean loss in nats and accuracy of a masked model on a stream (1-D), with masks drawn from ``seed``."""
     context = min(model.config.context, len(stream))
     rows_BT = torch.from_numpy(stream[: len(stream) // context * context].astype(np.int64)).view(-1, context)
-    device = model.trunk.embedding.weight.device
+    device = next(model.parameters()).device
     loss, right, count = 0.0, 0, 0
     step = max(1, BATCH_TOKENS // context)
     for index, start in enumerate(range(0, len(rows_BT), step)):

@@ -1,6 +1,7 @@
 """Opening a tokenizer, the special tokens that every family shares, the form of a document. No torch here."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,50 +41,68 @@ BATCH = 1000
 """Documents encoded at once: enough to fill the threads, few enough to keep memory flat."""
 
 
-def load_tokenizer(folder: Path) -> "Tokenizer":
-    """Open ``tokenizer.json`` of a shards or model folder.
+def open_tokenizer(folder: Path) -> "Tokenizer":
+    """Open ``tokenizer.json`` of any folder, ours or not.
 
     Text that spells a special token, such as ``<eos>``, is encoded as the plain characters it is: only
     code puts special ids into a sequence.
 
     Raises:
-        UserError: the file is missing or unreadable, or its special tokens are not ours.
+        UserError: the file is missing or unreadable.
     """
     from tokenizers import Tokenizer
 
-    path = folder / FILE
-    try:
-        text = path.read_text("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path}: missing; make it with `dvc repro tokenize`") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8 text; restore it with `dvc checkout`") from None
+    text = _read(folder).decode("utf-8", "replace")
     try:
         tokenizer = Tokenizer.from_str(text)
     except Exception as error:  # the library raises plain Exception
         problem = str(error).splitlines()[0][:120]
-        raise UserError(f"{path}: holds no tokenizer ({problem}); restore it with `dvc checkout`") from None
-    for number, token in enumerate(SPECIAL_TOKENS):
-        if tokenizer.token_to_id(token) != number:
-            raise UserError(
-                f"{path}: {token} must have id {number}, got {tokenizer.token_to_id(token)}; "
-                "use a tokenizer that `dvc repro tokenize` made"
-            )
+        raise UserError(
+            f"{folder / FILE}: holds no tokenizer ({problem}); restore it with `dvc checkout`"
+        ) from None
     tokenizer.no_padding()
     tokenizer.no_truncation()
     tokenizer.encode_special_tokens = True
     return tokenizer
 
 
-def fingerprint(folder: Path) -> str:
-    """SHA-256 of the bytes of ``tokenizer.json``: the name by which shards and models know their tokenizer.
+def load_tokenizer(folder: Path) -> "Tokenizer":
+    """Open a tokenizer that `dvc repro tokenize` made.
 
     Raises:
-        UserError: the file is missing.
+        UserError: the file is missing or unreadable, or its special tokens are not ours.
     """
+    tokenizer = open_tokenizer(folder)
+    for number, token in enumerate(SPECIAL_TOKENS):
+        if tokenizer.token_to_id(token) != number:
+            raise UserError(
+                f"{folder / FILE}: {token} must have id {number}, got {tokenizer.token_to_id(token)}; "
+                "use a tokenizer that `dvc repro tokenize` made"
+            )
+    return tokenizer
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of ``tokenizer.json``: the name by which shards and models know their tokenizer.
+
+    What a model puts around a text (the post-processor) is its own affair and does not count: shards, and all
+    models trained on them, have one fingerprint.
+
+    Raises:
+        UserError: the file is missing or no JSON.
+    """
+    try:
+        content = json.loads(_read(folder))
+    except ValueError:
+        raise UserError(f"{folder / FILE}: not readable as JSON; restore it with `dvc checkout`") from None
+    content["post_processor"] = None
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _read(folder: Path) -> bytes:
     path = folder / FILE
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path}: missing; make it with `dvc repro tokenize`") from None
 

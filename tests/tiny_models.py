@@ -4,15 +4,17 @@ from pathlib import Path
 
 import torch
 
-from lm.config import Kind, ModelConfig
-from lm.heads import LanguageModel, SequenceClassifier, build_model
+from lm.config import CLASSIFIERS, Kind, ModelConfig
+from lm.families import family_config
+from lm.heads import Model, build_model
 from lm.tokenizer import SPECIAL_TOKENS
 
 TEXTS = ["我喜欢看电影。", "我喜欢听音乐。", "我喜欢阅读。", "a small test", "books and films"]
+FAMILY = {"causal-lm": "small-gpt", "text-to-text": "small-t5"}
 
 
-def tiny_config(kind: Kind = "causal-lm", **changes: object) -> ModelConfig:
-    """Two layers, 32 wide, context 32."""
+def tiny_config(kind: Kind = "causal-lm", family: str = "", **changes: object) -> ModelConfig:
+    """Two layers, 32 wide, context 32, of the small family that has this kind unless another is named."""
     values: dict[str, object] = {
         "kind": kind,
         "vocab_size": 320,
@@ -20,25 +22,23 @@ def tiny_config(kind: Kind = "causal-lm", **changes: object) -> ModelConfig:
         "width": 32,
         "heads": 2,
         "context": 32,
-        "labels": ("negative", "positive") if kind == "sequence-classifier" else (),
+        "labels": ("negative", "positive") if kind in CLASSIFIERS else (),
     }
-    return ModelConfig(**{**values, **changes})  # type: ignore[arg-type]
+    return family_config(family or FAMILY.get(kind, "small-bert"), **{**values, **changes})
 
 
-def tiny_model(
-    kind: Kind = "causal-lm", seed: int = 0, **changes: object
-) -> LanguageModel | SequenceClassifier:
+def tiny_model(kind: Kind = "causal-lm", seed: int = 0, family: str = "", **changes: object) -> Model:
     """A model with weights that are random everywhere, also where training starts from zeros."""
     torch.manual_seed(seed)
-    model = build_model(tiny_config(kind, **changes))
+    model = build_model(tiny_config(kind, family, **changes))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     return model.eval()
 
 
-def write_tokenizer(folder: Path, vocab_size: int = 320) -> bytes:
-    """A byte-level BPE tokenizer of :data:`TEXTS` with our special tokens; returns its bytes."""
+def write_tokenizer(folder: Path, vocab_size: int = 320) -> Path:
+    """A byte-level BPE tokenizer of :data:`TEXTS` with our special tokens, written to a folder."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -55,4 +55,15 @@ def write_tokenizer(folder: Path, vocab_size: int = 320) -> bytes:
     )
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"))
-    return (folder / "tokenizer.json").read_bytes()
+    return folder
+
+
+def write_model(folder: Path, kind: Kind = "causal-lm", **changes: object) -> Path:
+    """A model folder with a tiny model and its tokenizer; returns it."""
+    from lm.checkpoint import save_model
+    from lm.tokenizer import fingerprint
+
+    tokenizer = write_tokenizer(folder.parent / f"{folder.name}-tokenizer")
+    model = tiny_model(kind, **changes)  # type: ignore[arg-type]
+    save_model(folder, model, tokenizer=tokenizer, ancestry={"tokenizer": fingerprint(tokenizer)})
+    return folder

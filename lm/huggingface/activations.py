@@ -1,0 +1,32 @@
+"""The published names of activations."""
+
+from lm.config import Activation
+from lm.errors import UserError
+
+TO_US: dict[str, Activation] = {
+    "relu": "relu",
+    "relu2": "relu2",
+    "gelu": "gelu",
+    "gelu_new": "gelu_tanh",
+    "gelu_pytorch_tanh": "gelu_tanh",
+    "silu": "silu",
+    "swish": "silu",
+}
+TO_THEM: dict[Activation, str] = {
+    "relu": "relu",
+    "relu2": "relu2",
+    "gelu": "gelu",
+    "gelu_tanh": "gelu_new",
+    "silu": "silu",
+}
+
+
+def activation(name: str) -> Activation:
+    """Our name of a published activation.
+
+    Raises:
+        UserError: it is not one that we have.
+    """
+    if name not in TO_US:
+        raise UserError(f"config.json: activation {name!r} is not known; use one of {', '.join(TO_US)}")
+    return TO_US[name]
