@@ -206,7 +206,7 @@ def span_corruption(
         )
     room, targets_room = length - budget + spans, budget + spans  # without <eos>
 
-    hidden_BL = _t5_noise(batch, length, budget, spans, generator) & (tokens_BL >= first_text_id)
+    hidden_BL = _noise(batch, length, budget, spans, generator) & (tokens_BL >= first_text_id)
     number_BL = (hidden_BL & ~_before(hidden_BL)).long().cumsum(1) - 1
     hidden_BL &= number_BL < len(sentinel_ids)
     first_BL = hidden_BL & ~_before(hidden_BL)
@@ -233,15 +233,18 @@ def span_corruption(
     return inputs_BI, targets_BU[:, :beyond]
 
 
-def _t5_noise(batch: int, length: int, budget: int, spans: int, generator: torch.Generator) -> Tensor:
-    """Which positions (B, L) are hidden: visible and hidden stretches by turns, visible first.
+def _noise(batch: int, length: int, budget: int, spans: int, generator: torch.Generator) -> Tensor:
+    """Which positions (B, L) are hidden: as many as ``budget``, in ``spans`` that do not touch.
 
-    Both kinds are divided into ``spans`` stretches, every division being equally likely.
+    Every division into spans is equally likely, as in T5, and so is every way to place them. (T5's first code
+    ended each row with a span; its later option ``random_roll`` gave that up.)
     """
-    visible_BK = _division(batch, length - budget, spans, generator)
     hidden_BK = _division(batch, budget, spans, generator)
-    borders = torch.stack((visible_BK, hidden_BK), 2).flatten(1).cumsum(1)[:, :-1]
-    return torch.zeros(batch, length, dtype=torch.long).scatter_(1, borders, 1).cumsum(1) % 2 == 1
+    visible_BK = _division(batch, length - budget + 2, spans + 1, generator)
+    visible_BK[:, 0] -= 1  # visible stretches at the ends of a row may be empty
+    borders_BK = torch.stack((visible_BK[:, :-1], hidden_BK), 2).flatten(1).cumsum(1)
+    edges_BL = torch.zeros(batch, length + 1, dtype=torch.long).scatter_(1, borders_BK, 1)
+    return edges_BL[:, :length].cumsum(1) % 2 == 1
 
 
 def _division(batch: int, total: int, parts: int, generator: torch.Generator) -> Tensor:

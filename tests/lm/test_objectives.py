@@ -207,7 +207,8 @@ def test_corruption_has_the_published_statistics(sentinels: range) -> None:
     gaps = torch.isin(inputs, torch.tensor(sentinels))
     assert (gaps.sum(1) == 28).all()
     assert (targets.ne(EOS).sum(1) - 28 == 85).all()  # 15% in spans of 3.04 on average
-    lengths = torch.isin(targets, torch.tensor([*sentinels, EOS])).nonzero()[:, 1].view(200, -1).diff() - 1
+    borders = torch.isin(targets, torch.tensor([*sentinels, EOS]))
+    lengths = borders.nonzero()[:, 1].view(200, -1).diff() - 1
     assert lengths.min() == 1 and lengths.max() > 9
     assert lengths.float().var() == pytest.approx(85 / 28 * (85 / 28 - 1), rel=0.1)  # geometric, nearly
     for row in range(200):
@@ -254,6 +255,16 @@ def test_special_tokens_cost_a_row_little() -> None:
     lengths = torch.tensor([len(restored(*row)) for row in zip(inputs, targets, strict=True)])
     assert lengths.float().mean() > 0.98 * 568
     assert (targets == IGNORE).float().mean() < 0.05
+
+
+def test_spans_are_placed_anywhere() -> None:
+    inputs, targets = corrupt(text(4000, 9), share=0.3, mean_span=1.5)
+    assert targets.shape == (4000, 3 + 2 + 1)
+    shown = (inputs[:, :-1] < TEXT).float().mean(0)
+    assert abs(shown[0] - shown[-1]) < 0.03
+    single = corrupt(text(4000, 7), share=0.15, mean_span=3.0)[0][:, :-1] < TEXT
+    assert (single.sum(1) == 1).all()
+    assert (single.float().mean(0) - 1 / 7).abs().max() < 0.02
 
 
 def test_more_spans_than_sentinels_are_refused() -> None:
