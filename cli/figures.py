@@ -17,7 +17,8 @@ GPT = ("gpt", "bits_per_byte")
 NGRAM = ("gpt", "ngram", "bits_per_byte")
 NGRAM_ORDER = ("gpt", "ngram", "order")
 PASSED = ("gpt", "tokens_to_pass_ngram")
-BERT = ("bert", "masked_accuracy")
+BERT = ("bert", "accuracy")
+T5 = ("t5", "accuracy")
 MOST_FREQUENT = ("bert", "most_frequent_accuracy")
 
 

@@ -92,19 +92,19 @@ def main_figures(stage: str, metrics: Metrics) -> list[str]:
 def _validation(validation: Mapping[str, Any]) -> list[str]:
     if "bits_per_byte" in validation:
         return [f"validation bits per byte {decimal(validation['bits_per_byte'])}"]
-    return [f"validation masked accuracy {percent(validation.get('accuracy'))}"]
+    return [f"validation accuracy {percent(validation.get('accuracy'))}"]
 
 
 def _evaluation(metrics: Metrics) -> list[str]:
-    accuracy, control, tfidf, masked = (
+    accuracy, control, tfidf, bert, t5 = (
         percent(figure(metrics, *place))
-        for place in (figures.SENTIMENT, figures.CONTROL, figures.TFIDF, figures.BERT)
+        for place in (figures.SENTIMENT, figures.CONTROL, figures.TFIDF, figures.BERT, figures.T5)
     )
     gpt, ngram = (decimal(figure(metrics, *place)) for place in (figures.GPT, figures.NGRAM))
     return [
         f"sentiment accuracy {accuracy} (control {control}, TF-IDF {tfidf})",
         f"gpt bits per byte {gpt} (n-gram {ngram})",
-        f"bert masked accuracy {masked}",
+        f"bert masked accuracy {bert}, t5 accuracy of answers {t5}",
     ]
 
 

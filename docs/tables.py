@@ -15,11 +15,12 @@ WORDS = {
         "sentiment": "sentiment: accuracy (95% interval)",
         "gpt": "gpt: bits per byte, lower is better",
         "bert": "bert: accuracy on masked tokens",
+        "t5": "t5: accuracy on the tokens of hidden spans",
         "control": "same model from random weights {0}; TF-IDF with logistic regression {1}",
         "ngram": "Kneser-Ney {0}-gram on the same tokens {1}",
         "frequent": "always the most frequent token {0}",
         "tokens": "Tokens: {train} for training, {validation} for validation, {test} for test. "
-        "In training gpt saw {gpt}, bert {bert}, repeats counted.",
+        "In training gpt saw {gpt}, bert {bert}, t5 {t5}, repeats counted.",
         "passed": "On validation data gpt passed the n-gram after {0} tokens.",
         "not passed": "On validation data gpt did not pass the n-gram.",
         "source": "source",
@@ -35,11 +36,12 @@ WORDS = {
         "sentiment": "sentiment：准确率（95% 置信区间）",
         "gpt": "gpt：每字节比特数，越低越好",
         "bert": "bert：掩码 token 准确率",
+        "t5": "t5：被遮片段的 token 准确率",
         "control": "同一模型从随机权重训练 {0}；TF-IDF + 逻辑回归 {1}",
         "ngram": "用相同 token 训练的 Kneser-Ney {0}-gram {1}",
         "frequent": "总是猜最常见的 token {0}",
         "tokens": "token 数：训练 {train}，验证 {validation}，测试 {test}。"
-        "训练中 gpt 处理了 {gpt} 个，bert 处理了 {bert} 个（含重复）。",
+        "训练中 gpt 处理了 {gpt} 个，bert 处理了 {bert} 个，t5 处理了 {t5} 个（含重复）。",
         "passed": "在验证集上，gpt 处理 {0} 个 token 后超过 n-gram。",
         "not passed": "在验证集上，gpt 未能超过 n-gram。",
         "source": "数据源",
@@ -82,11 +84,12 @@ def results_table(metrics: Path, language: str) -> str:
             percent(measured(figures.BERT)),
             words["frequent"].format(percent(measured(figures.MOST_FREQUENT))),
         ),
+        (words["t5"], percent(measured(figures.T5)), ""),
     ]
     tokens = {
         split: count(figure(found, "tokenize", split, "tokens")) for split in ("train", "validation", "test")
     }
-    seen = {name: count(figure(found, f"pretrain-{name}", "tokens_seen")) for name in ("gpt", "bert")}
+    seen = {name: count(figure(found, f"pretrain-{name}", "tokens_seen")) for name in ("gpt", "bert", "t5")}
     passed = measured(figures.PASSED)
     below = [
         words["tokens"].format(**tokens, **seen),

@@ -18,6 +18,7 @@ from torch import Tensor
 from lm import huggingface
 from lm.config import ModelConfig
 from lm.errors import UserError
+from lm.files import read_json
 from lm.heads import Model, build_model
 from lm.tokenizer import FILE as TOKENIZER
 from lm.tokenizer import fingerprint
@@ -80,7 +81,7 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
 
 
 def _ids_of(folder: Path) -> dict[str, Any]:
-    return {key: value for key, value in read_json(folder / CONFIG).items() if key.endswith("_token_id")}
+    return {key: value for key, value in read_settings(folder / CONFIG).items() if key.endswith("_token_id")}
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -88,18 +89,15 @@ def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(text + "\n", "utf-8")
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
     """One of a model folder's JSON files.
 
     Raises:
         UserError: it is missing or broken.
     """
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; give the folder of a model, such as data/models/gpt") from None
-    except ValueError:
-        raise UserError(f"{path}: not readable as JSON; restore it with `dvc checkout`") from None
+    return read_json(
+        path, "give the folder of a model, such as data/models/gpt, or restore it with `dvc checkout`"
+    )
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ def read_model(folder: Path) -> Loaded:
         UserError: a file is missing or broken, the class is not known, or weights, config and tokenizer do
             not belong together.
     """
-    values = read_json(folder / CONFIG)
+    values = read_settings(folder / CONFIG)
     ours = values.get(OURS)
     config = ModelConfig.from_dict(ours) if ours else huggingface.from_config(values)
     stored = _read_weights(folder)
@@ -164,7 +162,7 @@ def _some(names: list[str]) -> str:
 def _read_weights(folder: Path) -> dict[str, Tensor]:
     """All tensors of a folder in float32: one file, several with an index, or one made by torch.save."""
     if (folder / INDEX).exists():
-        names = sorted(set(read_json(folder / INDEX).get("weight_map", {}).values()))
+        names = sorted(set(read_settings(folder / INDEX).get("weight_map", {}).values()))
         stored = {key: value for name in names for key, value in _read_safetensors(folder / name).items()}
     elif (folder / PICKLED).exists() and not (folder / WEIGHTS).exists():
         stored = _read_pickled(folder / PICKLED)
@@ -205,7 +203,7 @@ def _check_tokenizer(folder: Path) -> None:
         )
     if not (folder / ANCESTRY).exists():
         return
-    expected, found = read_json(folder / ANCESTRY).get("tokenizer"), fingerprint(folder)
+    expected, found = read_settings(folder / ANCESTRY).get("tokenizer"), fingerprint(folder)
     if expected != found:
         raise UserError(
             f"{folder / TOKENIZER}: fingerprint {found[:12]}, but "

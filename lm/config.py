@@ -6,23 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lm.errors import UserError
-
-Kind = Literal[
-    "causal-lm",
-    "masked-lm",
-    "text-to-text",
-    "features",
-    "sequence-classifier",
-    "token-classifier",
-    "span-extractor",
-]
-"""What stands on the trunk: a language model of one of three sorts, nothing, or a head for a task."""
+from lm.names import CLASSIFIERS, LANGUAGE_MODELS, Family, Kind
 
 Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu"]
 """``gelu_tanh`` is GELU's tanh approximation; ``relu2`` the square of ReLU (So et al. 2021)."""
-
-LANGUAGE_MODELS = ("causal-lm", "masked-lm", "text-to-text")
-CLASSIFIERS = ("sequence-classifier", "token-classifier")
 
 
 @dataclass(frozen=True)
@@ -41,8 +28,8 @@ class ModelConfig:
     heads: int
     context: int
     """Longest input, in tokens."""
-    family: str = "small-gpt"
-    """A key of ``lm.families.FAMILIES``; says under which names the weights are stored."""
+    family: Family = "small-gpt"
+    """Says under which names the weights are stored."""
     causal: bool = True
     """A position sees only those before it. The decoder of a text-to-text model is always causal, its encoder
     never."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lm.config import ModelConfig
-from lm.errors import UserError
+from lm.names import Family
 
 _DECODER = {"kind": "causal-lm", "causal": True}
 _ENCODER = {"kind": "masked-lm", "causal": False}
@@ -25,7 +25,7 @@ _BERT = {
 }  # fmt: skip
 _LLAMA = {"activation": "silu", "gated": True}
 
-FAMILIES: Mapping[str, Mapping[str, Any]] = {
+FAMILIES: Mapping[Family, Mapping[str, Any]] = {
     "small-gpt": {**_DECODER, **_OURS, "query_key_norm": True, "pooling": "last"},
     "small-bert": {
         **_ENCODER, **_OURS, "norm": "layer", "norm_eps": 1e-5, "embedding_norm": "gain", "first_norm": False,
@@ -54,7 +54,7 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 
 
-def family_config(family: str, **shape: Any) -> ModelConfig:
+def family_config(family: Family, **shape: Any) -> ModelConfig:
     """The configuration of a family with its size, and anything else that is to differ from the family's own.
 
     ``shape`` holds at least vocab_size, layers, width, heads and context. A text-to-text model gets as many
@@ -63,10 +63,8 @@ def family_config(family: str, **shape: Any) -> ModelConfig:
     1/sqrt(width)).
 
     Raises:
-        UserError: there is no such family, or the values do not fit together.
+        UserError: the values do not fit together.
     """
-    if family not in FAMILIES:
-        raise UserError(f"{family!r} is no model family; use one of {', '.join(FAMILIES)}")
     values = {**FAMILIES[family], "family": family, **shape}
     if values["kind"] == "text-to-text":
         values.setdefault("decoder_layers", values["layers"])

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from lm.config import LANGUAGE_MODELS, ModelConfig
+from lm.config import ModelConfig
 from lm.layers import ACTIVATIONS, Cache, new_norm
+from lm.names import LANGUAGE_MODELS
 from lm.recurrent import Recurrent, RecurrentCache
 from lm.transformer import Transformer
 
@@ -63,12 +64,17 @@ class LanguageModel(nn.Module):
         """
         if source_BS is None:
             return self.logits(self.trunk(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS))
-        assert isinstance(self.trunk, Transformer)
-        memory_BSD = self.trunk.encode(source_BS, source_present_BS)
-        hidden_BTD = self.trunk.decode(
+        memory_BSD = self.transformer.encode(source_BS, source_present_BS)
+        hidden_BTD = self.transformer.decode(
             tokens_BT, present_BT, memory_BSD=memory_BSD, memory_present_BS=source_present_BS
         )
         return self.logits(hidden_BTD)
+
+    @property
+    def transformer(self) -> Transformer:
+        """The trunk, where it is no recurrent one."""
+        assert isinstance(self.trunk, Transformer)
+        return self.trunk
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of hidden states (..., D): for the positions that matter only."""

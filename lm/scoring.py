@@ -1,4 +1,4 @@
-"""How well a model predicts given tokens: nats for bits per byte, accuracy at masked places."""
+"""How well a model predicts given tokens: nats for bits per byte, loss and accuracy at targets."""
 
 import math
 from typing import Any
@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lm.batches import Objective
 from lm.heads import LanguageModel
-from lm.objectives import IGNORE, masked
+from lm.objectives import IGNORE
 
 BATCH_TOKENS = 8192
 """Tokens in one forward pass: keeps the logits of an 8k vocabulary within 256 MiB."""
@@ -62,36 +63,23 @@ def stream_nats(
 
 
 @torch.inference_mode()
-def masked_scores(
-    model: LanguageModel,
-    stream: npt.NDArray[Any],
-    *,
-    share: float,
-    mask_id: int,
-    first_text_id: int,
-    seed: int,
+def objective_scores(
+    model: LanguageModel, stream: npt.NDArray[Any], objective: Objective, *, seed: int
 ) -> tuple[float, float]:
-    """Mean loss in nats and accuracy of a masked model on a stream (1-D), with masks drawn from ``seed``."""
-    context = min(model.config.context, len(stream))
-    rows_BT = torch.from_numpy(stream[: len(stream) // context * context].astype(np.int64)).view(-1, context)
+    """Mean loss in nats and accuracy at an objective's targets on a stream (1-D), drawn from ``seed``."""
+    length = min(objective.row_tokens(model.config), len(stream))
+    rows_BL = torch.from_numpy(stream[: len(stream) // length * length].astype(np.int64)).view(-1, length)
     device = next(model.parameters()).device
     loss, right, count = 0.0, 0, 0
-    step = max(1, BATCH_TOKENS // context)
-    for index, start in enumerate(range(0, len(rows_BT), step)):
-        generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
-        inputs, targets = masked(
-            rows_BT[start : start + step],
-            share=share,
-            mask_id=mask_id,
-            first_text_id=first_text_id,
+    step = max(1, BATCH_TOKENS // length)
+    for index, start in enumerate(range(0, len(rows_BL), step)):
+        batch = objective.batch(
+            rows_BL[start : start + step],
             vocab_size=model.config.vocab_size,
-            generator=generator,
+            generator=torch.Generator().manual_seed(seed * 1_000_003 + index),
         )
-        hidden = model.trunk(inputs.to(device))
-        chosen = targets.to(device)
-        logits = model.logits(hidden[chosen != IGNORE])
-        chosen = chosen[chosen != IGNORE]
-        loss += float(F.cross_entropy(logits, chosen, reduction="sum").double())
-        right += int((logits.argmax(-1) == chosen).sum())
-        count += len(chosen)
+        logits, targets = batch.to(device).predictions(model)
+        loss += float(F.cross_entropy(logits, targets, reduction="sum").double())
+        right += int((logits.argmax(-1) == targets).sum())
+        count += len(targets)
     return loss / max(count, 1), right / max(count, 1)

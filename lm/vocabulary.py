@@ -1,6 +1,5 @@
 """A model's tokenizer with the ids that code puts into sequences: padding, begin, end, mask."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm.config import ModelConfig
 from lm.errors import UserError
+from lm.files import read_json
 from lm.tokenizer import BOS, EOS, MASK, PAD, SPECIAL_TOKENS, UNK, open_tokenizer
 
 if TYPE_CHECKING:
@@ -107,10 +107,7 @@ def _named_tokens(folder: Path) -> dict[str, str]:
         path = folder / name
         if not path.exists():
             continue
-        try:
-            values = json.loads(path.read_text("utf-8"))
-        except ValueError:
-            raise UserError(f"{path}: not readable as JSON; take the model's own file") from None
+        values = read_json(path, "take the model's own file")
         for key, value in values.items():
             if key.endswith("_token") and value is not None:
                 named[key] = value["content"] if isinstance(value, dict) else str(value)

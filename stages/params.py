@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lm.errors import UserError
+from lm.names import KIND_OF, Decoder, Encoder, Family, MaskUnits, ObjectiveName, TextToText
 from stages.mistakes import explain, quote
+
+MODELS = "data/models/"
+"""Where the models of the pipeline stand."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Count = Annotated[int, Field(ge=1)]
@@ -110,31 +114,22 @@ class TokenizeSettings(Settings):
     """Runs of Han characters are cut at this length before training, or every clause would be one word."""
 
 
-class ModelShape(Settings):
-    """Size and form of a Transformer."""
+class PretrainSettings(Settings):
+    """One pretrained model."""
 
+    family: Family
     layers: Count
+    """Of the encoder and, in a text-to-text model, as many of the decoder."""
     width: Count
     heads: Count
     context: Annotated[int, Field(ge=8)]
-    feed_forward: Literal["relu2", "swiglu"]
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> "ModelShape":
-        if self.width % (2 * self.heads):
-            raise ValueError(
-                f"width must be a multiple of 2 x heads (rotary positions pair up dimensions), "
-                f"got width {self.width} and heads {self.heads}"
-            )
-        return self
-
-
-class PretrainSettings(ModelShape):
-    """One pretrained model."""
-
-    objective: Literal["causal", "masked"]
-    mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """Share of tokens that the masked objective hides; unused by the causal one."""
+    objective: ObjectiveName
+    mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of tokens that is hidden (masked, span-corruption)."""
+    mask_units: MaskUnits = "tokens"
+    """What is hidden together (masked)."""
+    mean_span: Annotated[float, Field(ge=1)] = 3.0
+    """Mean length of a hidden span in tokens (span-corruption)."""
     tokens: Count
     """Training budget."""
     batch_rows: Count
@@ -143,18 +138,55 @@ class PretrainSettings(ModelShape):
     """Of the matrices (Muon); embeddings and vectors follow from it."""
     seed: Annotated[int, Field(ge=0)]
 
+    @model_validator(mode="after")
+    def _possible(self) -> "PretrainSettings":
+        families = {"causal-lm": Decoder, "masked-lm": Encoder, "text-to-text": TextToText}
+        fitting = get_args(families[KIND_OF[self.objective]])
+        if self.family not in fitting:
+            raise ValueError(
+                f"family must be one of {', '.join(fitting)} for the objective {self.objective}, "
+                f"got {self.family}"
+            )
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width must be a multiple of 2 x heads (rotary positions pair up dimensions), "
+                f"got width {self.width} and heads {self.heads}"
+            )
+        if self.objective == "masked" and self.mask_units == "spans" and self.mask_share > 0.5:
+            raise ValueError(f"mask_share must be at most 0.5 for spans, got {self.mask_share}")
+        return self
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """The size of the model, as families take it."""
+        return {name: getattr(self, name) for name in ("layers", "width", "heads", "context")}
+
+
+class LoraSettings(Settings):
+    """Low-rank adaptation (Hu et al. 2021): small matrices are trained beside frozen layers."""
+
+    layers: list[str] = Field(min_length=1)
+    """Patterns of the names of linear layers, such as ``*.attention.*``."""
+    rank: Count
+    alpha: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
 
 class FinetuneSettings(Settings):
     """One task on labelled documents."""
 
     source: Name
-    base: Name
-    """The pretrained model to start from, a key of ``pretrain``."""
+    init_from: str
+    """Folder of the model to start from: data/models/NAME of a key of ``pretrain``, or one of the user's own
+    below data/sources, ours or in the layout of Hugging Face."""
     epochs: Count
     batch_size: Count
     max_tokens: Annotated[int, Field(ge=8)]
     learning_rate: Positive
     dropout: Annotated[float, Field(ge=0, lt=1)]
+    lora: LoraSettings | None = None
+    freeze: list[str] = []
+    """Patterns of the names of parts that stay as they are, such as ``trunk.embeddings``."""
     seed: Annotated[int, Field(ge=0)]
 
 
@@ -203,7 +235,9 @@ class Params(Settings):
             _known("tokenize.sources", name, self.sources, "sources")
         for task, settings in self.finetune.items():
             _known(f"finetune.{task}.source", settings.source, self.sources, "sources")
-            _known(f"finetune.{task}.base", settings.base, self.pretrain, "pretrain")
+            start = settings.init_from
+            if start.startswith(MODELS):
+                _known(f"finetune.{task}.init_from", start.removeprefix(MODELS), self.pretrain, "pretrain")
         for model in self.register_:
             _known("register", model, {**self.pretrain, **self.finetune}, "pretrain and finetune")
         return self

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import torch
 
-from lm.config import CLASSIFIERS, Kind, ModelConfig
+from lm.config import ModelConfig
 from lm.families import family_config
 from lm.heads import Model, build_model
+from lm.names import CLASSIFIERS, Family, Kind
 from lm.tokenizer import SPECIAL_TOKENS
 
 TEXTS = ["我喜欢看电影。", "我喜欢听音乐。", "我喜欢阅读。", "a small test", "books and films"]
-FAMILY = {"causal-lm": "small-gpt", "text-to-text": "small-t5"}
+FAMILY: dict[Kind, Family] = {"causal-lm": "small-gpt", "text-to-text": "small-t5"}
 
 
-def tiny_config(kind: Kind = "causal-lm", family: str = "", **changes: object) -> ModelConfig:
+def tiny_config(kind: Kind = "causal-lm", family: Family | None = None, **changes: object) -> ModelConfig:
     """Two layers, 32 wide, context 32, of the small family that has this kind unless another is named."""
     values: dict[str, object] = {
         "kind": kind,
@@ -27,7 +28,9 @@ def tiny_config(kind: Kind = "causal-lm", family: str = "", **changes: object) -
     return family_config(family or FAMILY.get(kind, "small-bert"), **{**values, **changes})
 
 
-def tiny_model(kind: Kind = "causal-lm", seed: int = 0, family: str = "", **changes: object) -> Model:
+def tiny_model(
+    kind: Kind = "causal-lm", seed: int = 0, family: Family | None = None, **changes: object
+) -> Model:
     """A model with weights that are random everywhere, also where training starts from zeros."""
     torch.manual_seed(seed)
     model = build_model(tiny_config(kind, family, **changes))

@@ -14,10 +14,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from lm.config import CLASSIFIERS, Kind, ModelConfig
+from lm.config import ModelConfig
 from lm.errors import UserError
 from lm.huggingface import bert, gpt2, llama, modernbert, t5
 from lm.huggingface.layout import Entry
+from lm.names import CLASSIFIERS, Kind
 
 MODULES: Mapping[str, ModuleType] = {
     family: module for module in (bert, gpt2, llama, modernbert, t5) for family in module.CLASSES

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config import CLASSIFIERS, ModelConfig
+from lm.config import ModelConfig
 from lm.errors import UserError
 from lm.families import family_config
 from lm.huggingface.activations import TO_THEM, activation
 from lm.huggingface.layout import Layout, fused, same, with_bias
+from lm.names import CLASSIFIERS
 
 CLASSES = {
     "bert": {

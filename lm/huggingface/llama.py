@@ -11,6 +11,7 @@ from lm.errors import UserError
 from lm.families import family_config
 from lm.huggingface.activations import TO_THEM, activation
 from lm.huggingface.layout import Layout, copies, derived, fused, same, with_bias
+from lm.names import Family
 
 CLASSES = {
     "llama": {
@@ -87,7 +88,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         raise UserError("config.json: attention_bias and mlp_bias must be false; use a model without biases")
     if values.get("use_sliding_window"):
         raise UserError("config.json: use_sliding_window must be false; use a model with full attention")
-    family = str(values["model_type"])
+    family: Family = "qwen3" if values["model_type"] == "qwen3" else "llama"
     heads = values["num_attention_heads"]
     return family_config(
         family,

@@ -18,6 +18,7 @@ from lm.errors import Stopped, UserError
 from lm.training.memory import keep_freed_memory
 from lm.training.progress import Progress
 from lm.training.tasks import Task
+from lm.training.threads import compute_threads
 
 Log = Callable[[Mapping[str, float], int], None]
 """Takes figures and the number of tokens seen; the caller decides where they go."""
@@ -111,7 +112,7 @@ def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations
     # Lightning advertises at INFO; what it has to warn of still comes through.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     keep_freed_memory()
-    torch.set_num_threads(runtime.threads or os.cpu_count() or 1)
+    torch.set_num_threads(compute_threads(runtime.threads))
     torch.use_deterministic_algorithms(True)
     loop = Loop(checkpoint, validation_steps(task.schedule.steps, validations), runtime, log)
     with warnings.catch_warnings():

@@ -87,18 +87,24 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 def parameter_groups(model: nn.Module, learning_rate: float, embedding_rate: float) -> list[dict[str, Any]]:
-    """Matrices of the blocks to Muon at ``learning_rate``; embeddings, heads and vectors to AdamW.
+    """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    The embedding (tied with the output layer) takes ``embedding_rate``, and so do vectors.
+    AdamW's part takes ``embedding_rate``. Recurrent networks are AdamW's as a whole. Frozen weights are left
+    out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
     for name, parameter in model.named_parameters():
-        (matrices if parameter.ndim == 2 and ".blocks." in f".{name}" else rest).append(parameter)
-    return [
+        if parameter.requires_grad:
+            hidden = parameter.ndim == 2 and any(
+                part in name for part in (".blocks.", "projection.", "pooler.")
+            )
+            (matrices if hidden else rest).append(parameter)
+    groups = [
         {"params": matrices, "lr": learning_rate, "muon": True},
         {"params": rest, "lr": embedding_rate, "muon": False},
     ]
+    return [group for group in groups if group["params"]]
 
 
 def linear_schedule(step: int, *, steps: int, warm_up: float) -> float:

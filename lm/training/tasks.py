@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lm import objectives, scoring
-from lm.classify import pad
+from lm import scoring
+from lm.batches import Objective, pad_rows
+from lm.config import ModelConfig
 from lm.errors import UserError
-from lm.heads import LanguageModel, SequenceClassifier
-from lm.objectives import IGNORE
-from lm.tokenizer import FIRST_TEXT_ID, MASK
+from lm.heads import LanguageModel, TaskModel
+from lm.tokenizer import FIRST_TEXT_ID
 from lm.training.optimizer import MuonAdamW, linear_schedule, parameter_groups
 from lm.training.order import Steps, TokenRows, length_buckets
 
@@ -99,68 +99,66 @@ class Task(pl.LightningModule):
 
 
 class LanguageModelling(Task):
-    """Causal or masked language modelling on rows of a token stream."""
+    """An objective on rows of a token stream."""
 
     def __init__(
         self,
         model: LanguageModel,
         schedule: Schedule,
         *,
+        objective: Objective,
         train: npt.NDArray[Any],
         validation: npt.NDArray[Any],
         bytes_per_token: float,
         batch_rows: int,
-        mask_share: float,
     ) -> None:
         """``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average."""
         super().__init__(model, schedule)
-        self.causal = model.config.causal
-        context = model.config.context
-        self.data = TokenRows(train, context + 1 if self.causal else context, schedule.seed)
+        self.objective, self.batch_rows = objective, batch_rows
+        self.data = TokenRows(train, objective.row_tokens(model.config), schedule.seed)
         self.validation = validation
         self.bytes_per_token = bytes_per_token
-        self.batch_rows, self.mask_share = batch_rows, mask_share
+
+    @staticmethod
+    def steps_in(tokens: int, batch_rows: int, objective: Objective, config: ModelConfig) -> int:
+        """Optimizer steps that go through about ``tokens`` tokens of the stream."""
+        return max(1, round(tokens / (batch_rows * stream_tokens(objective, config))))
 
     def loss(self, step: int) -> Tensor:
-        """Cross-entropy over all next tokens, or over the hidden ones only."""
+        """Mean cross-entropy over the batch's targets."""
         rows = self.data.batch(step, self.batch_rows)
-        self.seen += self.batch_rows * self.model.config.context
-        if self.causal:
-            inputs, targets = objectives.causal(rows)
-        else:
-            inputs, targets = objectives.masked(
-                rows,
-                share=self.mask_share,
-                mask_id=MASK,
-                first_text_id=FIRST_TEXT_ID,
-                vocab_size=self.model.config.vocab_size,
-                generator=torch.Generator().manual_seed(self.schedule.seed * 1_000_003 + step),
-            )
-        inputs, targets = inputs.to(self.device), targets.to(self.device)
-        hidden = self.model.trunk(inputs).flatten(0, 1)
-        targets = targets.flatten()
-        if not self.causal:  # only hidden places go through the output layer
-            chosen = (targets != IGNORE).nonzero().squeeze(1)
-            hidden, targets = hidden[chosen], targets[chosen]
-        return F.cross_entropy(self.model.logits(hidden), targets)
+        self.seen += self.batch_rows * stream_tokens(self.objective, self.model.config)
+        batch = self.objective.batch(
+            rows,
+            vocab_size=self.model.config.vocab_size,
+            generator=torch.Generator().manual_seed(self.schedule.seed * 1_000_003 + step),
+        )
+        return batch.to(self.device).loss(self.model)
 
     def validate(self) -> dict[str, float]:
-        """Loss in nats a token; bits per byte and perplexity, or the masked accuracy."""
+        """:func:`language_scores` on the validation tokens."""
         return language_scores(
-            self.model, self.validation, bytes_per_token=self.bytes_per_token, mask_share=self.mask_share
+            self.model, self.validation, self.objective, bytes_per_token=self.bytes_per_token
         )
 
 
+def stream_tokens(objective: Objective, config: ModelConfig) -> int:
+    """Tokens of the stream that a row uses up: the last of a causal row is the next one's first."""
+    return (
+        min(objective.row_tokens(config), config.context) if config.causal else objective.row_tokens(config)
+    )
+
+
 def language_scores(
-    model: LanguageModel, stream: npt.NDArray[Any], *, bytes_per_token: float, mask_share: float
+    model: LanguageModel, stream: npt.NDArray[Any], objective: Objective, *, bytes_per_token: float
 ) -> dict[str, float]:
     """Validation figures of a language model on a token stream (1-D).
 
-    Causal: ``loss`` (nats a text token), ``bits_per_byte``, ``perplexity``. Masked: ``loss`` (nats a hidden
-    token), ``accuracy``; a masked model gives no probability of the text, hence no bits per byte.
+    Causal: ``loss`` (nats a text token), ``bits_per_byte``, ``perplexity``. Otherwise ``loss`` (nats a
+    target) and ``accuracy``: such a model gives no probability of the text, hence no bits per byte.
     """
     model.eval()
-    if model.config.causal:
+    if objective.name == "causal":
         nats, count = scoring.stream_nats(
             model, stream, first_text_id=FIRST_TEXT_ID, stride=model.config.context
         )
@@ -170,9 +168,7 @@ def language_scores(
             "perplexity": float(np.exp(nats / count)),
         }
     else:
-        loss, accuracy = scoring.masked_scores(
-            model, stream, share=mask_share, mask_id=MASK, first_text_id=FIRST_TEXT_ID, seed=0
-        )
+        loss, accuracy = scoring.objective_scores(model, stream, objective, seed=0)
         figures = {"loss": loss, "accuracy": accuracy}
     model.train()
     return figures
@@ -180,10 +176,17 @@ def language_scores(
 
 @dataclass(frozen=True)
 class LabelledTexts:
-    """Encoded texts (ids with <bos> and <eos>) and the numbers of their labels."""
+    """Texts as the model reads them, and the numbers of their labels."""
 
-    rows: Sequence[npt.NDArray[np.int64]]
+    rows: Sequence[Sequence[int]]
     labels: npt.NDArray[np.int64]
+    padding: int
+    """Id that fills up shorter rows of a batch."""
+
+    def batch(self, chosen: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (B, T), where they are (B, T), and label numbers (B) of some of the texts."""
+        tokens, present = pad_rows([self.rows[index] for index in chosen], self.padding)
+        return tokens, present, torch.from_numpy(self.labels[list(chosen)])
 
 
 class Classification(Task):
@@ -191,7 +194,7 @@ class Classification(Task):
 
     def __init__(
         self,
-        model: SequenceClassifier,
+        model: TaskModel,
         schedule: Schedule,
         *,
         train: LabelledTexts,
@@ -215,9 +218,8 @@ class Classification(Task):
         if self._epoch[0] != epoch:
             self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.schedule.seed, epoch))
         chosen = self._epoch[1][place]
-        tokens, present = pad([self.train_texts.rows[index] for index in chosen])
+        tokens, present, labels = self.train_texts.batch(chosen)
         self.seen += int(present.sum())
-        labels = torch.from_numpy(self.train_texts.labels[chosen])
         logits = self.model(tokens.to(self.device), present.to(self.device))
         return F.cross_entropy(logits, labels.to(self.device))
 
@@ -230,9 +232,8 @@ class Classification(Task):
         loss, right = 0.0, 0
         for start in range(0, len(order), 64):
             chosen = order[start : start + 64]
-            tokens, present = pad([texts.rows[index] for index in chosen])
+            tokens, present, labels = texts.batch(chosen)
             logits = self.model(tokens.to(self.device), present.to(self.device)).cpu()
-            labels = torch.from_numpy(texts.labels[chosen])
             loss += float(F.cross_entropy(logits, labels, reduction="sum"))
             right += int((logits.argmax(-1) == labels).sum())
         self.model.train()

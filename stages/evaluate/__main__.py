@@ -1,6 +1,5 @@
 """``python -m stages.evaluate``."""
 
-import os
 from pathlib import Path
 
 from stages.evaluate.run import evaluate
@@ -12,10 +11,12 @@ INPUTS = {
     "tokens": Path("data/tokens"),
     "gpt": Path("data/models/gpt"),
     "bert": Path("data/models/bert"),
+    "t5": Path("data/models/t5"),
     "sentiment": Path("data/models/sentiment"),
     "control": Path("data/models/sentiment-control"),
     "curve_gpt": Path("data/plots/pretrain-gpt.csv"),
     "curve_bert": Path("data/plots/pretrain-bert.csv"),
+    "curve_t5": Path("data/plots/pretrain-t5.csv"),
 }
 OUTS = {
     "evaluation": Path("data/evaluation"),
@@ -32,7 +33,9 @@ def main() -> None:
     with job("evaluate", settings=settings.model_dump(), inputs=INPUTS, outs=OUTS) as this:
         import torch
 
-        torch.set_num_threads(params.runtime.threads or os.cpu_count() or 1)
+        from lm.training.threads import compute_threads
+
+        torch.set_num_threads(compute_threads(params.runtime.threads))
         this.write_metrics(evaluate(INPUTS, this.out, settings, this.digests))
 
 

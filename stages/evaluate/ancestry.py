@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+LANGUAGE_MODELS = ("gpt", "bert", "t5")
+"""The pretrained models of the pipeline."""
+
+
 def read_ancestry(inputs: Mapping[str, Path], digests: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The models' ancestry, after checking that each descends from the shards and documents at hand.
 
@@ -20,7 +24,7 @@ def read_ancestry(inputs: Mapping[str, Path], digests: Mapping[str, str]) -> dic
         UserError: a model was made with another tokenizer, from other shards or from other documents. The
             message names both.
     """
-    from lm.checkpoint import read_json
+    from lm.checkpoint import read_settings
 
     manifest = read_manifest(inputs["tokens"])
     expected = {
@@ -29,10 +33,10 @@ def read_ancestry(inputs: Mapping[str, Path], digests: Mapping[str, str]) -> dic
         "documents": (digests["clean"], inputs["clean"]),
     }
     found = {}
-    for name in ("gpt", "bert", "sentiment", "control"):
-        ancestry = found[name] = read_json(inputs[name] / "ancestry.json")
+    for name in (*LANGUAGE_MODELS, "sentiment", "control"):
+        ancestry = found[name] = read_settings(inputs[name] / "ancestry.json")
         for key, (digest, place) in expected.items():
-            if key == "documents" and name in ("gpt", "bert"):
+            if key == "documents" and name in LANGUAGE_MODELS:
                 continue  # they know documents through shards
             if ancestry.get(key) != digest:
                 raise UserError(

@@ -1,6 +1,6 @@
 """Language models on the test split, beside the n-gram model and the most frequent token."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,21 +8,20 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.ngram import NGram
-from lm.tokenizer import FIRST_TEXT_ID, MASK
+from lm.tokenizer import FIRST_TEXT_ID
 from stages.params import EvaluateSettings
 from stages.shards import TokenSplit
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
     from lm.heads import LanguageModel
+    from lm.vocabulary import Vocabulary
 
 SAMPLES = 3
 """Continuations of each prompt."""
 
 
 def generate_samples(
-    model: "LanguageModel", tokenizer: "Tokenizer", settings: EvaluateSettings
+    model: "LanguageModel", vocabulary: "Vocabulary", settings: EvaluateSettings
 ) -> list[dict[str, Any]]:
     """``[{"prompt": ..., "continuations": [...]}, ...]`` in the order of ``evaluate.prompts``.
 
@@ -36,7 +35,7 @@ def generate_samples(
         # A seed of its own for each prompt: with the same draws a weak model says the same thing after each.
         (texts,) = generate(
             model,
-            tokenizer,
+            vocabulary,
             [prompt],
             max_new_tokens=settings.max_new_tokens,
             temperature=settings.temperature,
@@ -61,20 +60,36 @@ def score_ngram(ngram: NGram, stream: npt.NDArray[Any], text_bytes: float) -> di
     return {"bits_per_byte": float(bits.sum() / text_bytes), "perplexity": float(2 ** bits.mean())}
 
 
-def score_masked(
-    model: "LanguageModel", train: TokenSplit, test: TokenSplit, *, mask_share: float, seed: int
+def score_objective(
+    model: "LanguageModel",
+    vocabulary: "Vocabulary",
+    pretraining: Mapping[str, Any],
+    train: TokenSplit,
+    test: TokenSplit,
+    *,
+    seed: int,
 ) -> dict[str, float]:
-    """Accuracy at hidden tokens of the test split, and of always guessing training's most frequent token."""
-    from lm.scoring import masked_scores
+    """Accuracy and loss at what the model's own objective asks for on the test split.
 
-    loss, accuracy = masked_scores(
-        model, test.stream(), share=mask_share, mask_id=MASK, first_text_id=FIRST_TEXT_ID, seed=seed
+    Beside them the accuracy of always guessing training's most frequent token. ``pretraining`` holds the
+    model's settings.
+    """
+    from lm.batches import new_objective
+    from lm.scoring import objective_scores
+
+    objective = new_objective(
+        pretraining["objective"],
+        share=pretraining["mask_share"],
+        units=pretraining["mask_units"],
+        mean_span=pretraining["mean_span"],
+        tokenizer=vocabulary.tokenizer,
     )
+    loss, accuracy = objective_scores(model, test.stream(), objective, seed=seed)
     counts = np.bincount(train.stream())
     counts[:FIRST_TEXT_ID] = 0
     stream = test.stream()
     guessed = (stream == counts.argmax()).sum() / (stream >= FIRST_TEXT_ID).sum()
-    return {"masked_accuracy": accuracy, "masked_loss": loss, "most_frequent_accuracy": float(guessed)}
+    return {"accuracy": accuracy, "loss": loss, "most_frequent_accuracy": float(guessed)}
 
 
 def tokens_to_pass(curve: Sequence[dict[str, float]], bits_per_byte: float) -> int | None:

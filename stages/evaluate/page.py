@@ -36,12 +36,16 @@ def page(
         sentiment=metrics["sentiment"],
         gpt=metrics["gpt"],
         bert=metrics["bert"],
+        t5=metrics["t5"],
         headline=headline(metrics),
         labels=sentiment.labels,
         confusion=sentiment.confusion,
         calibration=_calibration_lines(sentiment),
         gpt_lines=_gpt_lines(curves["gpt"], metrics["gpt"]["ngram"]),
-        bert_lines={"bert": [(p["tokens"], p["accuracy"]) for p in curves["bert"] if "accuracy" in p]},
+        accuracy_lines={
+            name: [(p["tokens"], p["accuracy"]) for p in curves[name] if "accuracy" in p]
+            for name in ("bert", "t5")
+        },
         mistakes=_mistakes(sentiment),
         samples=samples,
         settings=settings,
@@ -52,7 +56,7 @@ def page(
 
 def headline(metrics: Mapping[str, Any]) -> list[str]:
     """What the figures say, in sentences; a difference that chance explains is not called one."""
-    sentiment, gpt, bert = metrics["sentiment"], metrics["gpt"], metrics["bert"]
+    sentiment, gpt, bert, t5 = (metrics[name] for name in ("sentiment", "gpt", "bert", "t5"))
     rivals = {"control": "the same model from random weights", "tfidf": "TF-IDF with logistic regression"}
     said = [_verdict(sentiment, rival, words) for rival, words in rivals.items()]
     order = gpt["ngram"]["order"]
@@ -62,7 +66,7 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
         f"{gpt['ngram']['bits_per_byte']:.3f}: gpt {'predicts the text better' if better else 'is behind'}."
     )
     said.append(
-        f"bert names {bert['masked_accuracy']:.1%} of hidden tokens; "
+        f"bert names {bert['accuracy']:.1%} of hidden tokens, t5 {t5['accuracy']:.1%} of its answers' tokens; "
         f"the most frequent token would be right {bert['most_frequent_accuracy']:.1%} of the time."
     )
     return said

@@ -11,7 +11,7 @@ from lm.ngram import NGram
 from lm.tokenizer import FIRST_TEXT_ID, fingerprint
 from stages.documents import read_documents
 from stages.evaluate import language
-from stages.evaluate.ancestry import documents_digest, read_ancestry
+from stages.evaluate.ancestry import LANGUAGE_MODELS, documents_digest, read_ancestry
 from stages.evaluate.page import page
 from stages.evaluate.sentiment import SentimentResult, evaluate_sentiment
 from stages.params import EvaluateSettings
@@ -21,9 +21,8 @@ from stages.shards import open_split, read_manifest
 from stages.training import VALIDATION_TOKENS
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-
     from lm.heads import LanguageModel
+    from lm.vocabulary import Vocabulary
 
 DIGITS = 6
 """Decimal places of figures in files; what lies beyond depends on the machine."""
@@ -43,7 +42,7 @@ def evaluate(
         UserError: inputs do not belong together, a split is empty, or a prompt is too long.
     """
     ancestry = read_ancestry(inputs, digests)
-    curves = {name: language.read_curve(inputs[f"curve_{name}"]) for name in ("gpt", "bert")}
+    curves = {name: language.read_curve(inputs[f"curve_{name}"]) for name in LANGUAGE_MODELS}
     languages, samples = _language(inputs, settings, ancestry, curves["gpt"])
     finetuning = ancestry["sentiment"]["finetune"]
     sentiment = evaluate_sentiment(
@@ -82,7 +81,7 @@ def _language(
     ancestry: Mapping[str, Any],
     curve: list[dict[str, float]],
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Figures of gpt and bert, and gpt's samples (first, so that a prompt too long costs no computing)."""
+    """Figures of the language models, and gpt's samples (first: a prompt too long costs no computing)."""
     import polars as pl
 
     tokens = inputs["tokens"]
@@ -91,15 +90,14 @@ def _language(
         open_split(tokens, split, fingerprint=tokenizer_id) for split in ("train", "validation", "test")
     )
     manifest = read_manifest(tokens)
-    gpt, tokenizer = _load(inputs["gpt"], "causal-lm")
-    samples = language.generate_samples(gpt, tokenizer, settings)
+    gpt, vocabulary = _load(inputs["gpt"], "causal-lm")
+    samples = language.generate_samples(gpt, vocabulary, settings)
     ngram = NGram.fit(train.stream(), settings.ngram_order, manifest["vocab_size"])
     figures = language.score_ngram(ngram, test.stream(), test.text_bytes)
     # The learning curve was measured on this much of the validation split.
     seen = validation.sample(VALIDATION_TOKENS)
     seen_bytes = float((seen >= FIRST_TEXT_ID).sum()) * validation.bytes_per_text_token
     on_curve = language.score_ngram(ngram, seen, seen_bytes)["bits_per_byte"]
-    bert, _ = _load(inputs["bert"], "masked-lm")
     documents = pl.concat(
         [read_documents(inputs["clean"], source, "test") for source in sorted(manifest["ancestry"]["raw"])]
     )
@@ -111,23 +109,30 @@ def _language(
             "ngram": {"order": settings.ngram_order, **figures, "curve_bits_per_byte": on_curve},
             "tokens_to_pass_ngram": language.tokens_to_pass(curve, on_curve),
         },
-        "bert": {
-            **language.score_masked(
-                bert, train, test, mask_share=ancestry["bert"]["pretrain"]["mask_share"], seed=settings.seed
-            ),
-            **shared,
+        **{
+            name: {
+                **language.score_objective(
+                    *_load(inputs[name], kind),
+                    ancestry[name]["pretrain"],
+                    train,
+                    test,
+                    seed=settings.seed,
+                ),
+                **shared,
+            }
+            for name, kind in (("bert", "masked-lm"), ("t5", "text-to-text"))
         },
     }, samples
 
 
-def _load(folder: Path, kind: str) -> "tuple[LanguageModel, Tokenizer]":
+def _load(folder: Path, kind: str) -> "tuple[LanguageModel, Vocabulary]":
     from lm.checkpoint import load_model
     from lm.heads import LanguageModel
 
-    model, tokenizer = load_model(folder)
+    model, vocabulary = load_model(folder)
     if not isinstance(model, LanguageModel) or model.config.kind != kind:
         raise UserError(f"{folder}: must be a {kind}, is a {model.config.kind}; see `pretrain`")
-    return model, tokenizer
+    return model, vocabulary
 
 
 def _rounded(metrics: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def main() -> None:
     if task not in params.finetune:
         raise UserError(f"python -m stages.finetune TASK: give one of {', '.join(sorted(params.finetune))}")
     settings = params.finetune[task]
-    inputs = {"clean": Path("data/clean"), "base": Path(f"data/models/{settings.base}")}
+    inputs = {"clean": Path("data/clean"), "base": Path(settings.init_from)}
     outs = {
         "model": Path(f"data/models/{task}"),
         "control": Path(f"data/models/{task}-control"),

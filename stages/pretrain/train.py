@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from lm.config import Kind
 from stages.job import Job
 from stages.params import PretrainSettings, RuntimeSettings
 from stages.shards import open_split, read_manifest
@@ -11,8 +10,6 @@ from stages.training import VALIDATION_TOKENS, runtime, write_curve
 
 VALIDATIONS = 10
 """Points of the learning curve."""
-
-KINDS: dict[str, Kind] = {"causal": "causal-lm", "masked": "masked-lm"}
 
 
 def pretrain(
@@ -23,8 +20,9 @@ def pretrain(
     Raises:
         UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them.
     """
+    from lm.batches import new_objective
     from lm.checkpoint import save_model
-    from lm.tokenizer import fingerprint
+    from lm.tokenizer import fingerprint, load_tokenizer
     from lm.training.fit import fit
     from lm.training.tasks import LanguageModelling, Schedule, language_scores
 
@@ -33,17 +31,23 @@ def pretrain(
     validation = open_split(tokens, "validation", fingerprint=tokenizer)
     manifest = read_manifest(tokens)
     model = new_model(settings, manifest["vocab_size"])
-    stream = validation.stream()
-    steps = max(1, round(settings.tokens / (settings.batch_rows * settings.context)))
+    objective = new_objective(
+        settings.objective,
+        share=settings.mask_share,
+        units=settings.mask_units,
+        mean_span=settings.mean_span,
+        tokenizer=load_tokenizer(tokens),
+    )
+    steps = LanguageModelling.steps_in(settings.tokens, settings.batch_rows, objective, model.config)
     per_token = validation.bytes_per_text_token
     task = LanguageModelling(
         model,
         Schedule(steps, settings.learning_rate, settings.seed),
+        objective=objective,
         train=train.stream(),
         validation=validation.sample(VALIDATION_TOKENS),
         bytes_per_token=per_token,
         batch_rows=settings.batch_rows,
-        mask_share=settings.mask_share,
     )
     fit(
         task,
@@ -53,11 +57,11 @@ def pretrain(
         validations=VALIDATIONS,
         name=name,
     )
-    final = language_scores(model, stream, bytes_per_token=per_token, mask_share=settings.mask_share)
+    final = language_scores(model, validation.stream(), objective, bytes_per_token=per_token)
     save_model(
         job.out["model"],
         model,
-        tokenizer_json=(tokens / "tokenizer.json").read_bytes(),
+        tokenizer=tokens,
         ancestry={
             "tokenizer": tokenizer,
             "shards": job.digests["tokens"],
@@ -81,18 +85,8 @@ def new_model(settings: PretrainSettings, vocab_size: int) -> Any:
     """A model of these settings, its weights drawn from the seed."""
     import torch
 
-    from lm.config import ModelConfig
+    from lm.families import family_config
     from lm.heads import build_model
 
     torch.manual_seed(settings.seed)
-    return build_model(
-        ModelConfig(
-            kind=KINDS[settings.objective],
-            vocab_size=vocab_size,
-            layers=settings.layers,
-            width=settings.width,
-            heads=settings.heads,
-            context=settings.context,
-            feed_forward=settings.feed_forward,
-        )
-    )
+    return build_model(family_config(settings.family, vocab_size=vocab_size, **settings.shape))

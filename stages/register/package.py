@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lm
-from lm.config import Kind
+from lm.names import Kind
 
 CODE = Path(lm.__file__).parent
 """The package ``lm``, stored with every model: it loads where this project is not."""

@@ -5,7 +5,6 @@ already holds, DVC may restore the file beside any registry, and MLflow alone kn
 """
 
 import difflib
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +12,15 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lm.config import KINDS, Kind
 from lm.errors import UserError
+from lm.files import read_json
+from lm.names import Kind
 from stages.params import RegisteredModel
 from stages.publish import digest_tree, write_json
+
+REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
+SERVED: tuple[Kind, ...] = ("causal-lm", "text-to-text", "sequence-classifier")
+"""What can answer: a masked language model cannot, but a model that was fine-tuned from it can."""
 
 MODELS = Path("data/models")
 
@@ -52,7 +56,7 @@ def make_records(
     Raises:
         UserError: a figure is missing or no finite number, or a model is of a kind that cannot be served.
     """
-    metrics = _read_json(metrics_path)
+    metrics = read_json(metrics_path, REMEDY)
     records = []
     for key, model in settings.items():
         folder = MODELS / key
@@ -67,7 +71,7 @@ def make_records(
                 value=value,
                 better=model.better,
                 test_digest=test_digest,
-                ancestry=_read_json(folder / "ancestry.json"),
+                ancestry=read_json(folder / "ancestry.json", REMEDY),
             )
         )
     return records
@@ -85,7 +89,7 @@ def read_records(path: Path) -> list[Record]:
         UserError: it is missing or was not written by register.
     """
     try:
-        return [Record.model_validate(entry) for entry in _read_json(path)["models"]]
+        return [Record.model_validate(entry) for entry in read_json(path, REMEDY)["models"]]
     except (KeyError, TypeError, ValidationError):
         message = f"{path}: not what register writes; make it anew with `dvc repro -f register`"
         raise UserError(message) from None
@@ -110,28 +114,13 @@ def check_folder(record: Record) -> None:
         )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    remedy = "restore it with `dvc checkout` or make it with `dvc repro`"
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; {remedy}") from None
-    except ValueError:
-        raise UserError(f"{path}: not readable as JSON; {remedy}") from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: must be a JSON object, got {type(value).__name__}; {remedy}")
-    return value
-
-
 def _kind(folder: Path, key: str) -> Kind:
-    kind = _read_json(folder / "config.json").get("kind")
-    if kind not in KINDS:
-        known = ", ".join(KINDS)
-        raise UserError(f"{folder / 'config.json'}: kind must be one of {known}, got {kind!r}; train it anew")
-    if kind == "masked-lm":
+    path = folder / "config.json"
+    kind: Any = read_json(path, REMEDY).get("tokenmill", {}).get("kind")
+    if kind not in SERVED:
         raise UserError(
-            f"params.yaml: register.{key}: a masked language model answers no requests; "
-            "register a causal one, or the model that was fine-tuned from it"
+            f"params.yaml: register.{key}: {path} is of a {kind or 'foreign'} model, which answers no "
+            f"requests; register one of the kinds {', '.join(SERVED)}"
         )
     result: Kind = kind
     return result

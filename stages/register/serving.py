@@ -15,14 +15,14 @@ SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` (a classifier), or continues the column ``prompt`` (a causal model)."""
+    """Labels the column ``text`` (a classifier), or answers the column ``prompt`` (others)."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
         from lm.checkpoint import load_model
 
         self.model: Any
-        self.model, self.tokenizer = load_model(Path(context.artifacts["model"]))
+        self.model, self.vocabulary = load_model(Path(context.artifacts["model"]))
 
     # From any other type hint MLflow derives a signature that replaces ours, and with it drops ``params``.
     # Without one it warns each time that the model is loaded.
@@ -44,7 +44,7 @@ class Model(PythonModel):
     def _classify(self, texts):
         from lm.classify import classify
 
-        probabilities = classify(self.model, self.tokenizer, texts)
+        probabilities = classify(self.model, self.vocabulary, texts)
         labels = self.model.config.labels
         return [(labels[row.argmax()], float(row.max())) for row in probabilities]
 
@@ -55,7 +55,7 @@ class Model(PythonModel):
         # MLflow's parameters have no None: 0 stands for "no limit".
         chosen["top_k"] = chosen.get("top_k") or None
         chosen["top_p"] = chosen.get("top_p") or None
-        return [texts[0] for texts in generate(self.model, self.tokenizer, prompts, **chosen)]
+        return [texts[0] for texts in generate(self.model, self.vocabulary, prompts, **chosen)]
 
 
 def _strings(frame, column):

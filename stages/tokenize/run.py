@@ -1,11 +1,11 @@
 """From data/clean to data/tokens: tokenizer.json, and every split as token shards."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
+from lm.files import read_json
 from lm.tokenizer import FILE, UNK, encode_documents, fingerprint, load_tokenizer
 from stages.documents import SPLITS, Split, read_documents
 from stages.params import TokenizeSettings
@@ -105,12 +105,7 @@ def clean_ancestry(clean: Path, sources: Iterable[str]) -> dict[str, Any]:
         UserError: the manifest is missing or unreadable, or lacks one of the sources.
     """
     path = clean / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; make it with `dvc repro clean`") from None
-    except ValueError:
-        raise UserError(f"{path}: not readable as JSON; make it anew with `dvc repro -f clean`") from None
+    manifest = read_json(path, "make it with `dvc repro -f clean`")
     raw = {}
     for source in sources:
         if source not in manifest["raw"]:

@@ -1,0 +1,35 @@
+"""The names that settings and models share: kinds of models, families, objectives. No torch here."""
+
+from typing import Literal
+
+Kind = Literal[
+    "causal-lm",
+    "masked-lm",
+    "text-to-text",
+    "features",
+    "sequence-classifier",
+    "token-classifier",
+    "span-extractor",
+]
+"""What stands on a trunk: a language model of one of three sorts, nothing, or a head for a task."""
+
+LANGUAGE_MODELS: tuple[Kind, ...] = ("causal-lm", "masked-lm", "text-to-text")
+CLASSIFIERS: tuple[Kind, ...] = ("sequence-classifier", "token-classifier")
+
+Decoder = Literal["small-gpt", "gpt2", "llama", "qwen3", "rnn", "lstm"]
+Encoder = Literal["small-bert", "bert", "modernbert"]
+TextToText = Literal["small-t5", "vaswani", "t5", "t5-1.1"]
+Family = Decoder | Encoder | TextToText
+"""The named configurations of lm/families.py."""
+
+ObjectiveName = Literal["causal", "prefix", "masked", "span-corruption"]
+MaskUnits = Literal["tokens", "words", "spans"]
+"""What the masked objective hides together."""
+
+KIND_OF: dict[ObjectiveName, Kind] = {
+    "causal": "causal-lm",
+    "prefix": "causal-lm",
+    "masked": "masked-lm",
+    "span-corruption": "text-to-text",
+}
+"""The kind of model that an objective trains."""

@@ -1,0 +1,53 @@
+"""Labelled documents as a model reads them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lm.errors import UserError
+from stages.documents import Split, read_documents
+from stages.params import FinetuneSettings
+
+if TYPE_CHECKING:
+    from lm.training.tasks import LabelledTexts
+    from lm.vocabulary import Vocabulary
+
+
+def label_names(clean: Path, source: str, task: str) -> list[str]:
+    """The labels of a source's documents, sorted.
+
+    Raises:
+        UserError: there are fewer than two.
+    """
+    names = sorted(read_documents(clean, source)["label"].drop_nulls().unique().to_list())
+    if len(names) < 2:
+        raise UserError(
+            f"params.yaml: finetune.{task}.source is {source}, which has {len(names)} label(s); "
+            "map a column to `label` or name labels by file under sources"
+        )
+    return names
+
+
+def labelled_texts(
+    vocabulary: "Vocabulary", clean: Path, settings: FinetuneSettings, split: Split, labels: Sequence[str]
+) -> "LabelledTexts":
+    """One split's labelled documents, encoded and cut at ``max_tokens``.
+
+    Raises:
+        UserError: the split has no labelled document.
+    """
+    from lm.training.tasks import LabelledTexts
+
+    frame = read_documents(clean, settings.source, split).drop_nulls("label")
+    if frame.is_empty():
+        raise UserError(
+            f"{clean}: no labelled {split} documents of {settings.source}; see clean.split in params.yaml"
+        )
+    numbers = {name: number for number, name in enumerate(labels)}
+    return LabelledTexts(
+        vocabulary.encode(frame["text"].to_list(), settings.max_tokens),
+        np.array([numbers[name] for name in frame["label"]], np.int64),
+        vocabulary.pad,
+    )
