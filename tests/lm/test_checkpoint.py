@@ -5,50 +5,96 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from lm.checkpoint import load_model, save_model
-from lm.classify import classify
+from lm import huggingface
+from lm.checkpoint import load_model, read_model, save_model
 from lm.errors import UserError
-from lm.tokenizer import fingerprint
-from tests.tiny_models import TEXTS, tiny_model, write_tokenizer
+from lm.families import FAMILIES
+from lm.names import Family, Kind
+from tests.tiny_models import TEXTS, tiny_model, write_model, write_tokenizer
+
+KINDS: list[Kind] = ["features", "sequence-classifier", "token-classifier", "span-extractor"]
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return make_folder(tmp_path / "model")
+    return write_model(tmp_path / "model")
 
 
-def make_folder(folder: Path, kind: str = "causal-lm", **changes: object) -> Path:
-    tokenizer = write_tokenizer(folder.parent / "tokenizer")
-    ancestry = {"tokenizer": fingerprint(folder.parent / "tokenizer")}
-    save_model(folder, tiny_model(kind, **changes), tokenizer_json=tokenizer, ancestry=ancestry)
-    return folder
+def check_round_trip(folder: Path, again: Path) -> None:
+    """Loading and saving returns the same bytes, file by file."""
+    model, _ = load_model(folder)
+    ancestry = json.loads((folder / "ancestry.json").read_text())
+    save_model(again, model, tokenizer=folder, ancestry=ancestry)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == sorted(path.name for path in again.iterdir())
+    for name in names:
+        assert (again / name).read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_a_round_trip_returns_the_same_model_and_bytes(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_round_trip_of_every_family_returns_the_same_bytes(family: Family, tmp_path: Path) -> None:
+    kind = FAMILIES[family]["kind"]
+    check_round_trip(write_model(tmp_path / "model", kind, family=family), tmp_path / "again")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["small-bert", "small-gpt", "bert", "gpt2"])
+def test_a_round_trip_of_every_kind_returns_the_same_bytes(
+    family: Family, kind: Kind, tmp_path: Path
+) -> None:
+    folder = write_model(tmp_path / "model", kind, family=family)
+    check_round_trip(folder, tmp_path / "again")
+    config = json.loads((folder / "config.json").read_text())
+    published = huggingface.published_class(load_model(folder)[0].config)
+    assert config.get("architectures") == ([published] if published else None)
+
+
+def test_loading_returns_the_model_and_leaves_the_random_state_alone(folder: Path) -> None:
     torch.manual_seed(7)
-    model, tokenizer = load_model(folder)
+    model, vocabulary = load_model(folder)
     state = torch.random.get_rng_state()
     torch.manual_seed(7)
     assert torch.equal(state, torch.random.get_rng_state()), "loading drew from the caller's random state"
-    ids = torch.tensor([tokenizer.encode(TEXTS[0]).ids])
+    ids = torch.tensor(vocabulary.encode(TEXTS[:1]))
     assert torch.equal(model(ids), tiny_model()(ids))
-    ancestry = json.loads((folder / "ancestry.json").read_text())
-    again = tmp_path / "again"
-    save_model(again, model, tokenizer_json=(folder / "tokenizer.json").read_bytes(), ancestry=ancestry)
-    for file in sorted(folder.iterdir()):
-        assert (again / file.name).read_bytes() == file.read_bytes(), file.name
+    assert not model.training
 
 
-def test_classify_gives_probabilities_that_do_not_depend_on_the_batch(tmp_path: Path) -> None:
-    model, tokenizer = load_model(make_folder(tmp_path / "classifier", "sequence-classifier"))
-    together = classify(model, tokenizer, TEXTS, batch_size=2)
-    assert together.shape == (len(TEXTS), 2)
-    torch.testing.assert_close(torch.from_numpy(together.sum(1)), torch.ones(len(TEXTS)))
-    for row, text in zip(together, TEXTS, strict=True):
-        torch.testing.assert_close(
-            torch.from_numpy(classify(model, tokenizer, [text])[0]), torch.from_numpy(row)
-        )
+def test_weights_in_several_files_and_in_pickled_ones_are_read(folder: Path) -> None:
+    model, _ = load_model(folder)
+    weights = folder / "model.safetensors"
+    stored = load_file(weights)
+    weights.unlink()
+    torch.save(stored, folder / "pytorch_model.bin")
+    pickled, _ = load_model(folder)
+    (folder / "pytorch_model.bin").unlink()
+    names = sorted(stored)
+    parts = {"one.safetensors": names[::2], "two.safetensors": names[1::2]}
+    for file, chosen in parts.items():
+        save_file({name: stored[name].half() for name in chosen}, folder / file)
+    index = {"weight_map": {name: file for file, chosen in parts.items() for name in chosen}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    halved, _ = load_model(folder)
+    for (name, whole), (_, half) in zip(model.named_parameters(), halved.named_parameters(), strict=True):
+        assert half.dtype == torch.float32 and torch.equal(half, whole.half().float()), name
+        assert torch.equal(pickled.state_dict()[name], whole), name
+
+
+def test_a_pickle_that_is_more_than_tensors_is_not_opened(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    torch.save({"code": UserError}, folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"pytorch_model\.bin: not readable as plain tensors"):
+        load_model(folder)
+
+
+def test_tensors_without_a_place_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stored = load_file(folder / "model.safetensors")
+    save_file({**stored, "model.extra.weight": torch.zeros(2)}, folder / "model.safetensors")
+    assert read_model(folder).unplaced == ("model.extra.weight",)
+    load_model(folder)
+    assert "not used by a causal-lm model: model.extra.weight" in capsys.readouterr().err
 
 
 def truncate(folder: Path) -> None:
@@ -60,9 +106,16 @@ def other_tokenizer(folder: Path) -> None:
     write_tokenizer(folder, vocab_size=310)
 
 
-def other_shape(folder: Path) -> None:
+def change_config(folder: Path, **changes: object) -> None:
     config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, "layers": 3}))
+    config["tokenmill"].update(changes)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def lose_a_tensor(folder: Path) -> None:
+    stored = load_file(folder / "model.safetensors")
+    del stored["model.layers.1.self_attn.q_proj.weight"]
+    save_file(stored, folder / "model.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +125,16 @@ def other_shape(folder: Path) -> None:
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: missing"),
         (lambda f: (f / "config.json").unlink(), "config.json: missing"),
         (lambda f: (f / "config.json").write_text("{"), "not readable as JSON"),
+        (lambda f: (f / "config.json").write_text("[]"), "must be a JSON object, got list"),
+        (lambda f: (f / "config.json").write_text("{}"), "architectures is empty"),
         (lambda f: (f / "tokenizer.json").unlink(), "tokenizer.json: missing"),
+        (lambda f: (f / "tokenizer.json").write_text("{}"), "fingerprint"),
         (other_tokenizer, "the model was trained with"),
-        (other_shape, "blocks.2.*of different models"),
+        (lambda f: change_config(f, layers=3), "weights lack model.layers.2.input.*of different models"),
+        (lambda f: change_config(f, width=64), "of different models"),
+        (lambda f: change_config(f, heads=5), "width must be a multiple of heads"),
+        (lambda f: change_config(f, activation="mish"), "activation must be one of"),
+        (lose_a_tensor, "weights lack model.layers.1.self_attn.q_proj.weight"),
     ],
 )
 def test_a_broken_folder_is_one_clear_line(folder: Path, harm, message: str) -> None:
@@ -82,3 +142,10 @@ def test_a_broken_folder_is_one_clear_line(folder: Path, harm, message: str) -> 
     with pytest.raises(UserError, match=message) as error:
         load_model(folder)
     assert "\n" not in str(error.value)
+
+
+def test_a_foreign_folder_without_a_tokenizer_says_so(folder: Path) -> None:
+    (folder / "ancestry.json").unlink()
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match="save the model's tokenizer in that format beside its weights"):
+        load_model(folder)

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from lm.batches import Objective
+from lm.names import Kind
 from lm.objectives import IGNORE
-from lm.scoring import _windows, bits_per_byte, masked_scores, stream_nats
+from lm.scoring import _windows, bits_per_byte, objective_scores, stream_nats
 from tests.tiny_models import tiny_model
 
 
@@ -47,11 +49,21 @@ def test_bits_per_byte_of_a_fair_coin() -> None:
     assert bits_per_byte(80 * math.log(2), 10) == pytest.approx(8)
 
 
-def test_masked_scores_are_the_same_each_time_and_near_chance_for_random_weights() -> None:
-    model = tiny_model("masked-lm")
+@pytest.mark.parametrize(
+    ("kind", "objective"),
+    [
+        ("masked-lm", Objective("masked", share=0.25)),
+        ("text-to-text", Objective("span-corruption")),
+        ("causal-lm", Objective("prefix")),
+    ],
+)
+def test_an_objective_s_scores_are_the_same_each_time_and_near_chance_for_random_weights(
+    kind: Kind, objective: Objective
+) -> None:
+    model = tiny_model(kind)
     stream = np.random.default_rng(0).integers(39, 320, 4000).astype(np.uint16)
-    arguments = {"share": 0.25, "mask_id": 4, "first_text_id": 39, "seed": 3}
-    loss, accuracy = masked_scores(model, stream, **arguments)
-    assert (loss, accuracy) == masked_scores(model, stream, **arguments)
+    loss, accuracy = objective_scores(model, stream, objective, seed=3)
+    assert (loss, accuracy) == objective_scores(model, stream, objective, seed=3)
+    assert (loss, accuracy) != objective_scores(model, stream, objective, seed=4)
     assert loss > math.log(281) * 0.9
     assert accuracy < 0.15

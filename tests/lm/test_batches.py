@@ -1,0 +1,94 @@
+"""Batches of each objective: what the model reads, what it is asked, and that nothing else is computed."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from lm.batches import Objective, new_objective, pad_rows
+from lm.names import KIND_OF
+from lm.objectives import IGNORE
+from lm.tokenizer import BOS, EOS, MASK, PAD, load_tokenizer
+from tests.tiny_models import TEXTS, tiny_model, write_tokenizer
+
+OBJECTIVES = [
+    Objective("causal"),
+    Objective("prefix"),
+    Objective("masked", share=0.25),
+    Objective("masked", share=0.25, units="spans"),
+    Objective("span-corruption"),
+]
+
+
+def batch_of(objective: Objective, seed: int = 1):  # type: ignore[no-untyped-def]
+    model = tiny_model(KIND_OF[objective.name])
+    stream = np.random.default_rng(0).integers(39, 320, 4000)
+    length = objective.row_tokens(model.config)
+    rows = torch.from_numpy(stream[: 4 * length].reshape(4, length))
+    generator = torch.Generator().manual_seed(seed)
+    return model, rows, objective.batch(rows, vocab_size=320, generator=generator)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: f"{o.name}-{o.units}")
+def test_rows_fill_the_context_and_chance_comes_from_the_generator(objective: Objective) -> None:
+    model, _, batch = batch_of(objective)
+    read = batch.inputs_BT if batch.source_BS is None else batch.source_BS
+    assert read.shape == (4, model.config.context)
+    _, _, again = batch_of(objective)
+    assert torch.equal(batch.inputs_BT, again.inputs_BT) and torch.equal(batch.targets_BT, again.targets_BT)
+    if objective.name != "causal":
+        _, _, other = batch_of(objective, seed=2)
+        assert not torch.equal(batch.targets_BT, other.targets_BT)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda o: f"{o.name}-{o.units}")
+def test_the_loss_is_the_mean_over_the_targets(objective: Objective) -> None:
+    model, _, batch = batch_of(objective)
+    if batch.source_BS is None:
+        logits = model(batch.inputs_BT, mask_BTS=batch.mask_BTS)
+    else:
+        logits = model(batch.inputs_BT, source_BS=batch.source_BS)
+    expected = F.cross_entropy(logits.flatten(0, 1), batch.targets_BT.flatten(), ignore_index=IGNORE)
+    torch.testing.assert_close(batch.loss(model), expected)
+    assert len(batch.predictions(model)[1]) == int((batch.targets_BT != IGNORE).sum())
+
+
+def test_a_prefix_sees_itself_and_the_rest_does_not_see_ahead() -> None:
+    model, _, batch = batch_of(Objective("prefix"))
+    assert batch.mask_BTS is not None
+    row = int((batch.targets_BT == IGNORE).sum(1).argmax())
+    prefix = int((batch.targets_BT[row] == IGNORE).sum()) + 1
+    assert prefix > 2
+    changed = batch.inputs_BT.clone()
+    changed[row, prefix - 1] = 40
+    before = model(batch.inputs_BT, mask_BTS=batch.mask_BTS)
+    after = model(changed, mask_BTS=batch.mask_BTS)
+    assert not torch.allclose(before[row, 0], after[row, 0]), "the first token sees the whole prefix"
+    changed = batch.inputs_BT.clone()
+    changed[row, -1] = 40
+    after = model(changed, mask_BTS=batch.mask_BTS)
+    torch.testing.assert_close(before[row, :-1], after[row, :-1])
+
+
+def test_whole_words_are_hidden_together(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    tokenizer = load_tokenizer(write_tokenizer(tmp_path))
+    objective = new_objective("masked", share=0.3, units="words", mean_span=3.0, tokenizer=tokenizer)
+    ids = [BOS, *tokenizer.encode(" ".join(TEXTS), add_special_tokens=False).ids, EOS]
+    rows = torch.tensor([ids]).repeat(200, 1)
+    batch = objective.batch(rows, vocab_size=320, generator=torch.Generator().manual_seed(0))
+    hidden = batch.targets_BT != IGNORE
+    assert 0.2 < hidden.float().mean() < 0.4 and bool((batch.inputs_BT == MASK).any())
+    pieces = [tokenizer.id_to_token(token) for token in ids]
+    divided = [
+        place
+        for place, (piece, following) in enumerate(zip(pieces[:-1], pieces[1:], strict=True))
+        if piece.startswith("Ġ") and following.isascii() and following.isalpha()
+    ]
+    at = divided[0]
+    assert torch.equal(hidden[:, at], hidden[:, at + 1]), pieces[at : at + 2]
+
+
+def test_rows_are_padded_at_the_end() -> None:
+    tokens, present = pad_rows([[5, 6, 7], [8]], PAD)
+    assert tokens.tolist() == [[5, 6, 7], [8, PAD, PAD]]
+    assert present.tolist() == [[True, True, True], [True, False, False]]
