@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lm.errors import UserError
+from lm.families import FAMILIES
+from lm.heads import LanguageModel
 from lm.lora import LoRALinear, add_lora, load_lora, lora_layers, merge, save_lora, unmerge
+from tests.tiny_models import tiny_model
 
 
 class Small(nn.Module):
@@ -182,3 +186,32 @@ def test_mistakes_with_folders_get_one_line(tmp_path: Path) -> None:
         load_lora(tmp_path, small())
     with pytest.raises(UserError, match="no adapter_config"):
         load_lora(tmp_path / "nowhere", small())
+
+
+@pytest.mark.parametrize("family", [name for name, values in FAMILIES.items() if "cell" not in values])
+def test_every_family_of_transformers_takes_lora_and_merges(family: Any) -> None:
+    model = tiny_model(FAMILIES[family]["kind"], family=family)
+    assert isinstance(model, LanguageModel)
+    tokens = torch.randint(39, 320, (2, 9), generator=torch.Generator().manual_seed(0))
+    source = tokens[:, :6] if model.config.kind == "text-to-text" else None
+    before, plain = model(tokens, source_BS=source), list(model.state_dict())
+    add_lora(model, ["trunk.*"], rank=2, alpha=4, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(model(tokens, source_BS=source), before, atol=1e-5)
+    with torch.no_grad():
+        for layer in lora_layers(model).values():
+            layer.lora_B.normal_(std=0.05, generator=torch.Generator().manual_seed(1))
+    logits = model(tokens, source_BS=source)
+    logits.square().sum().backward()
+    trained = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    assert all("lora" in name and grad is not None and grad.any() for name, grad in trained.items())
+    assert not torch.allclose(logits, before, atol=1e-2)
+    layers = merge(model)
+    assert list(model.state_dict()) == plain
+    assert torch.allclose(model(tokens, source_BS=source), logits, atol=1e-5)
+    unmerge(model, layers)
+    assert torch.allclose(model(tokens, source_BS=source), logits, atol=1e-5)
+
+
+def test_a_recurrent_model_has_no_layers_for_lora() -> None:
+    with pytest.raises(UserError, match=r"no linear layer is named like '\*'; there are none"):
+        add_lora(tiny_model(family="lstm"), ["*"], rank=2, alpha=4, generator=torch.Generator())
