@@ -19,7 +19,7 @@ CLASSIFIERS: tuple[Kind, ...] = ("sequence-classifier", "token-classifier")
 Decoder = Literal["small-gpt", "gpt2", "llama", "qwen3", "rnn", "lstm"]
 Encoder = Literal["small-bert", "bert", "modernbert"]
 TextToText = Literal["small-t5", "vaswani", "t5", "t5-1.1"]
-Family = Decoder | Encoder | TextToText
+Family = Literal[Decoder, Encoder, TextToText]
 """The named configurations of lm/families.py."""
 
 ObjectiveName = Literal["causal", "prefix", "masked", "span-corruption"]

@@ -24,7 +24,8 @@ METRICS = {
     "evaluate": {
         "sentiment": {"accuracy": 0.861, "control": {"accuracy": 0.812}, "tfidf": {"accuracy": 0.853}},
         "gpt": {"bits_per_byte": 1.95, "ngram": {"bits_per_byte": 1.98}},
-        "bert": {"masked_accuracy": 0.42},
+        "bert": {"accuracy": 0.42},
+        "t5": {"accuracy": 0.31},
     },
 }
 

@@ -1,5 +1,7 @@
 """Batches of each objective: what the model reads, what it is asked, and that nothing else is computed."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -81,7 +83,7 @@ def test_whole_words_are_hidden_together(tmp_path) -> None:  # type: ignore[no-u
     pieces = [tokenizer.id_to_token(token) for token in ids]
     divided = [
         place
-        for place, (piece, following) in enumerate(zip(pieces[:-1], pieces[1:], strict=True))
+        for place, (piece, following) in enumerate(pairwise(pieces))
         if piece.startswith("Ġ") and following.isascii() and following.isalpha()
     ]
     at = divided[0]

@@ -43,7 +43,7 @@ pretrain:
     width: 256
     heads: 4
     context: 256
-    feed_forward: relu2
+    family: small-gpt
     tokens: 1000
     batch_rows: 16
     learning_rate: 0.02
@@ -51,7 +51,7 @@ pretrain:
 finetune:
   sentiment:
     source: reviews
-    base: gpt
+    init_from: data/models/gpt
     epochs: 2
     batch_size: 32
     max_tokens: 128
@@ -93,7 +93,7 @@ def test_what_is_written_is_what_is_loaded(tmp_path: Path) -> None:
         0.01,
     )
     assert params.sources["own"].columns == {"text": "Body"}
-    assert params.pretrain["gpt"].mask_share == 0.25
+    assert params.pretrain["gpt"].mask_share == 0.15
     assert params.evaluate.prompts == ["中国"]
     assert (params.runtime.threads, params.runtime.log_every_steps) == (0, 10)
 
@@ -153,7 +153,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean: max_characters must be at least min_characters, got 1 and 2"),
     ("sources: [reviews]", "sources: [review]", "tokenize.sources names 'review', which does not stand under sources; use one of own, reviews"),
-    ("base: gpt", "base: gtp", "finetune.sentiment.base names 'gtp', which does not stand under pretrain; use one of gpt"),
+    ("models/gpt", "models/gtp", "finetune.sentiment.init_from names 'gtp', which does not stand under pretrain; use one of gpt"),
     ("source: reviews", "source: views", "finetune.sentiment.source names 'views', which does not stand under sources; use one of own, reviews"),
     ("  sentiment: {name", "  sentimen: {name", "register names 'sentimen', which does not stand under pretrain and finetune; use one of gpt, sentiment"),
 ]  # fmt: skip

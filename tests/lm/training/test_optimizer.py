@@ -47,8 +47,8 @@ def test_every_parameter_is_in_one_group_and_block_matrices_in_muons() -> None:
     muon, rest = parameter_groups(model, 0.02, 0.003)
     assert len(muon["params"]) + len(rest["params"]) == len(list(model.parameters()))
     assert all(p.ndim == 2 for p in muon["params"])
-    assert len(muon["params"]) == 2 * 4  # two layers, four matrices each
-    assert any(p is model.trunk.embedding.weight for p in rest["params"])
+    assert len(muon["params"]) == 2 * 4 + 1  # two layers of four matrices each, and the projection
+    assert any(p is model.trunk.embeddings.token.weight for p in rest["params"])
 
 
 def test_the_schedule_rises_and_falls_to_zero() -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from lm.names import KIND_OF, Kind
 from lm.tokenizer import fingerprint
 from stages.params import EvaluateSettings, TokenizeSettings
 from stages.publish import digest_tree, write_text
 from stages.tokenize.run import tokenize
 from tests.samples import reviews, splits, write_clean
+from tests.tiny_models import tiny_model
 
 SETTINGS = EvaluateSettings(
     ngram_order=3, prompts=["房间", "早餐"], max_new_tokens=5, temperature=0.8, seed=1
@@ -38,10 +40,12 @@ class Inputs:
             "tokens": data / "tokens",
             "gpt": data / "models/gpt",
             "bert": data / "models/bert",
+            "t5": data / "models/t5",
             "sentiment": data / "models/sentiment",
             "control": data / "models/sentiment-control",
             "curve_gpt": data / "plots/pretrain-gpt.csv",
             "curve_bert": data / "plots/pretrain-bert.csv",
+            "curve_t5": data / "plots/pretrain-t5.csv",
         }
         self.out = {name: self.root / "out" / name for name in ("evaluation", "confusion", "calibration")}
 
@@ -49,36 +53,26 @@ class Inputs:
     def digests(self) -> dict[str, str]:
         return {name: digest_tree(path) for name, path in self.paths.items()}
 
-    def save_model(self, name: str, kind: str, seed: int, **ancestry: Any) -> None:
+    def save_model(self, name: str, kind: Kind, seed: int, **ancestry: Any) -> None:
         """A model of random weights that descends from the shards at hand; ``ancestry`` overrides."""
         import torch
 
         from lm.checkpoint import save_model
-        from lm.config import ModelConfig
-        from lm.heads import build_model
         from stages.shards import read_manifest
 
         tokens = self.paths["tokens"]
-        labels = ("negative", "positive") if kind == "sequence-classifier" else ()
-        config = ModelConfig(
-            kind=kind,
-            vocab_size=read_manifest(tokens)["vocab_size"],
-            layers=1,
-            width=16,
-            heads=2,
-            context=32,
-            labels=labels,
-        )
-        torch.manual_seed(seed)
-        model = build_model(config)
+        vocab_size = read_manifest(tokens)["vocab_size"]
+        model = tiny_model(kind, seed, vocab_size=vocab_size, layers=1, width=16)
         for parameter in model.parameters():  # heads start at zero, which would make every answer the same
             torch.nn.init.normal_(parameter, std=0.3)
         digests = {"shards": digest_tree(tokens), "documents": digest_tree(self.paths["clean"])}
-        settings = {"pretrain": {"mask_share": 0.25, "layers": 1}, "finetune": {"source": "reviews"}}
+        objective = {name: how for how, name in KIND_OF.items()}.get(kind, "masked")
+        hidden = {"objective": objective, "mask_share": 0.25, "mask_units": "tokens", "mean_span": 3.0}
+        settings = {"pretrain": {**hidden, "layers": 1}, "finetune": {"source": "reviews"}}
         save_model(
             self.paths[name],
             model,
-            tokenizer_json=(tokens / "tokenizer.json").read_bytes(),
+            tokenizer=tokens,
             ancestry={"tokenizer": fingerprint(tokens), **digests, **settings, **ancestry},
         )
 
@@ -98,10 +92,13 @@ def make(root: Path) -> Inputs:
     )
     inputs.save_model("gpt", "causal-lm", 1)
     inputs.save_model("bert", "masked-lm", 2)
+    inputs.save_model("t5", "text-to-text", 5)
     inputs.save_model("sentiment", "sequence-classifier", 3)
     inputs.save_model("control", "sequence-classifier", 4)
     write_text(inputs.paths["curve_gpt"], CURVE + "100,validation,5.1,9.5,\n200,validation,4.2,0.01,\n")
-    write_text(inputs.paths["curve_bert"], CURVE + "100,validation,5.1,,0.1\n200,validation,4.2,,0.2\n")
+    for name in ("bert", "t5"):
+        rows = "100,validation,5.1,,0.1\n200,validation,4.2,,0.2\n"
+        write_text(inputs.paths[f"curve_{name}"], CURVE + rows)
     return inputs
 
 

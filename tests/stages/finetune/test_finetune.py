@@ -6,7 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from ruamel.yaml import YAML
+from safetensors.torch import load_file
 
+from lm.checkpoint import load_model
+from tests.tiny_models import write_model
 from tests.tiny_project import write_project
 
 
@@ -34,7 +39,8 @@ def test_a_classifier_and_its_control_come_out_and_have_learned(with_encoder: Pa
         assert metrics[start]["steps"] == 40
         assert metrics[start]["validation"]["accuracy"] > 0.8  # the words decide the label
         config = json.loads((with_encoder / f"data/models/{out}/config.json").read_text())
-        assert config["labels"] == ["negative", "positive"] and config["kind"] == "sequence-classifier"
+        assert config["architectures"] == ["ModernBertForSequenceClassification"]
+        assert config["id2label"] == {"0": "negative", "1": "positive"}
         assert json.loads((with_encoder / f"data/models/{out}/ancestry.json").read_text())["start"] == start
     weights = [
         (with_encoder / f"data/models/{m}/model.safetensors").read_bytes()
@@ -50,8 +56,38 @@ def test_settings_that_do_not_fit_the_encoder_are_refused(with_encoder: Path) ->
     text = params.read_text()
     params.write_text(text.replace("max_tokens: 32", "max_tokens: 64"))
     output = run("stages.finetune", "sentiment")
-    assert output.startswith("1\n") and "max_tokens is 64, but the context of bert is 32" in output
+    assert (
+        output.startswith("1\n") and "max_tokens is 64, but the context of data/models/bert is 32" in output
+    )
     params.write_text(text)
     (with_encoder / "data/models/bert/tokenizer.json").write_text("{}")
     output = run("stages.finetune", "sentiment")
     assert output.startswith("1\n") and "the model was trained with" in output and "Traceback" not in output
+
+
+def test_a_folder_of_hugging_face_is_a_start_and_lora_trains_little(project: Path) -> None:
+    write_project(project, finetune={"sentiment": {"init_from": "data/sources/theirs", "epochs": 1}})
+    theirs = write_model(project / "data/sources/theirs", "features", family="bert", context=32)
+    config = json.loads((theirs / "config.json").read_text())
+    del config["tokenmill"]
+    (theirs / "config.json").write_text(json.dumps(config))
+    (theirs / "ancestry.json").unlink()
+    params = project / "params.yaml"
+    lora = "lora: {layers: ['*.attention.*'], rank: 4, alpha: 8.0}, freeze: [classifier.bias]"
+    content = YAML(typ="safe", pure=True).load(params.read_text("utf-8"))
+    content["finetune"]["sentiment"].update(YAML(typ="safe", pure=True).load("{" + lora + "}"))
+    with params.open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(content, file)
+    output = run("stages.finetune", "sentiment")
+    assert output.startswith("0\n"), output
+    metrics = json.loads((project / "data/metrics/finetune-sentiment.json").read_text())
+    assert metrics["pretrained"]["trained_parameters"] < metrics["control"]["trained_parameters"] / 4
+    before = load_file(theirs / "model.safetensors")
+    after = load_file(project / "data/models/sentiment/model.safetensors")
+    assert not [name for name in after if "lora" in name]
+    for name, changed in (("attention.self.query", True), ("intermediate.dense", False)):
+        place = f"encoder.layer.1.{name}.weight"
+        assert torch.equal(before[place], after[f"bert.{place}"]) != changed, place
+    model, vocabulary = load_model(project / "data/models/sentiment")
+    assert model.config.family == "bert" and model.config.labels == ("negative", "positive")
+    assert vocabulary.encode(["这本书"]) == load_model(theirs)[1].encode(["这本书"])

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+import torch
+
+from lm.names import Kind
+from tests.tiny_models import tiny_model
 
 PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
 
@@ -34,29 +37,23 @@ def make_model(project: Path, tokenizer_json: bytes) -> MakeModel:
     """Write a tiny model to data/models: a real one, with random weights from a seed."""
 
     def make(key: str, seed: int = 1) -> Path:
-        import torch
-
         from lm.checkpoint import save_model
-        from lm.config import ModelConfig
-        from lm.heads import build_model
         from lm.tokenizer import fingerprint
         from stages.publish import remove
 
         folder = project / "data" / "models" / key
         remove(folder)
-        folder.mkdir(parents=True)
-        (folder / "tokenizer.json").write_bytes(tokenizer_json)
-        kind = {"gpt": "causal-lm", "bert": "masked-lm"}.get(key, "sequence-classifier")
-        labels = ("negative", "positive") if kind == "sequence-classifier" else ()
-        shape: dict[str, Any] = {"vocab_size": 295, "layers": 1, "width": 16, "heads": 2, "context": 64}
-        torch.manual_seed(seed)
-        model = build_model(ModelConfig(kind=kind, labels=labels, **shape))  # type: ignore[arg-type]
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.normal_()
+        shards = project / "data" / "tokens"
+        shards.mkdir(parents=True, exist_ok=True)
+        (shards / "tokenizer.json").write_bytes(tokenizer_json)
+        kinds: dict[str, Kind] = {"gpt": "causal-lm", "bert": "masked-lm", "t5": "text-to-text"}
+        kind = kinds.get(key, "sequence-classifier")
+        model = tiny_model(kind, seed, vocab_size=295, layers=1, width=16, context=64)
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter)
         raw = {"peoples-daily": "a" * 64, "reviews": "b" * 64}
-        ancestry = {"tokenizer": fingerprint(folder), "data": {"raw": raw, "clean": "c" * 64}}
-        save_model(folder, model, tokenizer_json=tokenizer_json, ancestry=ancestry)
+        ancestry = {"tokenizer": fingerprint(shards), "data": {"raw": raw, "clean": "c" * 64}}
+        save_model(folder, model, tokenizer=shards, ancestry=ancestry)
         return folder
 
     return make
