@@ -82,6 +82,10 @@ def patient_http() -> Iterator[None]:
         os.environ.update(quick)
 
 
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""MLflow's UI opens an experiment in the view for training, not in the one for chats and traces."""
+
+
 def experiment_id(mlflow_client: Any, name: str) -> str:
     """The experiment's id; it is made when it is not there.
 
@@ -96,7 +100,7 @@ def experiment_id(mlflow_client: Any, name: str) -> str:
     is_database = re.match(r"(sqlite|postgresql|mysql|mssql)\b", tracking_uri())
     artifacts = (project_home() / "mlruns" / name.replace("/", "-")).as_uri() if is_database else None
     try:
-        return str(mlflow_client.create_experiment(name, artifact_location=artifacts))
+        return str(mlflow_client.create_experiment(name, artifact_location=artifacts, tags=EXPERIMENT_TAGS))
     except MlflowException:  # another stage made it a moment ago
         found = mlflow_client.get_experiment_by_name(name)
         if found is None:
