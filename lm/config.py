@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from lm.errors import UserError
 from lm.names import CLASSIFIERS, LANGUAGE_MODELS, Family, Kind
 
-Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu"]
+Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu", "linear"]
 """``gelu_tanh`` is GELU's tanh approximation; ``relu2`` the square of ReLU (So et al. 2021)."""
 
 
@@ -90,6 +90,8 @@ class ModelConfig:
     # What stands on the trunk
     head: Literal["linear", "bert", "modernbert"] = "linear"
     """Layers before the output: none; as in BERT; as in ModernBERT (lm/heads.py)."""
+    head_activation: Activation = "gelu"
+    """Of those layers."""
     tied: bool = True
     """The output layer is the embedding matrix (Press & Wolf 2017)."""
     output_bias: bool = False

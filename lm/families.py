@@ -29,7 +29,7 @@ FAMILIES: Mapping[Family, Mapping[str, Any]] = {
     "small-gpt": {**_DECODER, **_OURS, "query_key_norm": True, "pooling": "last"},
     "small-bert": {
         **_ENCODER, **_OURS, "norm": "layer", "norm_eps": 1e-5, "embedding_norm": "gain", "first_norm": False,
-        "head": "modernbert", "output_bias": True,
+        "head": "modernbert", "head_activation": "linear", "output_bias": True,
     },
     "small-t5": {**_TEXT_TO_TEXT, **_OURS, "positions": "relative", "attention_scale": 1.0},
     "vaswani": {

@@ -16,12 +16,14 @@ class Projection(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.width, config.width, bias=config.bias)
-        nn.init.normal_(self.dense.weight, std=config.width**-0.5)
+        if config.head_activation == "linear":
+            nn.init.eye_(self.dense.weight)  # begins as if it were not there
+        else:
+            nn.init.normal_(self.dense.weight, std=config.width**-0.5)
         if config.bias:
             nn.init.zeros_(self.dense.bias)
         self.norm = new_norm(config)
-        # A projection is never followed by a square: it would lose the sign of what it says.
-        self.activation = ACTIVATIONS["gelu" if config.activation == "relu2" else config.activation]
+        self.activation = ACTIVATIONS[config.head_activation]
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., D) -> (..., D)."""
@@ -82,8 +84,10 @@ class LanguageModel(nn.Module):
             hidden = self.projection(hidden)
         if self.config.output_scale != 1:
             hidden = hidden * self.config.output_scale
-        weight = self.trunk.embeddings.token.weight if self.output is None else self.output.weight
-        return nn.functional.linear(hidden, weight, self.output_bias)
+        if self.output is None:
+            return nn.functional.linear(hidden, self.trunk.embeddings.token.weight, self.output_bias)
+        logits = self.output(hidden)
+        return logits if self.output_bias is None else logits + self.output_bias
 
     def new_cache(self, batch: int, capacity: int) -> Cache | RecurrentCache:
         """An empty cache for generating: ``batch`` rows of at most ``capacity`` tokens."""

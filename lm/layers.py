@@ -28,6 +28,7 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
     "gelu_tanh": _gelu_tanh,
     "silu": F.silu,
+    "linear": lambda x: x,
 }
 
 
@@ -39,13 +40,22 @@ def new_norm(config: ModelConfig, *, gain: bool = True) -> nn.Module:
 
 
 class LayerCache:
-    """Keys and values that one layer has seen, in tensors (B, K, capacity, H) allocated once."""
+    """Keys and values that one layer has seen, in one tensor (B, 2K, capacity, H) allocated once."""
 
     def __init__(self, config: ModelConfig, batch: int, capacity: int, like: Tensor) -> None:
-        shape = (batch, config.groups, capacity, config.width_of_head)
-        self.keys, self.values = like.new_zeros(shape), like.new_zeros(shape)
+        self.both = like.new_zeros((batch, 2 * config.groups, capacity, config.width_of_head))
         self.memory: tuple[Tensor, Tensor] | None = None
         """Keys and values of the encoder's output, computed at the first step."""
+
+    @property
+    def keys(self) -> Tensor:
+        """(B, K, capacity, H)."""
+        return self.both[:, : self.both.shape[1] // 2]
+
+    @property
+    def values(self) -> Tensor:
+        """(B, K, capacity, H)."""
+        return self.both[:, self.both.shape[1] // 2 :]
 
     def extend(self, k_BKTH: Tensor, v_BKTH: Tensor, start: int) -> tuple[Tensor, Tensor]:
         """Write positions ``start .. start + T``; returns all keys and values up to there (views)."""
@@ -63,12 +73,18 @@ class Cache:
         self.layers = [LayerCache(config, batch, capacity, like) for _ in range(layers)]
         self.length = 0
 
-    def reorder(self, rows_B: Tensor) -> None:
-        """Row ``b`` becomes a copy of row ``rows_B[b]``, as beam search asks for."""
+    def reorder(self, rows_B: Tensor, since: int = 0) -> None:
+        """Row ``b`` becomes a copy of row ``rows_B[b]``, as beam search asks for; there may be more rows than before.
+
+        Rows that are as many as before are known to agree before position ``since``, and to share their
+        encoder's output, unless ``since`` is 0.
+        """
         for layer in self.layers:
-            for tensor in (layer.keys, layer.values):
-                tensor[:, :, : self.length] = tensor[rows_B, :, : self.length]
-            if layer.memory is not None:
+            if len(rows_B) != len(layer.both):
+                layer.both = layer.both[rows_B]
+            else:
+                layer.both[:, :, since : self.length] = layer.both[:, :, since : self.length][rows_B]
+            if layer.memory is not None and not since:
                 layer.memory = (layer.memory[0][rows_B], layer.memory[1][rows_B])
 
 

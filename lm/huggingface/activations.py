@@ -11,6 +11,7 @@ TO_US: dict[str, Activation] = {
     "gelu_pytorch_tanh": "gelu_tanh",
     "silu": "silu",
     "swish": "silu",
+    "linear": "linear",
 }
 TO_THEM: dict[Activation, str] = {
     "relu": "relu",
@@ -18,6 +19,7 @@ TO_THEM: dict[Activation, str] = {
     "gelu": "gelu",
     "gelu_tanh": "gelu_new",
     "silu": "silu",
+    "linear": "linear",
 }
 
 

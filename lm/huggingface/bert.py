@@ -69,6 +69,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         heads=values["num_attention_heads"],
         hidden=values["intermediate_size"],
         activation=activation(values.get("hidden_act", "gelu")),
+        head_activation=activation(values.get("hidden_act", "gelu")),
         context=values["max_position_embeddings"],
         segments=values.get("type_vocab_size", 2),
         norm_eps=values.get("layer_norm_eps", 1e-12),

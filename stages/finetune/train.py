@@ -126,10 +126,10 @@ class _Task:
             validations=VALIDATIONS_PER_EPOCH * settings.epochs,
             name=title,
         )
+        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         merge(model)
         save_model(folder, model, tokenizer=self.tokenizer, ancestry={**self.ancestry, "start": name})
         last = {key: round(value, 6) for key, value in task.validate().items()}
-        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         return {
             "steps": steps,
             "tokens_seen": task.seen,

@@ -195,7 +195,7 @@ def test_every_family_of_transformers_takes_lora_and_merges(family: Any) -> None
     tokens = torch.randint(39, 320, (2, 9), generator=torch.Generator().manual_seed(0))
     source = tokens[:, :6] if model.config.kind == "text-to-text" else None
     before, plain = model(tokens, source_BS=source), list(model.state_dict())
-    add_lora(model, ["trunk.*"], rank=2, alpha=4, generator=torch.Generator().manual_seed(0))
+    add_lora(model, ["*"], rank=2, alpha=4, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(model(tokens, source_BS=source), before, atol=1e-5)
     with torch.no_grad():
         for layer in lora_layers(model).values():
