@@ -48,7 +48,20 @@ class Loop(pl.Callback):
         self._mark = (time.monotonic(), 0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Lightning has put a handler of its own around ours. A SIGTERM that arrives between our look at the
+        # flag and Lightning's would end the process with status 0 and no checkpoint.
+        self.listen()
         self._mark = (time.monotonic(), self._task(pl_module).seen)
+
+    def listen(self) -> dict[int, Any]:
+        """Have SIGTERM and Ctrl-C noted; returns the handlers before."""
+        return {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def _note(self, number: int, frame: object) -> None:
+        if self.stop_signal is not None:
+            raise Stopped(signal.Signals(number).name)
+        self.stop_signal = number
+        print("stopping after this step, with a checkpoint ...", file=sys.stderr, flush=True)
 
     @staticmethod
     def _task(module: pl.LightningModule) -> Task:
@@ -102,8 +115,9 @@ def validation_steps(steps: int, times: int) -> frozenset[int]:
 def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations: int, name: str) -> None:
     """Train ``task`` to the end of its schedule, from ``checkpoint`` on where there is one.
 
-    The same bytes come out whether or not the run was interrupted, on one kind of CPU with one number of
-    threads. SIGTERM and Ctrl-C write a checkpoint after the step at hand.
+    With one thread the same bytes come out whether or not the run was interrupted, on one kind of CPU; with
+    more, the last bits may differ (docs/experiments.md). SIGTERM and Ctrl-C write a checkpoint after the step
+    at hand.
 
     Raises:
         UserError: the checkpoint cannot be read, or the loss is no longer finite.
@@ -147,20 +161,14 @@ def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations
 
 
 class _signals:
-    """Turn the first SIGTERM or Ctrl-C into a flag that :class:`Loop` reads after the step; two end it."""
+    """The first SIGTERM or Ctrl-C is a flag that :class:`Loop` reads after the step; the second ends it."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
 
     def __enter__(self) -> None:
-        self.previous = {s: signal.signal(s, self._note) for s in (signal.SIGTERM, signal.SIGINT)}
+        self.previous = self.loop.listen()
 
     def __exit__(self, *exception: object) -> None:
         for number, handler in self.previous.items():
             signal.signal(number, handler)
-
-    def _note(self, number: int, frame: object) -> None:
-        if self.loop.stop_signal is not None:
-            raise Stopped(signal.Signals(number).name)
-        self.loop.stop_signal = number
-        print("stopping after this step, with a checkpoint ...", file=sys.stderr, flush=True)
