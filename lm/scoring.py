@@ -12,6 +12,7 @@ from torch import Tensor
 from lm.batches import Objective
 from lm.heads import LanguageModel
 from lm.objectives import IGNORE
+from lm.tokenizer import FIRST_TEXT_ID
 
 BATCH_TOKENS = 8192
 """Tokens in one forward pass: keeps the logits of an 8k vocabulary within 256 MiB."""
@@ -66,7 +67,10 @@ def stream_nats(
 def objective_scores(
     model: LanguageModel, stream: npt.NDArray[Any], objective: Objective, *, seed: int
 ) -> tuple[float, float]:
-    """Mean loss in nats and accuracy at an objective's targets on a stream (1-D), drawn from ``seed``."""
+    """Mean loss in nats and accuracy at an objective's text targets on a stream (1-D), drawn from ``seed``.
+
+    Special targets, such as the sentinels between spans, say nothing about the text and are left out.
+    """
     length = min(objective.row_tokens(model.config), len(stream))
     rows_BL = torch.from_numpy(stream[: len(stream) // length * length].astype(np.int64)).view(-1, length)
     device = next(model.parameters()).device
@@ -79,6 +83,8 @@ def objective_scores(
             generator=torch.Generator().manual_seed(seed * 1_000_003 + index),
         )
         logits, targets = batch.to(device).predictions(model)
+        text = targets >= FIRST_TEXT_ID
+        logits, targets = logits[text], targets[text]
         loss += float(F.cross_entropy(logits, targets, reduction="sum").double())
         right += int((logits.argmax(-1) == targets).sum())
         count += len(targets)
