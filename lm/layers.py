@@ -74,10 +74,10 @@ class Cache:
         self.length = 0
 
     def reorder(self, rows_B: Tensor, since: int = 0) -> None:
-        """Row ``b`` becomes a copy of row ``rows_B[b]``, as beam search asks for; there may be more rows than before.
+        """Row ``b`` becomes a copy of row ``rows_B[b]``, as beam search asks for.
 
-        Rows that are as many as before are known to agree before position ``since``, and to share their
-        encoder's output, unless ``since`` is 0.
+        There may be more rows than before. Where there are as many and ``since`` is above 0, rows are known
+        to agree before that position, and to share their encoder's output.
         """
         for layer in self.layers:
             if len(rows_B) != len(layer.both):
