@@ -1,0 +1,1 @@
+"""measure: what every document is like, before anything is decided."""
