@@ -1,1 +1,1 @@
-"""measure: what every document is like, before anything is decided."""
+"""measure: normalise every document and count what the rules of clean decide by. No document is judged here."""
