@@ -6,12 +6,11 @@ of equal places is an estimate with a standard deviation of sqrt(J (1 - J) / SIZ
 """
 
 from array import array
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from stages.measure.units import Hashes, Places, shingles, units
+from stages.measure.units import Hashes, Places, Units, shingles, units
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,8 +20,8 @@ SHINGLE = 5
 SIZE = 112
 """Numbers in a signature: 14 bands of 8 rows, FineWeb's choice."""
 SEED = 1
-BATCH_CHARACTERS = 1 << 18
-"""Texts looked at together, so that memory does not grow with the table."""
+BATCH = 4096
+"""Texts whose numbers stand in Python lists at a time."""
 
 
 def whole(frame: "pl.DataFrame") -> "pl.Series":
@@ -36,16 +35,31 @@ def whole(frame: "pl.DataFrame") -> "pl.Series":
     ).to_series()
 
 
-def signatures(texts: "pl.Series") -> "pl.Series":
-    """The signature of each text: Array(UInt32, SIZE), named ``signature``.
+def signatures(found: Units) -> "pl.Series":
+    """The signature of each text whose units were found: Array(UInt32, SIZE), named ``signature``.
+
+    Of documents it is ``signatures(units(whole(frame)))``.
 
     Null for texts of fewer than SHINGLE units, which have no shingle; only exact copies of them are found.
     The hash functions are rensa's, for a seed that never changes (a test pins the numbers).
     """
     import polars as pl
+    from rensa import RMinHash
 
-    pieces = [_signatures(texts[a:b]) for a, b in _batches(texts)]
-    return pl.concat(pieces) if pieces else _signatures(texts)
+    hashes, offsets, _ = shingles(found, SHINGLE)
+    (some,) = np.nonzero(np.diff(offsets))
+    bounds = np.append(offsets[some], len(hashes))
+    numbers = array("I")  # takes Python's numbers in at twice the speed of numpy
+    for first in range(0, len(some), BATCH):
+        own = bounds[first : first + BATCH + 1]
+        batch = hashes[own[0] : own[-1]], (own - own[0]).astype(np.uint64)
+        for row in RMinHash.digest_matrix_from_flat_token_hashes(*batch, SIZE, SEED).to_rows():
+            numbers.fromlist(row)
+    matrix = np.frombuffer(numbers, np.uint32).reshape(-1, SIZE)
+    place = np.full(len(offsets) - 1, -1)
+    place[some] = np.arange(len(some))
+    signed = pl.Series("signature", matrix, dtype=pl.Array(pl.UInt32, SIZE))
+    return signed.gather(pl.Series(place).replace(-1, None))
 
 
 def shingle_sets(texts: "pl.Series") -> tuple[Hashes, Places]:
@@ -58,30 +72,3 @@ def shingle_sets(texts: "pl.Series") -> tuple[Hashes, Places]:
     new = np.ones(len(hashes), np.bool_)
     new[1:] = (hashes[1:] != hashes[:-1]) | (owner[1:] != owner[:-1])
     return hashes[new], np.searchsorted(owner[new], np.arange(len(texts) + 1))
-
-
-def _batches(texts: "pl.Series") -> list[tuple[int, int]]:
-    """Bounds of neighbouring texts that have about BATCH_CHARACTERS together, or of one longer text."""
-    ends = texts.str.len_chars().fill_null(0).cum_sum().to_numpy()
-    cuts = [0]
-    while cuts[-1] < len(ends):
-        done = ends[cuts[-1] - 1] if cuts[-1] else 0
-        cuts.append(max(int(np.searchsorted(ends, done + BATCH_CHARACTERS, "right")), cuts[-1] + 1))
-    return list(pairwise(cuts))
-
-
-def _signatures(texts: "pl.Series") -> "pl.Series":
-    import polars as pl
-    from rensa import RMinHash
-
-    hashes, offsets, _ = shingles(units(texts), SHINGLE)
-    (some,) = np.nonzero(np.diff(offsets))
-    bounds = np.append(offsets[some], len(hashes)).astype(np.uint64)
-    numbers = array("I")  # takes Python's numbers in at twice the speed of numpy
-    for row in RMinHash.digest_matrix_from_flat_token_hashes(hashes, bounds, SIZE, SEED).to_rows():
-        numbers.fromlist(row)
-    matrix = np.frombuffer(numbers, np.uint32).reshape(-1, SIZE)
-    found = pl.Series(matrix, dtype=pl.Array(pl.UInt32, SIZE))
-    place = np.full(len(texts), -1)
-    place[some] = np.arange(len(some))
-    return found.gather(pl.Series(place).replace(-1, None)).alias("signature")

@@ -1,6 +1,7 @@
 """Signatures: pinned, independent of company, and true to the similarity that they stand for."""
 
 import random
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,12 +12,17 @@ from hypothesis import strategies as st
 
 from stages.measure import signatures as module
 from stages.measure.signatures import SHINGLE, SIZE, shingle_sets, signatures, whole
+from stages.measure.units import units
 
 TEXTS = st.lists(st.none() | st.text(alphabet="ab 好的。", max_size=40), max_size=8)
 
 
 def series(*texts: str | None) -> pl.Series:
     return pl.Series("text", texts, dtype=pl.String)
+
+
+def signed(texts: Sequence[str | None]) -> pl.Series:
+    return signatures(units(series(*texts)))
 
 
 def sets(*texts: str | None) -> list[set[int]]:
@@ -26,7 +32,7 @@ def sets(*texts: str | None) -> list[set[int]]:
 
 def test_signatures_are_pinned() -> None:
     """Another version of rensa must not bring other numbers into a table of older ones."""
-    found = signatures(series("The quick brown fox jumps over the lazy dog", "一二三四五"))
+    found = signed(("The quick brown fox jumps over the lazy dog", "一二三四五"))
     assert found.name == "signature"
     assert found.dtype == pl.Array(pl.UInt32, SIZE)
     assert [row[:4] for row in found.to_list()] == [
@@ -37,12 +43,12 @@ def test_signatures_are_pinned() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "one two three four", "一二三四。", "……！"])
 def test_what_has_no_shingle_has_no_signature(text: str | None) -> None:
-    assert signatures(series(text, "one two three four five")).is_null().to_list() == [True, False]
+    assert signed((text, "one two three four five")).is_null().to_list() == [True, False]
     assert sets(text) == [set()]
 
 
 def test_case_digits_and_punctuation_make_no_difference() -> None:
-    a, b = signatures(series("In 1998, prices rose by 5%.", "in 2024 PRICES rose -- by 7"))
+    a, b = signed(("In 1998, prices rose by 5%.", "in 2024 PRICES rose -- by 7"))
     assert a.to_list() == b.to_list()
 
 
@@ -61,7 +67,7 @@ def test_the_share_of_equal_places_estimates_jaccard() -> None:
         a, b = " ".join(words), " ".join(other)
         left, right = sets(a, b)
         true = len(left & right) / len(left | right)
-        x, y = (np.array(row.to_list()) for row in signatures(series(a, b)))
+        x, y = (np.array(row.to_list()) for row in signed((a, b)))
         errors.append(float((x == y).mean()) - true)
     deviation = 0.5 / SIZE**0.5
     assert max(map(abs, errors)) < 5 * deviation
@@ -70,13 +76,13 @@ def test_the_share_of_equal_places_estimates_jaccard() -> None:
 
 @given(TEXTS)
 def test_batches_do_not_show(texts: list[str | None]) -> None:
-    together = signatures(series(*texts)).to_list()
-    assert together == [signatures(series(text)).to_list()[0] for text in texts]
-    size, module.BATCH_CHARACTERS = module.BATCH_CHARACTERS, 10
+    together = signed(texts).to_list()
+    assert together == [signed([text]).to_list()[0] for text in texts]
+    size, module.BATCH = module.BATCH, 2
     try:
-        assert signatures(series(*texts)).to_list() == together
+        assert signed(texts).to_list() == together
     finally:
-        module.BATCH_CHARACTERS = size
+        module.BATCH = size
 
 
 @given(TEXTS)
