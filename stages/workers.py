@@ -30,8 +30,8 @@ def each(
     """``function(part)`` of every part, in the order of the parts, as they become ready.
 
     ``workers``: processes of this machine, 0 for one for each core; with one, or a single part, no other
-    process is started. ``dask``: address of a scheduler, whose workers then do the work instead: they must see
-    the same files at the same places. ``function`` stands at the top level of a module, and may be called
+    process is started. ``dask``: address of a scheduler, whose workers then do the work instead; they must
+    see the same files at the same places. ``function`` stands at the top level of a module, and may be called
     twice for the same part, when a machine is lost: it must write its results whole.
 
     Raises:
@@ -109,9 +109,9 @@ def _check(client: "Client", where: str) -> None:
         raise UserError(f"{where}: a worker has {error}; start workers in the project's folder") from None
     for worker, there in sorted(reports.items()):
         differing = [
-            f"{name} {there.get(name)} there, {here[name]} here"
-            for name in here
-            if there.get(name) != here[name]
+            f"{name} {there.get(name)} there, {mine} here"
+            for name, mine in here.items()
+            if there.get(name) != mine
         ]
         if differing:
             raise UserError(
