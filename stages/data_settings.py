@@ -44,13 +44,17 @@ class Thresholds(Settings):
     max_ellipsis_lines: Share | None = None
     max_boilerplate_lines: Share | None = None
     max_line_ends: Number | None = None
+    max_broken_characters: Share | None = None
     max_curly_braces: Annotated[int, Field(ge=0)] | None = None
+    max_lorem_ipsum: Annotated[int, Field(ge=0)] | None = None
     max_duplicate_lines: Share | None = None
     max_duplicate_line_characters: Share | None = None
     max_duplicate_paragraphs: Share | None = None
     max_duplicate_paragraph_characters: Share | None = None
-    max_top_ngram: dict[Literal[2, 3, 4], Share] | None = None
-    max_duplicate_ngrams: dict[Literal[5, 6, 7, 8, 9, 10], Share] | None = None
+    max_top_ngram: Annotated[list[Share], Field(min_length=3, max_length=3)] | None = None
+    """For 2-, 3- and 4-grams."""
+    max_duplicate_ngrams: Annotated[list[Share], Field(min_length=6, max_length=6)] | None = None
+    """For 5- to 10-grams."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "Thresholds":
@@ -88,7 +92,7 @@ class ContaminationSettings(Settings):
 
     max_share: Share
     """Largest share of a document's units that 13-grams of held-out text may cover."""
-    files: list[str] = []
+    files: list[str] = Field(default=[])
     """The user's own test sets below data/sources, texts to be kept out of training."""
 
 

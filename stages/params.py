@@ -22,7 +22,7 @@ class SourceSettings(Settings):
     """SPDX name; a package's own metadata is used when this is empty."""
     language: str | None = None
     """ISO 639-1 code written into every document of the source."""
-    columns: dict[Column, str] = {}
+    columns: dict[Column, str] = Field(default={})
     """Our column -> the file's column. What is not named keeps its own name."""
     max_bad_share: Share = 0.01
     """More unreadable lines than this share of a source fail the stage."""
@@ -36,7 +36,7 @@ class PackageSource(SourceSettings):
     paths: list[str] = Field(min_length=1)
     """Globs over the distribution's file list."""
     format: Format = "auto"
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
 
 
@@ -46,7 +46,7 @@ class FilesSource(SourceSettings):
     kind: Literal["files"]
     paths: list[str] = Field(min_length=1)
     format: Format = "auto"
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default={})
 
 
 class HuggingFaceSource(SourceSettings):
@@ -145,6 +145,8 @@ class RuntimeSettings(Settings):
     """Compute threads; 0 means one for each core."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that measure documents; 0 means one for each core."""
+    dask: str | None = None
+    """Address of a Dask scheduler whose workers measure documents instead."""
     checkpoint_every_seconds: Positive = 30.0
     log_every_steps: Count = 10
 

@@ -6,9 +6,23 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-KEYS = ("id", "source", "part", "label", "language", "text_hash", "target_hash", "characters", "split")
+MEASURES = (
+    "id",
+    "source",
+    "label",
+    "language",
+    "text_hash",
+    "target_hash",
+    "characters",
+    "bytes",
+    "target_bytes",
+)
+"""Columns of data/measured that go into the keys."""
+
+KEYS = (*MEASURES, "part", "split")
 """Columns that a corpus rule sees. ``part`` is the file below data/measured in which the document stands,
-``source/0000.parquet``; ``characters`` the length of the text; ``split`` is null until the split is made.
+``source/000000.parquet``; ``characters`` and ``bytes`` are those of the text; ``split`` is there once the
+split is made.
 
 The corpus rules, in order: conflicting_labels, exact_duplicate, near_duplicate, contamination. Each gets
 the keys of the documents that passed everything before it and answers for those that fail:

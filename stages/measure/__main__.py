@@ -1,6 +1,5 @@
 """``python -m stages.measure``."""
 
-import os
 from pathlib import Path
 
 from stages.job import job, run_main
@@ -15,8 +14,8 @@ def main() -> None:
     inputs = {"raw": Path("data/raw")}
     outs = {"measured": Path("data/measured")}
     with job("measure", settings={"measure": settings.model_dump()}, inputs=inputs, outs=outs) as this:
-        workers = params.runtime.workers or os.cpu_count() or 1
-        totals = measure(inputs["raw"], this.out["measured"], this.work / "parts", settings, workers)
+        parts = this.work / "parts"
+        totals = measure(inputs["raw"], this.out["measured"], parts, settings, params.runtime)
         this.run.log_metrics(totals)
 
 

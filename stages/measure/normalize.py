@@ -1,6 +1,15 @@
-"""The form that every text gets. Applying it twice is the same as applying it once."""
+"""The form that every text gets. Applying it twice is the same as applying it once.
+
+Some of it holds after one pass by construction (:func:`tidy`). Repairs may uncover more to repair, such as
+``&amp;lt;br&gt;``, so they are repeated where they changed something; each makes a text shorter or settles.
+"""
 
 from typing import TYPE_CHECKING
+
+from stages.data_settings import MeasureSettings
+from stages.measure.markup import MARKUP, remove_markup
+from stages.measure.mojibake import MOJIBAKE, repair_mojibake
+from stages.measure.simplify import simplify_chinese
 
 if TYPE_CHECKING:
     import polars as pl
@@ -10,13 +19,42 @@ LINE_ENDS = r"\r\n|[\r\x0B\x0C\x{85}\x{2028}\x{2029}]"
 
 CONTROL = (
     r"[\x00-\x08\x0E-\x1F\x7F-\x{9F}"  # C0 and C1 controls but \t and the line ends
-    r"\x{AD}\x{200B}\x{2060}\x{FEFF}"  # soft hyphen, zero-width space, word joiner, byte order mark
-    r"\x{200E}\x{200F}\x{202A}-\x{202E}\x{2066}-\x{2069}]"  # direction marks
+    r"\x{AD}\x{200B}\x{2060}-\x{2064}\x{FEFF}"  # soft hyphen, zero-width space, joiner and operators, BOM
+    r"\x{200E}\x{200F}\x{202A}-\x{202E}\x{2066}-\x{206F}"  # direction marks and deprecated controls
+    r"\x{FFF9}-\x{FFFB}\x{FFFE}\x{FFFF}]"  # annotations and non-characters
 )
 """Characters without a picture. Joiners (U+200C, U+200D) stay: emoji and Indic scripts need them."""
 
 SPACES = r"[\t\p{Zs}]+"
 """Runs of white space within a line, the wide space of Chinese (U+3000) included."""
+
+WIDE = {chr(half + 0xFEE0): chr(half) for half in (*range(48, 58), *range(65, 91), *range(97, 123))}
+"""Full-width ASCII letters and digits. Wide punctuation is how Chinese is written, and stays."""
+
+
+def normalize(texts: "pl.Series", settings: MeasureSettings) -> "pl.Series":
+    """Texts repaired and in one form; null stays null. No text of a wanted language is invented or lost."""
+    result = tidy(repair_mojibake(texts))
+    rows = _repairable(result, settings).arg_true()
+    while len(rows):
+        before = result.gather(rows)
+        after = tidy(_repaired(before, settings))
+        changed = before != after
+        rows, after = rows.filter(changed), after.filter(changed)
+        result = result.scatter(rows, after)
+        rows = rows.filter(_repairable(after, settings))
+    return result
+
+
+def tidy(texts: "pl.Series") -> "pl.Series":
+    """Line ends, invisible characters, widths and white space in one form, then Unicode NFC.
+
+    Composing comes last: characters may meet only once those between them are gone.
+    """
+    import polars as pl
+
+    text = white_space(widths(control_characters(line_ends(pl.col(texts.name)))))
+    return texts.to_frame().select(compose(text)).to_series()
 
 
 def line_ends(text: "pl.Expr") -> "pl.Expr":
@@ -27,6 +65,11 @@ def line_ends(text: "pl.Expr") -> "pl.Expr":
 def control_characters(text: "pl.Expr") -> "pl.Expr":
     """Without control and invisible formatting characters; ``\\n`` and ``\\t`` stay."""
     return text.str.replace_all(CONTROL, "")
+
+
+def widths(text: "pl.Expr") -> "pl.Expr":
+    """Full-width letters and digits as ASCII; all other forms as they are."""
+    return text.str.replace_many(WIDE)
 
 
 def white_space(text: "pl.Expr") -> "pl.Expr":
@@ -40,6 +83,17 @@ def compose(text: "pl.Expr") -> "pl.Expr":
     return text.str.normalize("NFC")
 
 
-def normalize(text: "pl.Expr") -> "pl.Expr":
-    """All of the above. Composing comes last: characters may meet only once those between them are gone."""
-    return compose(white_space(control_characters(line_ends(text))))
+def _repairable(texts: "pl.Series", settings: MeasureSettings) -> "pl.Series":
+    found = texts.str.contains(MOJIBAKE)
+    if settings.remove_html:
+        found |= texts.str.contains(MARKUP)
+    if settings.simplify_chinese:
+        found |= texts.str.contains(r"\p{Han}")
+    return found.fill_null(False)
+
+
+def _repaired(texts: "pl.Series", settings: MeasureSettings) -> "pl.Series":
+    texts = repair_mojibake(texts)
+    if settings.remove_html:
+        texts = remove_markup(texts)
+    return simplify_chinese(texts) if settings.simplify_chinese else texts

@@ -3,24 +3,30 @@
 import json
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lm.errors import UserError
 from stages.data_settings import MeasureSettings
-from stages.measure.part import COLUMNS, Part
-from stages.measure.workers import run_parts
-from stages.publish import digest_value, sha256_file, write_json
+from stages.measure.part import COLUMNS, Part, measure_part
+from stages.params import RuntimeSettings
+from stages.publish import sha256_file, write_json
+from stages.workers import each
 
 PART_BYTES = 8 << 20
 """Text and targets in a part, about: the memory of a worker follows from it."""
+LEAST_PARTS = 3
+"""Fewer parts than this are measured faster than processes start."""
 
 
-def measure(raw: Path, out: Path, work: Path, settings: MeasureSettings, workers: int = 1) -> dict[str, int]:
-    """Write ``out/<source>/<nnnn>.parquet`` and ``out/manifest.json``; returns totals.
+def measure(
+    raw: Path, out: Path, work: Path, settings: MeasureSettings, runtime: RuntimeSettings
+) -> dict[str, int]:
+    """Write ``out/<source>/<nnnnnn>.parquet`` and ``out/manifest.json``; returns totals.
 
     Parts that stand in ``work`` already are taken as they are: ``work`` belongs to one state of inputs,
-    settings and code. What is written does not depend on ``workers``.
+    settings and code. What is written does not depend on ``runtime``.
 
     Raises:
         UserError: there is nothing to read, or a table is not one that ingest wrote.
@@ -28,7 +34,10 @@ def measure(raw: Path, out: Path, work: Path, settings: MeasureSettings, workers
     tables = raw_tables(raw)
     parts = [part for source, table in tables.items() for part in plan(source, table)]
     todo = [part for part in parts if not (work / part.name).exists()]
-    run_parts(raw, todo, work, settings, workers)
+    function = partial(measure_part, raw.resolve(), work.resolve(), settings)
+    workers = runtime.workers if len(todo) >= LEAST_PARTS else 1
+    for name in each(function, todo, workers=workers, dask=runtime.dask):
+        print(f"measured {name}", flush=True)
     out.mkdir(parents=True)
     for part in parts:
         (out / part.name).parent.mkdir(exist_ok=True)
@@ -69,7 +78,9 @@ def plan(source: str, table: Path, part_bytes: int = PART_BYTES) -> list[Part]:
     for column in COLUMNS:
         if schema.get(column) not in (pl.String, pl.Null):
             got = f"has type {schema[column]}" if column in schema else "is missing"
-            raise UserError(f"{table.as_posix()}: column {column!r} {got}; make it anew with `dvc repro ingest`")
+            raise UserError(
+                f"{table.as_posix()}: column {column!r} {got}; make it anew with `dvc repro ingest`"
+            )
     sizes = scan.select(
         size=pl.sum_horizontal(pl.col("text", "target").cast(pl.String).str.len_bytes())
     ).collect()["size"]
@@ -87,7 +98,7 @@ def _manifest(raw: Path, tables: dict[str, Path], settings: MeasureSettings) -> 
     """Ancestry: the files read by ingest, their tables, and the settings."""
     ingested = json.loads((raw / "manifest.json").read_text("utf-8"))["sources"]
     return {
-        "params": {"measure": settings.model_dump(), "sha256": digest_value(settings.model_dump())},
+        "params": {"measure": settings.model_dump()},
         "raw": {
             name: {
                 "sha256": sha256_file(table),
