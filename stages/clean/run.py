@@ -80,7 +80,7 @@ def _write_source(
 def _streamed(
     measured: Path, rows: "pl.DataFrame", schema: "dict[str, pl.DataType]", shorter: "pl.DataFrame | None"
 ) -> "pl.LazyFrame":
-    """The documents of ``rows`` (id, part, and what is added to them), read part by part as they are needed."""
+    """The documents of ``rows`` (id, part, and what is added to them), read part by part when needed."""
     import polars as pl
     from polars.io.plugins import register_io_source
 

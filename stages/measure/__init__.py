@@ -1,1 +1,1 @@
-"""measure: normalise every document and count what the rules of clean decide by. No document is judged here."""
+"""measure: normalise every document and count what the rules of clean decide by; judge none."""

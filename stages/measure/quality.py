@@ -23,8 +23,9 @@ BOILERPLATE = (
     r"all rights reserved|版权所有|未经许可|转载请注明|隐私政策|用户协议|ICP备|ICP证|点击查看更多|扫描二维码"
 )
 """Phrases of web pages that say nothing about their subject: C4's, and their like in Chinese."""
-BROKEN = r"\x{FFFD}|锟斤拷|烫烫烫"
-"""What is left of text that was decoded wrongly and cannot be repaired."""
+BROKEN = r"\x{FFFD}|\p{Co}|锟斤拷|烫烫烫"
+"""What is left of text that was decoded wrongly and cannot be repaired: replacement characters, private ones
+(Big5 read as GBK), and what these come to when they are read and written once more."""
 
 
 def quality(texts: "pl.Series") -> "pl.DataFrame":
@@ -81,7 +82,7 @@ def _pieces(rows: "pl.DataFrame", end: str) -> "pl.DataFrame":
 
 
 def _copies(pieces: "pl.DataFrame", name: str) -> "pl.DataFrame":
-    """Pieces that stand before them in the same text: how many, and how many characters. First ones are none."""
+    """By row: pieces that an earlier one of the same text equals, and the characters of these pieces."""
     import polars as pl
 
     several = pieces.filter(pl.len().over("row") > 1)

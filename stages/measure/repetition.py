@@ -65,7 +65,7 @@ def repetition(found: Units) -> "pl.DataFrame":
 
 
 def _repeated(hashes: Hashes) -> tuple[np.ndarray, Places, Places]:
-    """Which hashes occur more than once, the index of one occurrence of each of these, and how many it has."""
+    """Which hashes occur several times; of each of these the index of one occurrence, and their number."""
     order = np.argsort(hashes)
     ordered = hashes[order]
     begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(ordered) else order

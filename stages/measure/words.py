@@ -1,4 +1,4 @@
-"""Counters of words, where a word is a unit of :mod:`stages.measure.units`: a Han or kana character, or a run."""
+"""Counters of words, where a word is a unit of :mod:`stages.measure.units`."""
 
 from functools import cache
 from typing import TYPE_CHECKING

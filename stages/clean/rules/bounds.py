@@ -12,7 +12,7 @@ LANGUAGES = ("zh", "en")
 
 
 def limit(thresholds: LanguageThresholds, name: str, place: int | None = None) -> "pl.Expr":
-    """The threshold ``name`` (or its entry at ``place``) for each document's language; null where it is not checked."""
+    """The threshold ``name`` (or its entry at ``place``) for each document's language; null: not checked."""
     import polars as pl
 
     def value(language: str) -> float | None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def many_symbols(thresholds: LanguageThresholds) -> "pl.Expr":
-    """Fails where hash signs or ellipses come to more than ``max_symbols`` for each word (Gopher: 0.1 each)."""
+    """Fails where hash signs or ellipses are more than ``max_symbols`` for each word (Gopher: 0.1 each)."""
     import polars as pl
 
     most = pl.max_horizontal(share("hash_signs", "words"), share("ellipses", "words"))
