@@ -28,7 +28,7 @@ def assign_splits(
     groups = grouped.group_by("group").agg(
         # Of several, any will do that does not depend on the order.
         pl.col("text_hash").min(),
-        stratum=pl.struct("source", "label").filter(pl.col("label").is_not_null()).min(),
+        stratum=pl.format("{}:{}", "source", "label").min(),  # null without a label
     )
     number = place(pl.col("text_hash"))
     rank = (number.rank("ordinal").over("stratum") - 0.5) / pl.len().over("stratum")
