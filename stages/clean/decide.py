@@ -28,14 +28,16 @@ class Decisions:
     """id, kept_id, similarity, cluster of near-duplicates; empty where they were not looked for."""
     overlaps: "pl.DataFrame"
     """id, share, span, found_in of training text that is in held-out text; likewise."""
+    shortened: "pl.DataFrame"
+    """id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
 
 
 def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
     """Try all rules. ``files`` is the folder of the user's own test sets.
 
     Document rules are all tried on every document. Corpus rules see what passed those before them, so that
-    a duplicate always points at a document that was not dropped as a duplicate itself. Contamination is last:
-    it needs to know which documents are held out.
+    a duplicate always points at a document that was not dropped as a duplicate itself. Contamination comes
+    after the split, for it needs to know which documents are held out; passages are cut from what is left.
     """
     import polars as pl
 
@@ -74,11 +76,20 @@ def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
                 "id", value=pl.format("{} of it in {}: {}", pl.col("share").round(2), "found_in", "span")
             ),
         )
+    shortened = _no_passages()
+    if settings.substrings is not None:
+        from stages.clean.substrings import remove_substrings
+
+        shortened = remove_substrings(passed, measured, settings.substrings)
+        emptied = shortened.filter(pl.col("text").is_null())
+        drop("duplicate_passages", emptied.select("id", value=pl.col("removed").list.join(" … ")))
     failures = failures.sort("id", "rule")
     first = failures.group_by("id", maintain_order=True).first().select("id", "rule")
     documents = keys.join(passed.select("id", "split"), on="id", how="left", maintain_order="left")
     documents = documents.join(first, on="id", how="left", maintain_order="left")
-    return Decisions(documents, failures, clusters, overlaps)
+    shorter = shortened.drop_nulls("text").with_columns(pl.col("text").str.len_chars().alias("characters"))
+    documents = documents.update(shorter.select("id", "characters"), on="id")
+    return Decisions(documents, failures, clusters, overlaps, shortened)
 
 
 def _no_clusters() -> "pl.DataFrame":
@@ -95,3 +106,9 @@ def _no_overlaps() -> "pl.DataFrame":
     return pl.DataFrame(
         schema={"id": pl.String, "share": pl.Float64, "span": pl.String, "found_in": pl.String}
     )
+
+
+def _no_passages() -> "pl.DataFrame":
+    import polars as pl
+
+    return pl.DataFrame(schema={"id": pl.String, "text": pl.String, "removed": pl.List(pl.String)})

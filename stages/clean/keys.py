@@ -24,8 +24,9 @@ KEYS = (*MEASURES, "part", "split")
 ``source/000000.parquet``; ``characters`` and ``bytes`` are those of the text; ``split`` is there once the
 split is made.
 
-The corpus rules, in order: conflicting_labels, exact_duplicate, near_duplicate, contamination. Each gets
-the keys of the documents that passed everything before it and answers for those that fail:
+The corpus rules, in order: conflicting_labels, exact_duplicate, near_duplicate, contamination,
+duplicate_passages. Each gets the keys of the documents that passed everything before it and answers for
+those that fail:
 
 - ``near_duplicates.near_duplicates(keys, measured: Path, settings: NearDuplicateSettings)`` ->
   frame(id, kept_id, similarity Float64, cluster String or integer): one row for each document of ``keys``
@@ -35,7 +36,8 @@ the keys of the documents that passed everything before it and answers for those
   held-out documents (``split`` says which are which), or that of the named files below ``files``
   (data/sources).
 - ``substrings.remove_substrings(keys, measured: Path, settings: SubstringSettings)`` ->
-  frame(id, text String): new texts of the documents that lose a passage.
+  frame(id, text String, removed List(String)): new texts of the training documents that lose a passage,
+  null where nothing is left.
 
 Texts and signatures are read from ``measured``, by part or by column, never all at once.
 """

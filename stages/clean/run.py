@@ -37,15 +37,10 @@ def clean(measured: Path, files: Path, out: Path, settings: CleanSettings) -> di
         raise UserError(
             "clean: not one document is left; loosen `clean` in params.yaml (data/measured holds the texts)"
         )
-    shorter = None
-    if settings.substrings is not None:
-        from stages.clean.substrings import remove_substrings
-
-        shorter = remove_substrings(kept, measured, settings.substrings)
     (out / "documents").mkdir(parents=True)
     (out / "drops").mkdir()
     for (name,), part in decisions.documents.group_by("source", maintain_order=True):
-        _write_source(measured, str(name), part, decisions, shorter, out)
+        _write_source(measured, str(name), part, decisions, out)
     report = summarize(measured, out, decisions, settings)
     write_json(out / "report.json", report)
     write_text(out / "report.html", page(report))
@@ -58,7 +53,6 @@ def _write_source(
     name: str,
     decided: "pl.DataFrame",
     decisions: Decisions,
-    shorter: "pl.DataFrame | None",
     out: Path,
 ) -> None:
     import polars as pl
@@ -72,13 +66,13 @@ def _write_source(
     for folder, verdict, chosen in (("documents", "split", kept), ("drops", "reasons", dropped)):
         rows = chosen.select("id", "part", verdict)
         schema = dict.fromkeys(COLUMNS, pl.String()) | {verdict: rows.schema[verdict]}
-        table = _streamed(measured, rows, schema, shorter if folder == "documents" else None)
+        table = _streamed(measured, rows, schema, decisions.shortened)
         text_bytes = int(chosen["bytes"].sum()) + int(chosen["target_bytes"].sum())
         write_parquet(table, out / folder / f"{name}.parquet", rows=chosen.height, text_bytes=text_bytes)
 
 
 def _streamed(
-    measured: Path, rows: "pl.DataFrame", schema: "dict[str, pl.DataType]", shorter: "pl.DataFrame | None"
+    measured: Path, rows: "pl.DataFrame", schema: "dict[str, pl.DataType]", shortened: "pl.DataFrame"
 ) -> "pl.LazyFrame":
     """The documents of ``rows`` (id, part, and what is added to them), read part by part when needed."""
     import polars as pl
@@ -90,8 +84,9 @@ def _streamed(
         for (part,), chosen in rows.group_by("part", maintain_order=True):
             texts = pl.read_parquet(measured / str(part), columns=list(COLUMNS))
             frame = texts.join(chosen.drop("part"), on="id", how="inner", maintain_order="left")
-            if shorter is not None:
-                frame = frame.update(shorter, on="id").select(list(schema))
+            if len(shortened):
+                # Of those that lost everything the text is null, which leaves what drops are to hold.
+                frame = frame.update(shortened.select("id", "text"), on="id").select(list(schema))
             yield frame if columns is None else frame.select(columns)
 
     return register_io_source(frames, schema=schema)

@@ -48,6 +48,7 @@ def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSe
         "pii": {name: _pii(measured, name) for name in names},
         "clusters": clusters_of(measured, decisions),
         "contamination": contamination_of(decisions),
+        "passages": _passages(decisions),
         "examples": {"kept": _examples(out / "documents", parts, None), "dropped": dropped},
     }
 
@@ -94,6 +95,21 @@ def _pii(measured: Path, source: str) -> dict[str, int]:
 
     counts = pl.scan_parquet(measured / source / "*.parquet").select(pl.selectors.starts_with("pii_").sum())
     return {name.removeprefix("pii_"): count for name, count in counts.collect().row(0, named=True).items()}
+
+
+def _passages(decisions: Decisions) -> dict[str, Any]:
+    """Documents that lost passages, how many characters, and the longest passages."""
+    import polars as pl
+
+    passages = decisions.shortened.select("id", passage="removed").explode("passage")
+    passages = passages.with_columns(characters=pl.col("passage").str.len_chars())
+    longest = passages.sort("characters", "id", "passage", descending=[True, False, False]).head(EXAMPLES)
+    shown = longest.with_columns(pl.col("passage").str.slice(0, EXAMPLE_CHARACTERS))
+    return {
+        "documents": decisions.shortened.height,
+        "characters": int(passages["characters"].sum()),
+        "examples": shown.to_dicts(),
+    }
 
 
 def _lengths(decisions: "pl.DataFrame") -> list[int]:

@@ -30,8 +30,8 @@ def remove_substrings(keys: "pl.DataFrame", measured: Path, settings: SubstringS
     place, so that no word is made of two halves.
 
     Returns:
-        A row for each document that loses something, sorted by id: id; text, null where nothing is left;
-        removed (List(String)), the passages.
+        A row for each document that loses something, sorted by id: id; text, null where no letter or digit
+        is left; removed (List(String)), the passages.
 
     Raises:
         UserError: there is too much text for a suffix array.
@@ -51,7 +51,7 @@ def remove_substrings(keys: "pl.DataFrame", measured: Path, settings: SubstringS
     for number, spans in sorted(later_copies(texts, settings.min_characters).items()):
         if number >= fixed:
             text, removed = cut(texts[number], spans)
-            rows.append((keys["id"][number], text or None, removed))
+            rows.append((keys["id"][number], text if any(map(str.isalnum, text)) else None, removed))
     schema: dict[str, pl.DataType] = {
         "id": pl.String(),
         "text": pl.String(),

@@ -88,4 +88,9 @@ WORDS = {
     "contamination": Wording(
         "texts that give test answers away", "training text that also stands in held-out text", "overlap:"
     ),
+    "duplicate_passages": Wording(
+        "texts of passages that stand elsewhere",
+        "nothing is left once passages of earlier documents are cut out",
+        "cut out:",
+    ),
 }

@@ -1,5 +1,6 @@
 """Passages: the first copy stays, later ones go whole, at the borders of characters."""
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from lm.errors import UserError
 from stages.clean import substrings
 from stages.clean.substrings import cut, later_copies, remove_substrings
-from stages.data_settings import SubstringSettings
+from stages.data_settings import SplitSettings, SubstringSettings
+from tests.stages.clean.helpers import clean_rows, reasons, row
 from tests.stages.clean.measured import Row, document, write_measured
 
 MENU = "首页 | 关于我们 | 联系方式 | 版权所有 © 2020 😀"
@@ -41,7 +43,7 @@ def test_held_out_texts_are_first_and_stay(tmp_path: Path) -> None:
 
 
 def test_what_is_left_empty_is_said_to_be(tmp_path: Path) -> None:
-    rows = [train("a", MENU), train("b", f"{MENU}\n"), train("c", MENU + MENU)]
+    rows = [train("a", MENU), train("b", f"{MENU}\n。"), train("c", MENU + MENU)]
     assert removed(tmp_path, rows).rows() == [("b", None, [MENU]), ("c", None, [MENU + MENU])]
 
 
@@ -107,3 +109,17 @@ def test_nothing_is_invented_and_nothing_is_lost(texts: list[str], least: int) -
         at = 0
         for piece in left.split("\n"):
             at = texts[number].index(piece, at) + len(piece)
+
+
+def test_through_the_stage(tmp_path: Path) -> None:
+    """Documents lose their passages, those that lose all are drops as they were, and the report says so."""
+    rows = [row(f"{MENU} {letter}") for letter in "abcdefghijkl"] + [row(MENU + "!")]
+    loose = {"substrings": SubstringSettings(min_characters=20), "split": SplitSettings(validation=0, test=0)}
+    documents, drops = clean_rows(tmp_path, rows, default={}, **loose)
+    assert documents["text"].to_list() == [f"{MENU} a", *"bcdefghijkl"]
+    assert drops.select("id", "text").rows() == [("s:013", MENU + "!")]
+    assert reasons(drops) == {"s:013": [("duplicate_passages", MENU)]}
+    report = json.loads((tmp_path / "clean/report.json").read_text("utf-8"))
+    assert report["passages"]["documents"] == 12
+    assert report["total"]["characters"] == documents["text"].str.len_chars().sum()
+    assert MENU in (tmp_path / "clean/report.html").read_text("utf-8")
