@@ -77,7 +77,13 @@ BY_THRESHOLD: "dict[str, Callable[[LanguageThresholds], pl.Expr]]" = {
 }
 
 DOCUMENT_RULES = (*list(BY_THRESHOLD)[:1], "other_language", *list(BY_THRESHOLD)[1:])
-CORPUS_RULES = ("conflicting_labels", "exact_duplicate", "near_duplicate", "contamination", "duplicate_passages")
+CORPUS_RULES = (
+    "conflicting_labels",
+    "exact_duplicate",
+    "near_duplicate",
+    "contamination",
+    "duplicate_passages",
+)
 RULES = (*DOCUMENT_RULES, *CORPUS_RULES)
 
 
