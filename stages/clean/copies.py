@@ -49,8 +49,8 @@ def _texts(measured: Path, documents: "pl.DataFrame", members: "pl.DataFrame") -
 
     rows = members.join(documents.select("id", "part"), on="id", maintain_order="left")
     paths = [measured / part for part in rows["part"].unique().sort()]
-    texts = pl.scan_parquet(paths).filter(pl.col("id").is_in(rows["id"].to_list()))
-    texts = texts.select("id", pl.col("text").str.slice(0, CHARACTERS)).collect()
+    found = pl.scan_parquet(paths).filter(pl.col("id").is_in(rows["id"].to_list()))
+    texts = found.select("id", pl.col("text").str.slice(0, CHARACTERS)).collect()
     rows = rows.join(texts, on="id", maintain_order="left")
     return rows.select("id", "text", pl.col("similarity").round(3)).to_dicts()
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from stages.clean.rules.bounds import LANGUAGES
 from stages.clean.statistics import EXAMPLE_CHARACTERS, LENGTH_EDGES
 from stages.clean.wording import WORDS
 from stages.documents import SPLITS
 from stages.report import SERIES, render
 
-LANGUAGES = SERIES - 1
+NAMED = SERIES - 1
 """Languages that the page names; the others are one."""
 
 
@@ -55,7 +56,7 @@ def _languages(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     for counts in found.values():
         for language, count in counts.items():
             total[language] = total.get(language, 0) + count
-    named = sorted(total, key=lambda language: (-total[language], language))[:LANGUAGES]
+    named = sorted(total, key=lambda language: (-total[language], language))[:NAMED]
     table = {
         name: {language: counts.get(language, 0) for language in named} for name, counts in found.items()
     }
@@ -74,7 +75,7 @@ def _pii(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
 def _thresholds(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Thresholds that are set anywhere, by name and group; a group that says nothing has those of default."""
     names = sorted({name for group in groups.values() for name, value in group.items() if value is not None})
-    return {name: {group: values.get(name) for group, values in groups.items()} for name in names}
+    return {name: {group: groups[group].get(name) for group in ("default", *LANGUAGES)} for name in names}
 
 
 def _chart(counts: list[int]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from stages.clean.decide import Decisions, decide
+from stages.clean.judge import measured_parts
 from stages.clean.page import page
 from stages.clean.statistics import summarize
 from stages.data_settings import CleanSettings
@@ -39,8 +40,9 @@ def clean(measured: Path, files: Path, out: Path, settings: CleanSettings) -> di
         )
     (out / "documents").mkdir(parents=True)
     (out / "drops").mkdir()
-    for (name,), part in decisions.documents.group_by("source", maintain_order=True):
-        _write_source(measured, str(name), part, decisions, out)
+    for name in sorted({path.parent.name for path in measured_parts(measured)}):
+        part = decisions.documents.filter(pl.col("source") == name)
+        _write_source(measured, name, part, decisions, out)
     report = summarize(measured, out, decisions, settings)
     write_json(out / "report.json", report)
     write_text(out / "report.html", page(report))
@@ -49,11 +51,7 @@ def clean(measured: Path, files: Path, out: Path, settings: CleanSettings) -> di
 
 
 def _write_source(
-    measured: Path,
-    name: str,
-    decided: "pl.DataFrame",
-    decisions: Decisions,
-    out: Path,
+    measured: Path, name: str, decided: "pl.DataFrame", decisions: Decisions, out: Path
 ) -> None:
     import polars as pl
 

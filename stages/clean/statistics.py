@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from stages.clean.copies import clusters_of, contamination_of
 from stages.clean.decide import Decisions
+from stages.clean.judge import measured_parts
 from stages.clean.rules import RULES
 from stages.data_settings import CleanSettings
 from stages.documents import SPLITS
@@ -28,7 +29,7 @@ def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSe
     import polars as pl
 
     documents = decisions.documents
-    names = documents["source"].unique().sort().to_list()
+    names = sorted({path.parent.name for path in measured_parts(measured)})
     parts = {name: documents.filter(pl.col("source") == name) for name in names}
     dropped = {rule: _examples(out / "drops", parts, rule) for rule in RULES}
     failed = dict(

@@ -27,9 +27,18 @@ sources:
     kind: files
     paths: [data/sources/*.csv]
     columns: {text: Body}
+measure:
+  remove_html: true
+  simplify_chinese: false
+  replace_pii: true
 clean:
-  min_characters: 2
-  max_characters: 1000
+  languages: [zh, en]
+  thresholds:
+    default: {min_characters: 2, max_characters: 1000}
+    zh: {max_characters: 500}
+  near_duplicates: {similarity: 0.8}
+  contamination: null
+  substrings: null
   split: {validation: 0.05, test: 0.1}
 tokenize:
   sources: [reviews]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lm.errors import UserError
-from stages.clean.page import WORDS
 from stages.clean.rules import RULES
+from stages.clean.wording import WORDS
 from tests.stages.clean.helpers import clean_rows, reasons, row
 
 
@@ -23,8 +23,8 @@ def test_length_counts_characters_after_normalising(tmp_path: Path) -> None:
     documents, drops = clean_rows(tmp_path, rows)
     assert reasons(drops) == {"s:001": [("too_short", "1")], "s:004": [("too_long", "41")]}
     assert documents["id"].to_list() == ["s:002", "s:003", "s:005"]
-    # A drop shows the text as it came.
-    assert drops["text"].to_list()[0] == " 好 "
+    # A drop shows the text that was judged.
+    assert drops["text"].to_list()[0] == "好"
 
 
 def test_all_failing_rules_are_named(tmp_path: Path) -> None:
