@@ -48,7 +48,7 @@ def each(
         return
     # Not by fork: threads of polars, and the locks that they hold, do not survive it.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_follow_parent) as pool:
+    with ProcessPoolExecutor(count, mp_context=spawn, initializer=_prepare) as pool:
         futures = [pool.submit(function, part) for part in parts]
         try:
             for place, future in enumerate(futures):
@@ -68,8 +68,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _follow_parent() -> None:
-    """Ctrl-C is the parent's to answer, and its death is the worker's."""
+def _prepare() -> None:
+    """One thread a process; Ctrl-C is the parent's to answer, and its death is the worker's."""
+    os.environ.update(dict.fromkeys(("POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
 
