@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
-from stages.clean.texts import Numbers, Rows
+from stages.clean.texts import Rows
 from stages.measure.units import Hashes, shingles, units
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Named = tuple[list[str], "pl.Series"]
 """Names of texts, and the texts."""
+
+Counts = npt.NDArray[np.uint32]
 
 BATCH = 8192
 """Records of a file that are looked at together."""
@@ -72,9 +74,9 @@ class Table:
     """Units of each text."""
     runs: Hashes
     """Sorted; equal ones by text and position."""
-    text: npt.NDArray[np.uint32]
+    text: Counts
     """For each run the number of its text."""
-    position: npt.NDArray[np.uint32]
+    position: Counts
     """For each run the unit of its text at which it begins."""
     short: dict[str, str]
     """Names of texts of fewer than ``size`` units, by the text."""
@@ -87,7 +89,10 @@ class Table:
         Of a run that stands at more than ``most`` places only the first of them are given.
         """
         (found,) = np.nonzero(self._seen[runs >> self._shift(self._seen)])
+        found = found[np.argsort(runs[found])]  # sorted, they are looked up from neighbours in memory
         begin = np.searchsorted(self.runs, runs[found])
+        there = self.runs.take(begin, mode="clip") == runs[found] if len(self.runs) else begin < 0
+        found, begin = found[there], begin[there]
         count = (np.searchsorted(self.runs, runs[found], "right") - begin).clip(max=most)
         behind = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return np.repeat(found, count), np.repeat(begin, count) + behind
@@ -99,7 +104,7 @@ class Table:
         rank = np.empty(len(names), np.int64)
         rank[sorted(range(len(names)), key=lambda number: (names[number], number))] = np.arange(len(names))
         lengths = np.zeros(len(names), np.int64)
-        columns: list[tuple[Hashes, Numbers, Numbers]] = []
+        columns: list[tuple[Hashes, Counts, Counts]] = []
         short: dict[str, str] = {}
         begin = 0
         for some, texts in named:
@@ -108,12 +113,15 @@ class Table:
             own = rank[begin : begin + len(some)]
             counts = np.diff(found.offsets)
             lengths[own] = counts
-            text = np.repeat(own, np.diff(offsets))
-            position = first - np.repeat(found.offsets[:-1], np.diff(offsets))
-            columns.append((runs, text, position))
-            short |= {texts[n]: some[n] for n in np.flatnonzero(counts < size).tolist()}
+            text_of = np.repeat(own, np.diff(offsets)).astype(np.uint32)
+            place = (first - np.repeat(found.offsets[:-1], np.diff(offsets))).astype(np.uint32)
+            columns.append((runs, text_of, place))
+            for n in np.flatnonzero(counts < size).tolist():
+                short[texts[n]] = min(some[n], short.get(texts[n], some[n]))
             begin += len(some)
-        runs, text, position = (np.concatenate(column) for column in zip(*columns, strict=True))
+        runs = np.concatenate([column[0] for column in columns])
+        text, position = (np.concatenate([column[n] for column in columns]) for n in (1, 2))
+        del columns
         order = np.lexsort((position, text, runs))
         runs = runs[order]
         seen = np.zeros(1 << min(max(int(len(runs) * 8).bit_length(), 10), 26), np.bool_)
@@ -123,8 +131,8 @@ class Table:
             sorted(names),
             lengths,
             runs,
-            text[order].astype(np.uint32),
-            position[order].astype(np.uint32),
+            text[order],
+            position[order],
             short,
             seen,
         )
