@@ -85,13 +85,16 @@ class NearDuplicateSettings(Settings):
 
     similarity: Annotated[float, Field(gt=0, le=1)]
     """Least Jaccard similarity of the sets of five-unit shingles."""
+    bands: Literal[7, 14, 28] = 14
+    """Bands of the signature. Half of the pairs are found whose similarity is 0.87, 0.69 or 0.40: more bands
+    find more of those that are less similar, and take longer."""
 
 
 class ContaminationSettings(Settings):
     """Training text that also stands in what models are tested on."""
 
     max_share: Share
-    """Largest share of a document's units that 13-grams of held-out text may cover."""
+    """Largest share of a training document, or of a held-out one, that runs of 13 words in both may cover."""
     files: list[str] = Field(default=[])
     """The user's own test sets below data/sources, texts to be kept out of training."""
 

@@ -1,11 +1,13 @@
 """Pairs of documents that may be alike, by locality-sensitive hashing of their signatures.
 
-A signature is cut into BANDS bands of ROWS numbers; documents that agree in a whole band are candidates
-(Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, 3.4). A pair of Jaccard similarity s becomes one
-with a probability of 1 - (1 - s^ROWS)^BANDS:
+A signature of 112 numbers is cut into bands; documents that agree in a whole band are candidates (Leskovec,
+Rajaraman & Ullman, Mining of Massive Datasets, 3.4). A pair of Jaccard similarity s becomes one with a
+probability of 1 - (1 - s^rows)^bands:
 
-    s      0.5   0.6   0.7   0.75  0.8   0.85  0.9    0.95
-    P(s)   0.05  0.21  0.56  0.77  0.92  0.99  0.999  1.000
+    s         0.3   0.4   0.5   0.6   0.7   0.75  0.8   0.85  0.9    0.95
+    7 x 16    0.00  0.00  0.00  0.00  0.02  0.07  0.18  0.42  0.76   0.980
+    14 x 8    0.00  0.01  0.05  0.21  0.56  0.77  0.92  0.99  0.999  1.000
+    28 x 4    0.20  0.52  0.84  0.98  1.00  1.00  1.00  1.00  1.000  1.000
 """
 
 from collections.abc import Iterator
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 Numbers = npt.NDArray[np.int64]
 
-BANDS = 14
-ROWS = SIZE // BANDS
 FIRST = 16
 """In a large bucket a document is paired with this many of its best members only, or the pairs of n copies
 would be n^2. It is them that are kept, so copies are found all the same."""
@@ -32,35 +32,34 @@ BUCKET_BYTES = 64 << 20
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def candidates(documents: "Rows", order: Numbers) -> Numbers:
-    """Distinct pairs (pairs, 2) of documents that agree in a band, sorted; the better one of a pair first.
+def candidates(documents: "Rows", order: Numbers, bands: int) -> Numbers:
+    """Distinct pairs (pairs, 2) of documents that agree in one of ``bands`` bands, sorted; the better first.
 
     Documents are named by their place in ``order``, the numbers of ``documents`` from best to worst. Memory
     holds a few bands of all documents at a time, and the pairs.
     """
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    together = max(1, min(BANDS, BUCKET_BYTES // (8 * max(len(order), 1))))
+    together = max(1, min(bands, BUCKET_BYTES // (8 * max(len(order), 1))))
     found = np.zeros(0, np.uint64)
-    for first in range(0, BANDS, together):
-        bands = range(first, min(first + together, BANDS))
-        members, buckets = _buckets(documents, bands)
+    for first in range(0, bands, together):
+        members, buckets = _buckets(documents, range(first, min(first + together, bands)), SIZE // bands)
         members = place[members]
         for column in buckets.T:
             found = np.unique(np.concatenate((found, *_pairs(members, column))))
     return np.stack((found >> np.uint64(32), found & np.uint64(0xFFFFFFFF)), axis=1).astype(np.int64)
 
 
-def _buckets(documents: "Rows", bands: range) -> tuple[Numbers, npt.NDArray[np.uint64]]:
-    """Documents that have a signature, and the buckets (documents, bands) into which they fall."""
+def _buckets(documents: "Rows", bands: range, rows: int) -> tuple[Numbers, npt.NDArray[np.uint64]]:
+    """Documents that have a signature, and the buckets (documents, bands) of ``rows`` numbers of it."""
     members, buckets = [np.zeros(0, np.int64)], [np.zeros((0, len(bands)), np.uint64)]
     for numbers, frame in documents.read(["signature"]):
         signature = frame["signature"]
         there = signature.is_not_null().to_numpy()
-        rows = signature.drop_nulls().to_numpy()
+        matrix = signature.drop_nulls().to_numpy()
         members.append(numbers[there])
         buckets.append(
-            np.stack([_bucket(rows[:, band * ROWS : (band + 1) * ROWS]) for band in bands], axis=1)
+            np.stack([_bucket(matrix[:, band * rows : (band + 1) * rows]) for band in bands], axis=1)
         )
     return np.concatenate(members), np.concatenate(buckets)
 

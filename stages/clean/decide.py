@@ -73,7 +73,7 @@ def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
         drop(
             "contamination",
             overlaps.select(
-                "id", value=pl.format("{} of it in {}: {}", pl.col("share").round(2), "found_in", "span")
+                "id", value=pl.format("{} shared with {}: {}", pl.col("share").round(2), "found_in", "span")
             ),
         )
     shortened = _no_passages()

@@ -44,7 +44,7 @@ def near_duplicates(keys: "pl.DataFrame", measured: Path, settings: NearDuplicat
     best = keys.select("id", "characters", unlabelled=pl.col("label").is_null()).with_row_index("number")
     order = best.sort("unlabelled", "characters", "id", descending=[False, True, False])["number"].to_numpy()
     documents = Rows.of(keys, measured)
-    pairs = candidates(documents, order)
+    pairs = candidates(documents, order, settings.bands)
     size = keys["bytes"].to_numpy()[order]
     blocks = [(block, _similarities(documents, order, block)) for block in _blocks(pairs, size)]
     pairs = np.concatenate([pairs[:0], *(block for block, _ in blocks)])

@@ -1,6 +1,7 @@
 """Near-duplicates: all that are there, nothing that is not, whatever the order."""
 
 import random
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from stages.clean import candidates, near_duplicates
 from stages.data_settings import NearDuplicateSettings
+from stages.measure.signatures import SIZE
 from tests.stages.clean.measured import Row, document, write_measured
 
 NEAR = 0.8
@@ -71,12 +73,26 @@ def test_against_all_pairs(tmp_path: Path) -> None:
 
 
 def test_the_curve_of_the_documentation() -> None:
-    lines = str(candidates.__doc__).splitlines()
-    similarities, shares = (
-        next(line for line in lines if line.strip().startswith(name)) for name in ("s ", "P(")
-    )
-    for s, p in zip(map(float, similarities.split()[1:]), map(float, shares.split()[1:]), strict=True):
-        assert 1 - (1 - s**candidates.ROWS) ** candidates.BANDS == pytest.approx(p, abs=0.006)
+    rows = re.findall(r"^ +(s|\d+ x \d+) +(.*)$", str(candidates.__doc__), re.MULTILINE)
+    table = {name: [float(number) for number in numbers.split()] for name, numbers in rows}
+    similarities = table.pop("s")
+    assert list(table) == ["7 x 16", "14 x 8", "28 x 4"]
+    for name, shares in table.items():
+        bands, size = map(int, name.split(" x "))
+        assert bands * size == SIZE
+        assert shares == pytest.approx([1 - (1 - s**size) ** bands for s in similarities], abs=0.006)
+
+
+def test_more_bands_find_less_similar_pairs(tmp_path: Path) -> None:
+    rows = corpus(random.Random(2), texts=20, copies=2)
+    for row in rows:
+        row["text"] = str(row["text"]).rsplit(" ", 25)[0] + " ".join(words(random.Random(str(row["id"])), 25))
+    counts = {}
+    for bands in (7, 14, 28):
+        keys = write_measured(tmp_path, rows)
+        settings = NearDuplicateSettings(similarity=0.25, bands=bands)
+        counts[bands] = len(near_duplicates.near_duplicates(keys, tmp_path, settings))
+    assert counts[7] < counts[28] and counts[7] <= counts[14] <= counts[28]
 
 
 TEXT = "one two three four five six seven eight nine ten"
