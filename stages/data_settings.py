@@ -99,6 +99,17 @@ class ContaminationSettings(Settings):
     """The user's own test sets below data/sources, texts to be kept out of training."""
 
 
+class SelectionSettings(Settings):
+    """Selection by a classifier that learns from the user's own good and bad texts."""
+
+    good: list[str] = Field(min_length=1)
+    """Files below data/sources whose texts are as they should be."""
+    bad: list[str] = Field(min_length=1)
+    """Files of texts that should not be learnt from."""
+    min_score: Share
+    """Least probability that a document is good."""
+
+
 class SubstringSettings(Settings):
     """Removal of long passages that stand in several documents, by suffix array."""
 
@@ -124,6 +135,7 @@ class CleanSettings(Settings):
     languages: list[str] | None = None
     """ISO 639 codes of the languages that stay; null for all."""
     thresholds: LanguageThresholds
+    selection: SelectionSettings | None = None
     near_duplicates: NearDuplicateSettings | None
     contamination: ContaminationSettings | None
     substrings: SubstringSettings | None

@@ -55,7 +55,7 @@ def contamination(
     held_out = documents(keys.filter(pl.col("split") != "train"), measured)
     rows = Rows.of(training, measured)
     found: list[tuple[str, float, str, str]] = []
-    for table in _tables(chain(held_out, named_files(files, settings.files))):
+    for table in _tables(chain(held_out, named_files(files, settings.files, "clean.contamination.files"))):
         for numbers, frame in rows.read(["text"]):
             ids = training["id"].gather(numbers)
             worst = overlaps(frame["text"], table, settings.max_share)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages.clean.judge import judge
 from stages.clean.rules import RULES
@@ -30,6 +30,8 @@ class Decisions:
     """id, share, span, found_in of training text that is in held-out text; likewise."""
     shortened: "pl.DataFrame"
     """id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
+    selection: dict[str, Any] | None = None
+    """What the classifier learnt from, and how well."""
 
 
 def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
@@ -52,6 +54,14 @@ def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
 
     drop("conflicting_labels", conflicting_labels(passed))
     drop("exact_duplicate", exact_duplicate(passed))
+    selection = None
+    if settings.selection is not None:
+        from stages.clean.selection import select
+
+        selected = select(passed, measured, settings.selection, files)
+        selection = selected.report
+        low = selected.scores.filter(pl.col("score") < settings.selection.min_score)
+        drop("low_score", low.select("id", value=pl.col("score").round(3).cast(pl.String)))
     clusters = _no_clusters()
     if settings.near_duplicates is not None:
         from stages.clean.near_duplicates import near_duplicates
@@ -89,7 +99,7 @@ def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
     documents = documents.join(first, on="id", how="left", maintain_order="left")
     shorter = shortened.drop_nulls("text").with_columns(pl.col("text").str.len_chars().alias("characters"))
     documents = documents.update(shorter.select("id", "characters"), on="id")
-    return Decisions(documents, failures, clusters, overlaps, shortened)
+    return Decisions(documents, failures, clusters, overlaps, shortened, selection)
 
 
 def _no_clusters() -> "pl.DataFrame":

@@ -31,8 +31,8 @@ def documents(keys: "pl.DataFrame", measured: Path) -> Iterator[Named]:
         yield ids.gather(numbers).to_list(), frame["text"]
 
 
-def named_files(root: Path, names: Sequence[str]) -> Iterator[Named]:
-    """The records of files below ``root``, named ``file:line``. What ingest reads can be read.
+def named_files(root: Path, names: Sequence[str], setting: str) -> Iterator[Named]:
+    """The records of files that a setting names below ``root``, as ``file:line``; all that ingest can read.
 
     Raises:
         UserError: a file is missing, lies elsewhere, has a suffix that tells no format, or a bad line.
@@ -43,13 +43,13 @@ def named_files(root: Path, names: Sequence[str]) -> Iterator[Named]:
     from stages.ingest.formats import read_file
     from stages.ingest.records import COLUMNS, Reject
 
-    setting = "params.yaml: clean.contamination.files"
+    where = f"params.yaml: {setting}"
     for name in names:
         path = root / name
         if not path.resolve().is_relative_to(root.resolve()):
-            raise UserError(f"{setting} must stay below {root.as_posix()}, got {name!r}; put the file there")
+            raise UserError(f"{where} must stay below {root.as_posix()}, got {name!r}; put the file there")
         if not path.is_file():
-            raise UserError(f"{setting}: {path.as_posix()} is no file; mend the name")
+            raise UserError(f"{where}: {path.as_posix()} is no file; mend the name")
         lines: list[str] = []
         texts: list[str] = []
         for row in read_file(SourceFile(name, path), "auto", dict(zip(COLUMNS, COLUMNS, strict=True)), set()):

@@ -24,10 +24,12 @@ KEYS = (*MEASURES, "part", "split")
 ``source/000000.parquet``; ``characters`` and ``bytes`` are those of the text; ``split`` is there once the
 split is made.
 
-The corpus rules, in order: conflicting_labels, exact_duplicate, near_duplicate, contamination,
+The corpus rules, in order: conflicting_labels, exact_duplicate, low_score, near_duplicate, contamination,
 duplicate_passages. Each gets the keys of the documents that passed everything before it and answers for
 those that fail:
 
+- ``selection.select(keys, measured: Path, settings: SelectionSettings, files: Path)`` -> scores of all
+  documents, frame(id, score Float64), and what was learnt.
 - ``near_duplicates.near_duplicates(keys, measured: Path, settings: NearDuplicateSettings)`` ->
   frame(id, kept_id, similarity Float64, cluster String or integer): one row for each document of ``keys``
   that has a near-duplicate, the kept one included (kept_id == id).

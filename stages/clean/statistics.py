@@ -50,6 +50,7 @@ def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSe
         "clusters": clusters_of(measured, decisions),
         "contamination": contamination_of(decisions),
         "passages": _passages(decisions),
+        "selection": decisions.selection,
         "examples": {"kept": _examples(out / "documents", parts, None), "dropped": dropped},
     }
 

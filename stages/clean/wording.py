@@ -82,6 +82,9 @@ WORDS = {
     "exact_duplicate": Wording(
         "exact duplicates", "the same text, and target, as a document that is kept", "duplicate of"
     ),
+    "low_score": Wording(
+        "texts more like the bad sample", "below min_score of the selection", "probability of being good:"
+    ),
     "near_duplicate": Wording(
         "near-duplicates", "nearly the same text, and target, as a better document", "near-duplicate of"
     ),

@@ -80,6 +80,7 @@ DOCUMENT_RULES = (*list(BY_THRESHOLD)[:1], "other_language", *list(BY_THRESHOLD)
 CORPUS_RULES = (
     "conflicting_labels",
     "exact_duplicate",
+    "low_score",
     "near_duplicate",
     "contamination",
     "duplicate_passages",
