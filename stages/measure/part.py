@@ -57,7 +57,7 @@ def measure_part(raw: Path, folder: Path, settings: MeasureSettings, part: Part)
     import polars as pl
 
     table = pl.scan_parquet(raw / f"{part.source}.parquet").slice(part.first, part.rows)
-    measured = measure_table(table.select(COLUMNS).collect(), part.source, settings)
+    measured = measure_table(table.select(pl.col(COLUMNS).cast(pl.String)).collect(), part.source, settings)
     path = folder / part.name
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")

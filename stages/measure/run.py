@@ -32,7 +32,7 @@ def measure(
         UserError: there is nothing to read, or a table is not one that ingest wrote.
     """
     tables = raw_tables(raw)
-    parts = [part for source, table in tables.items() for part in plan(source, table)]
+    parts = [part for source, table in tables.items() for part in plan(source, table, PART_BYTES)]
     todo = [part for part in parts if not (work / part.name).exists()]
     function = partial(measure_part, raw.resolve(), work.resolve(), settings)
     workers = runtime.workers if len(todo) >= LEAST_PARTS else 1
@@ -63,7 +63,7 @@ def raw_tables(raw: Path) -> dict[str, Path]:
     return found
 
 
-def plan(source: str, table: Path, part_bytes: int = PART_BYTES) -> list[Part]:
+def plan(source: str, table: Path, part_bytes: int) -> list[Part]:
     """Cut a raw table into parts of about ``part_bytes`` of text, in the order of its rows.
 
     A table without rows is one part without rows. A document is never cut.

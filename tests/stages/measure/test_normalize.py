@@ -52,7 +52,10 @@ def test_examples(text: str, expected: str) -> None:
         ('one<br/>two<p class="x">three</p>', "one\ntwo\nthree"),
         ('<a href="a?b=1">link</a> <B>bold</B>', "link bold"),
         ("<script>var a = '<b>';</script>text<!-- no -->", "text"),
-        ("if a <b and c> d, see <filename> or List<String>", "if a <b and c> d, see <filename> or List<String>"),
+        (
+            "if a <b and c> d, see <filename> or List<String>",
+            "if a <b and c> d, see <filename> or List<String>",
+        ),
         ("《书名》 <三体> 1<2", "《书名》 <三体> 1<2"),
         ("<<i>b>x</b>", "x"),
     ],
@@ -73,7 +76,7 @@ def test_settings_of_html_and_of_characters() -> None:
     assert normalized("乾隆的漢語，頭髮", simplify=True) == ["乾隆的汉语，头发"]
 
 
-@given(st.text(alphabet=st.sampled_from("&<>/;#xampltbr 13Ãâ€\u0080\u0099\u200b©é=\"好\n")))
+@given(st.text(alphabet=st.sampled_from('&<>/;#xampltbr 13Ãâ€\u0080\u0099\u200b©é="好\n')))
 def test_repairs_settle(text: str) -> None:
     (once,) = normalized(text)
     assert normalized(once) == [once]
