@@ -30,7 +30,7 @@ def near_duplicates(keys: "pl.DataFrame", measured: Path, settings: NearDuplicat
     """Which documents are near-duplicates of which.
 
     ``keys`` has a row for each document that passed the rules before (columns id, part, label, characters,
-    bytes). Of documents that are alike the best is kept: one with a label rather than one without, then the
+    bytes, target_bytes). Of documents that are alike the best is kept: one with a label rather than one without, then the
     longest, then the first by id. Documents with different labels are no copies of each other, however alike:
     a single word may turn a review round. Both stay, in one cluster.
 
@@ -45,7 +45,7 @@ def near_duplicates(keys: "pl.DataFrame", measured: Path, settings: NearDuplicat
     order = best.sort("unlabelled", "characters", "id", descending=[False, True, False])["number"].to_numpy()
     documents = Rows.of(keys, measured)
     pairs = candidates(documents, order, settings.bands)
-    size = keys["bytes"].to_numpy()[order]
+    size = (keys["bytes"] + keys["target_bytes"].fill_null(0)).to_numpy()[order]
     blocks = [(block, _similarities(documents, order, block)) for block in _blocks(pairs, size)]
     pairs = np.concatenate([pairs[:0], *(block for block, _ in blocks)])
     similarity = np.concatenate([np.zeros(0), *(values for _, values in blocks)])

@@ -14,7 +14,8 @@ LANDLINE = (
 TOGETHER = rf"{AREA}[2-9][0-9]{{6,7}}"
 """A landline without a separator: only where something before it says that it is one."""
 SERVICE = r"[48]00-[0-9]{3}-?[0-9]{4}|[48]00-[0-9]{4}-[0-9]{3}"
-INTERNATIONAL = r"\+[1-9][0-9]{0,2}(?:[ .-]?(?:\([0-9]{1,4}\)|[0-9]{2,12})){1,5}"
+INTERNATIONAL = r"\+[1-9][0-9]{0,2}(?:[ .-]?(?:\([0-9]{1,4}\)|[0-9]{2,12}+)){1,5}+"
+"""Possessive: digits can be grouped in many ways, and trying all of them takes minutes on some texts."""
 AMERICAN = (
     r"(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}"
     r"|[2-9][0-9]{2}(?P<sep>[.-])[2-9][0-9]{2}(?P=sep)[0-9]{4})"

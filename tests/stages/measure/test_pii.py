@@ -143,6 +143,15 @@ def test_all_that_is_not_replaced_stays_in_its_order(text: str) -> None:
     assert re.fullmatch(".*".join(["", *map(re.escape, kept), ""]), text, re.DOTALL)
 
 
+@pytest.mark.parametrize(
+    "piece", ["+1" + "1" * 60 + "x", "a.-" * 40, "1:" * 40, "(0" * 40, "://a:" * 40, "4111 " * 40]
+)
+def test_no_text_takes_long(piece: str) -> None:
+    """Patterns that try all ways to read such texts would need hours here, and end at the time limit."""
+    text = "@ 203.0.113.77 13812345678 " + piece * 20_000
+    assert replaced(text)["pii_phone"].to_list() == [1]
+
+
 @given(st.text())
 def test_without_digits_and_at_signs_nothing_goes(text: str) -> None:
     text = re.sub(r"[\d@＠]", "", text.encode("utf-8", "ignore").decode())
