@@ -19,8 +19,8 @@ def main() -> None:
     }
     inputs = {"measured": Path("data/measured")}
     files = Path("data/sources")
-    if settings.contamination is not None and settings.contamination.files:
-        inputs["sources"] = files
+    if settings.selection or (settings.contamination and settings.contamination.files):
+        inputs["sources"] = files  # the user's own texts, which the settings name
     with job("clean", settings={"clean": settings.model_dump()}, inputs=inputs, outs=outs) as this:
         report = clean(inputs["measured"], files, this.out["clean"], settings)
         write_text(this.out["drops"], drops_csv(report))

@@ -56,14 +56,16 @@ def _texts(measured: Path, documents: "pl.DataFrame", members: "pl.DataFrame") -
 
 
 def contamination_of(decisions: Decisions) -> dict[str, Any]:
-    """How many training documents overlapped with each held-out set, and the largest overlaps."""
+    """How many training documents overlapped with held-out ones, by their source, and the largest overlaps."""
     import polars as pl
 
     overlaps = decisions.overlaps
+    # An id, or a place in a file, begins with its source.
+    sources = overlaps["found_in"].str.split(":").list.first().value_counts()
     largest = overlaps.sort("share", "id", descending=[True, False]).head(SHOWN)
     return {
         "documents": overlaps.height,
-        "found_in": dict(overlaps["found_in"].value_counts().sort("found_in").iter_rows()),
+        "found_in": dict(sources.sort("found_in").iter_rows()),
         "examples": largest.with_columns(
             pl.col("share").round(3), pl.col("span").str.slice(0, CHARACTERS)
         ).to_dicts(),

@@ -37,6 +37,7 @@ def page(report: dict[str, Any]) -> str:
             for name, part in report["sources"].items()
         },
         languages=languages,
+        sizes=_filled(report["clusters"]["sizes"]),
         pii=_pii(report["pii"]),
         thresholds=_thresholds(report["settings"]["thresholds"]),
         cut=EXAMPLE_CHARACTERS,
@@ -76,6 +77,13 @@ def _thresholds(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Thresholds that are set anywhere, by name and group; a group that says nothing has those of default."""
     names = sorted({name for group in groups.values() for name, value in group.items() if value is not None})
     return {name: {group: groups[group].get(name) for group in ("default", *LANGUAGES)} for name in names}
+
+
+def _filled(bins: dict[str, int]) -> dict[str, int]:
+    """Bins of growing size, without the empty ones at the end."""
+    ordered = sorted(bins.items(), key=lambda item: int(item[0]))
+    last = max((place for place, (_, count) in enumerate(ordered) if count), default=0)
+    return dict(ordered[: last + 1])
 
 
 def _chart(counts: list[int]) -> dict[str, int]:
