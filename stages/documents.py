@@ -13,7 +13,7 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 def read_documents(clean: Path, source: str, split: Split | None = None) -> "pl.DataFrame":
-    """Documents of one source, sorted by id; of one split, or of all.
+    """Documents of one source, in its order; of one split, or of all.
 
     Columns: id, source, text, label, target, language, split.
 

@@ -60,7 +60,7 @@ def job(
         if not path.exists():
             raise UserError(f"{path}: missing ({stage} reads it as {name}); make it with `dvc repro {stage}`")
     digests = {name: digest_tree(path) for name, path in inputs.items()}
-    key = digest_value({"settings": settings, "inputs": digests, "code": _code_digest()})[:16]
+    key = digest_value({"settings": settings, "inputs": digests, "code": code_digest()})[:16]
     folder = project_home() / ".work" / stage
     work = folder / key
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,8 +108,8 @@ def _open_run(
     return run
 
 
-def _code_digest() -> str:
-    """Digest of the code below: a work folder of older code is not continued."""
+def code_digest() -> str:
+    """Digest of the code of this floor and the one below: a work folder of older code is not continued."""
     root = Path(__file__).resolve().parents[1]
     files = sorted([*root.glob("lm/**/*.py"), *root.glob("stages/**/*.py")])
     return digest_value({file.relative_to(root).as_posix(): digest_tree(file) for file in files})

@@ -83,6 +83,12 @@ def _step(here: Any, part: str) -> Any:
     return None
 
 
+def _but_null(here: Any) -> Any:
+    """What else than null may stand at a place, where that is one thing."""
+    options = [option for option in get_args(here) if option is not type(None)]
+    return options[0] if get_origin(here) in (Union, UnionType) and len(options) == 1 else here
+
+
 def _siblings(location: list[str], root: type[BaseModel]) -> list[str]:
     parent = _walk(location[:-1], root)
     while get_origin(parent) is Annotated:
@@ -102,9 +108,10 @@ _BOUNDS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 
 def _shape_of(location: list[str], root: type[BaseModel]) -> str:
     """``, a whole number >= 1``: what may stand at a place; empty when there is no short way to say it."""
-    here, bounds = _walk(location, root), []
+    here, bounds = _but_null(_walk(location, root)), []
     while get_origin(here) is Annotated:
         here, *metadata = get_args(here)
+        here = _but_null(here)
         for item in metadata:
             for part in getattr(item, "metadata", [item]):
                 bounds += [f"{sign} {getattr(part, b)}" for b, sign in _BOUNDS.items() if hasattr(part, b)]

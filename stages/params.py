@@ -4,27 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lm.errors import UserError
 from lm.names import KIND_OF, Decoder, Encoder, Family, MaskUnits, ObjectiveName, TextToText
+from stages.data_settings import CleanSettings, MeasureSettings
 from stages.mistakes import explain, quote
+from stages.settings import Count, Name, Positive, Settings, Share
 
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
 Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
 Column = Literal["id", "source", "text", "label", "target", "language"]
-
-
-class Settings(BaseModel):
-    """Base of all groups: no unknown keys, no silent conversions, no changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class SourceSettings(Settings):
@@ -34,7 +26,7 @@ class SourceSettings(Settings):
     """SPDX name; a package's own metadata is used when this is empty."""
     language: str | None = None
     """ISO 639-1 code written into every document of the source."""
-    columns: dict[Column, str] = {}
+    columns: dict[Column, str] = Field(default={})
     """Our column -> the file's column. What is not named keeps its own name."""
     max_bad_share: Share = 0.01
     """More unreadable lines than this share of a source fail the stage."""
@@ -48,7 +40,7 @@ class PackageSource(SourceSettings):
     paths: list[str] = Field(min_length=1)
     """Globs over the distribution's file list."""
     format: Format = "auto"
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
 
 
@@ -58,7 +50,7 @@ class FilesSource(SourceSettings):
     kind: Literal["files"]
     paths: list[str] = Field(min_length=1)
     format: Format = "auto"
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default={})
 
 
 class HuggingFaceSource(SourceSettings):
@@ -72,36 +64,6 @@ class HuggingFaceSource(SourceSettings):
 
 
 Source = Annotated[PackageSource | FilesSource | HuggingFaceSource, Field(discriminator="kind")]
-
-
-class SplitSettings(Settings):
-    """Shares held out, chosen by the hash of the text; the rest is for training."""
-
-    validation: Annotated[float, Field(ge=0, lt=1)]
-    test: Annotated[float, Field(ge=0, lt=1)]
-
-    @model_validator(mode="after")
-    def _leave_something(self) -> "SplitSettings":
-        if self.validation + self.test >= 1:
-            raise ValueError("validation and test together must stay below 1, or nothing is left to train on")
-        return self
-
-
-class CleanSettings(Settings):
-    """Which documents stay."""
-
-    min_characters: Count
-    max_characters: Count
-    split: SplitSettings
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "CleanSettings":
-        if self.max_characters < self.min_characters:
-            raise ValueError(
-                f"max_characters must be at least min_characters, got {self.max_characters} "
-                f"and {self.min_characters}"
-            )
-        return self
 
 
 class TokenizeSettings(Settings):
@@ -213,6 +175,10 @@ class RuntimeSettings(Settings):
 
     threads: Annotated[int, Field(ge=0)] = 0
     """Compute threads; 0 means one for each core."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that measure documents; 0 means one for each core."""
+    dask: str | None = None
+    """Address of a Dask scheduler whose workers measure documents instead."""
     checkpoint_every_seconds: Positive = 30.0
     log_every_steps: Count = 10
 
@@ -221,6 +187,7 @@ class Params(Settings):
     """params.yaml."""
 
     sources: dict[Name, Source] = Field(min_length=1)
+    measure: MeasureSettings
     clean: CleanSettings
     tokenize: TokenizeSettings
     pretrain: dict[Name, PretrainSettings]

@@ -17,9 +17,12 @@ def main() -> None:
         "metrics": Path("data/metrics/clean.json"),
         "drops": Path("data/plots/drops.csv"),
     }
-    inputs = {"raw": Path("data/raw")}
+    inputs = {"measured": Path("data/measured")}
+    files = Path("data/sources")
+    if settings.selection or (settings.contamination and settings.contamination.files):
+        inputs["sources"] = files  # the user's own texts, which the settings name
     with job("clean", settings={"clean": settings.model_dump()}, inputs=inputs, outs=outs) as this:
-        report = clean(inputs["raw"], this.out["clean"], settings)
+        report = clean(inputs["measured"], files, this.out["clean"], settings)
         write_text(this.out["drops"], drops_csv(report))
         this.write_metrics(metrics(report))
         this.run.log_artifact(this.out["clean"] / "report.html")

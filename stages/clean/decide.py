@@ -1,67 +1,124 @@
-"""Which documents stay, and why the others go: one small table of decisions for the whole corpus."""
+"""Which documents stay, and why the others go: a few small tables for the whole corpus."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from stages.clean.normalize import normalize
-from stages.clean.rules import CORPUS_RULES, DOCUMENT_RULES, RULES
-from stages.clean.split import content_hash, split_of
-from stages.params import CleanSettings
+from stages.clean.judge import judge
+from stages.clean.rules import RULES
+from stages.clean.rules.conflicting_labels import conflicting_labels
+from stages.clean.rules.exact_duplicate import exact_duplicate
+from stages.clean.split import assign_splits
+from stages.data_settings import CleanSettings
 
 if TYPE_CHECKING:
     import polars as pl
 
-COLUMNS = ["id", "source", "text", "label", "target", "language"]
+
+@dataclass(frozen=True)
+class Decisions:
+    """All that was decided; no texts."""
+
+    documents: "pl.DataFrame"
+    """``KEYS`` of every document, and ``rule``: the first that it fails, null where it stays. ``split`` is
+    null for drops."""
+    failures: "pl.DataFrame"
+    """id, rule, value: all that a dropped document fails, in the order of ``RULES``."""
+    clusters: "pl.DataFrame"
+    """id, kept_id, similarity, cluster of near-duplicates; empty where they were not looked for."""
+    overlaps: "pl.DataFrame"
+    """id, share, span, found_in of training text that is in held-out text; likewise."""
+    shortened: "pl.DataFrame"
+    """id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
+    selection: dict[str, Any] | None = None
+    """What the classifier learnt from, and how well."""
 
 
-def normalized(raw: "pl.LazyFrame") -> "pl.LazyFrame":
-    """Raw documents with text and target normalised; everything else as it is."""
-    import polars as pl
+def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
+    """Try all rules. ``files`` is the folder of the user's own test sets.
 
-    return raw.select(COLUMNS).with_columns(normalize(pl.col("text")), normalize(pl.col("target")))
-
-
-def judge(documents: "pl.DataFrame", source: str, settings: CleanSettings) -> "pl.DataFrame":
-    """What the decision needs of a source's normalised documents.
-
-    Columns: id, source, label, text_hash, target_hash, characters (of the text), bytes (of text and target),
-    and one for each document rule (null where it passes, else the value that failed).
+    Document rules are all tried on every document. Corpus rules see what passed those before them, so that
+    a duplicate always points at a document that was not dropped as a duplicate itself. Contamination comes
+    after the split, for it needs to know which documents are held out; passages are cut from what is left.
     """
     import polars as pl
 
-    rules = [rule(settings).cast(pl.String).alias(name) for name, rule in DOCUMENT_RULES.items()]
-    return documents.select(
-        "id", pl.lit(source).alias("source"), "label",
-        content_hash(documents["text"]).alias("text_hash"),
-        content_hash(documents["target"]).alias("target_hash"),
-        pl.col("text").str.len_chars().alias("characters"),
-        pl.sum_horizontal(pl.col("text", "target").str.len_bytes()).alias("bytes"),
-        *rules,
-    )  # fmt: skip
+    keys, failures = judge(measured, settings)
+    passed = keys.join(failures, on="id", how="anti", maintain_order="left")
+
+    def drop(rule: str, failed: "pl.DataFrame") -> None:
+        nonlocal passed, failures
+        values = failed.select("id", pl.lit(rule, dtype=pl.Enum(RULES)).alias("rule"), "value")
+        failures = pl.concat([failures, values])
+        passed = passed.join(failed, on="id", how="anti", maintain_order="left")
+
+    drop("conflicting_labels", conflicting_labels(passed))
+    drop("exact_duplicate", exact_duplicate(passed))
+    selection = None
+    if settings.selection is not None:
+        from stages.clean.selection import select
+
+        selected = select(passed, measured, settings.selection, files)
+        selection = selected.report
+        low = selected.scores.filter(pl.col("score") < settings.selection.min_score)
+        drop("low_score", low.select("id", value=pl.col("score").round(3).cast(pl.String)))
+    clusters = _no_clusters()
+    if settings.near_duplicates is not None:
+        from stages.clean.near_duplicates import near_duplicates
+
+        clusters = near_duplicates(passed, measured, settings.near_duplicates)
+        copies = clusters.filter(pl.col("id") != pl.col("kept_id"))
+        drop(
+            "near_duplicate",
+            copies.select(
+                "id", value=pl.format("{}, similarity {}", "kept_id", pl.col("similarity").round(2))
+            ),
+        )
+    passed = assign_splits(passed, clusters, settings.split)
+    overlaps = _no_overlaps()
+    if settings.contamination is not None:
+        from stages.clean.contamination import contamination
+
+        overlaps = contamination(passed, measured, settings.contamination, files)
+        drop(
+            "contamination",
+            overlaps.select(
+                "id", value=pl.format("{} shared with {}: {}", pl.col("share").round(2), "found_in", "span")
+            ),
+        )
+    shortened = _no_passages()
+    if settings.substrings is not None:
+        from stages.clean.substrings import remove_substrings
+
+        shortened = remove_substrings(passed, measured, settings.substrings)
+        emptied = shortened.filter(pl.col("text").is_null())
+        drop("duplicate_passages", emptied.select("id", value=pl.col("removed").list.join(" … ")))
+    failures = failures.sort("id", "rule")
+    first = failures.group_by("id", maintain_order=True).first().select("id", "rule")
+    documents = keys.join(passed.select("id", "split"), on="id", how="left", maintain_order="left")
+    documents = documents.join(first, on="id", how="left", maintain_order="left")
+    shorter = shortened.drop_nulls("text").with_columns(pl.col("text").str.len_chars().alias("characters"))
+    documents = documents.update(shorter.select("id", "characters"), on="id")
+    return Decisions(documents, failures, clusters, overlaps, shortened, selection)
 
 
-def decide(judged: "pl.DataFrame", settings: CleanSettings) -> "pl.DataFrame":
-    """The decision on every document of the corpus, from all sources' :func:`judge` put together.
-
-    Columns: id, source, label, text_hash, characters, bytes; split (null for drops); reasons (list of
-    struct{rule, value}, empty for kept documents); rule (of the first reason, which reports count, or null).
-
-    Document rules are all tried. Corpus rules see what passed those before them, so that a duplicate always
-    points at a document that is kept.
-    """
+def _no_clusters() -> "pl.DataFrame":
     import polars as pl
 
-    for name, rule in CORPUS_RULES.items():
-        tried = [other for other in RULES if other in judged.columns]
-        passed = judged.filter(pl.all_horizontal(pl.col(tried).is_null()))
-        failed = rule(passed.select("id", "source", "label", "text_hash", "target_hash"))
-        judged = judged.join(failed.rename({"value": name}), on="id", how="left", maintain_order="left")
-    reasons = pl.concat_list(
-        pl.when(pl.col(rule).is_not_null()).then(pl.struct(rule=pl.lit(rule), value=pl.col(rule)))
-        for rule in RULES
-    ).list.drop_nulls()
-    kept = pl.col("reasons").list.len() == 0
-    return judged.with_columns(reasons=reasons).select(
-        "id", "source", "label", "text_hash", "characters", "bytes", "reasons",
-        rule=pl.col("reasons").list.first().struct.field("rule"),
-        split=pl.when(kept).then(split_of(pl.col("text_hash"), settings.split)),
-    )  # fmt: skip
+    return pl.DataFrame(
+        schema={"id": pl.String, "kept_id": pl.String, "similarity": pl.Float64, "cluster": pl.String}
+    )
+
+
+def _no_overlaps() -> "pl.DataFrame":
+    import polars as pl
+
+    return pl.DataFrame(
+        schema={"id": pl.String, "share": pl.Float64, "span": pl.String, "found_in": pl.String}
+    )
+
+
+def _no_passages() -> "pl.DataFrame":
+    import polars as pl
+
+    return pl.DataFrame(schema={"id": pl.String, "text": pl.String, "removed": pl.List(pl.String)})

@@ -3,38 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from stages.clean.rules.bounds import LANGUAGES
 from stages.clean.statistics import EXAMPLE_CHARACTERS, LENGTH_EDGES
+from stages.clean.wording import WORDS
 from stages.documents import SPLITS
-from stages.report import render
+from stages.report import SERIES, render
 
-WORDS = {
-    "empty": {
-        "plural": "texts with nothing in them",
-        "meaning": "nothing is left of the text, or of its target, after normalising",
-        "value": "empty:",
-    },
-    "too_short": {
-        "plural": "texts that are too short",
-        "meaning": "fewer characters than min_characters",
-        "value": "characters:",
-    },
-    "too_long": {
-        "plural": "texts that are too long",
-        "meaning": "more characters than max_characters",
-        "value": "characters:",
-    },
-    "conflicting_labels": {
-        "plural": "texts with more than one label",
-        "meaning": "the same text under different labels, so no copy can be trusted",
-        "value": "labels:",
-    },
-    "exact_duplicate": {
-        "plural": "exact duplicates",
-        "meaning": "the same text, and target, as a document that is kept",
-        "value": "duplicate of",
-    },
-}
-"""How the page speaks of each rule: many of them, what it means, and what a failing value is."""
+NAMED = SERIES - 1
+"""Languages that the page names; the others are one."""
 
 
 def page(report: dict[str, Any]) -> str:
@@ -42,24 +18,72 @@ def page(report: dict[str, Any]) -> str:
     total = report["total"]
     used = [rule for rule in report["rules"] if total["dropped"][rule]]
     by_size = sorted(used, key=lambda rule: -total["dropped"][rule])
+    languages = _languages(report["languages"])
     return render(
         Path(__file__).with_name("report.html.j2"),
         report=report,
         words=WORDS,
         used_rules=used,
         by_size=by_size,
+        # What has no colour of its own in the bars is one piece.
+        coloured=by_size[: SERIES - 2],
         splits=SPLITS,
         funnels={
-            name: {"kept": part["kept"]} | {rule: part["dropped"][rule] for rule in used}
-            for name, part in report["sources"].items()
+            name: _funnel(part["kept"], part["dropped"], by_size) for name, part in report["sources"].items()
         },
         lengths={name: _chart(counts) for name, counts in report["lengths"]["sources"].items()},
         means={
             name: round(part["characters"] / part["kept"]) if part["kept"] else 0
             for name, part in report["sources"].items()
         },
+        languages=languages,
+        sizes=_filled(report["clusters"]["sizes"]),
+        pii=_pii(report["pii"]),
+        thresholds=_thresholds(report["settings"]["thresholds"]),
         cut=EXAMPLE_CHARACTERS,
     )
+
+
+def _funnel(kept: int, dropped: dict[str, int], by_size: list[str]) -> dict[str, int]:
+    """Pieces of a source's bar: kept, the largest rules, and all others as one."""
+    shown, rest = by_size[: SERIES - 2], by_size[SERIES - 2 :]
+    pieces = {"kept": kept} | {rule: dropped[rule] for rule in shown}
+    return pieces | ({"other rules": sum(dropped[rule] for rule in rest)} if rest else {})
+
+
+def _languages(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """By source, the documents of the corpus's most frequent languages and of all others."""
+    total: dict[str, int] = {}
+    for counts in found.values():
+        for language, count in counts.items():
+            total[language] = total.get(language, 0) + count
+    named = sorted(total, key=lambda language: (-total[language], language))[:NAMED]
+    table = {
+        name: {language: counts.get(language, 0) for language in named} for name, counts in found.items()
+    }
+    for name, counts in found.items():
+        if others := sum(count for language, count in counts.items() if language not in named):
+            table[name]["others"] = others
+    return table
+
+
+def _pii(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    """Kinds of personal data that were found at all, by source."""
+    kinds = [kind for kind in next(iter(found.values()), {}) if any(part[kind] for part in found.values())]
+    return {name: {kind: part[kind] for kind in kinds} for name, part in found.items()} if kinds else {}
+
+
+def _thresholds(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Thresholds that are set anywhere, by name and group; a group that says nothing has those of default."""
+    names = sorted({name for group in groups.values() for name, value in group.items() if value is not None})
+    return {name: {group: groups[group].get(name) for group in ("default", *LANGUAGES)} for name in names}
+
+
+def _filled(bins: dict[str, int]) -> dict[str, int]:
+    """Bins of growing size, without the empty ones at the end."""
+    ordered = sorted(bins.items(), key=lambda item: int(item[0]))
+    last = max((place for place, (_, count) in enumerate(ordered) if count), default=0)
+    return dict(ordered[: last + 1])
 
 
 def _chart(counts: list[int]) -> dict[str, int]:

@@ -1,101 +1,101 @@
-"""From data/raw to data/clean: two passes over the sources with one decision between them."""
+"""From data/measured to data/clean: one decision about the whole corpus, then one pass over the texts."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
-from stages.clean.decide import decide, judge, normalized
+from stages.clean.decide import Decisions, decide
+from stages.clean.judge import measured_parts
 from stages.clean.page import page
 from stages.clean.statistics import summarize
-from stages.params import CleanSettings
+from stages.data_settings import CleanSettings
 from stages.parquet import write_parquet
 from stages.publish import digest_value, sha256_file, write_json, write_text
 
 if TYPE_CHECKING:
     import polars as pl
 
-BATCH_ROWS = 8192
-"""Documents normalised at a time."""
+COLUMNS = ("id", "source", "text", "label", "target", "language")
 
 
-def clean(raw: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
+def clean(measured: Path, files: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
     """Write documents, drops, the report and the manifest below ``out``; returns the report.
 
-    Every raw document comes to exactly one of ``documents/<source>.parquet`` (normalised, with its split) and
-    ``drops/<source>.parquet`` (as it was, with its reasons), both sorted by id. Memory holds a table
-    without texts of all documents, and while one source is sorted, that source.
+    Every measured document comes to exactly one of ``documents/<source>.parquet`` (with its split) and
+    ``drops/<source>.parquet`` (with all its reasons), in the order of the source. ``files`` is the folder of
+    the user's own test sets. Memory holds tables without texts of all documents, and one part with its texts.
 
     Raises:
-        UserError: there is nothing to read, or nothing is left.
+        UserError: there is nothing to read, an id stands twice, or nothing is left.
     """
     import polars as pl
 
-    sources = raw_sources(raw)
-    judged = pl.concat(
-        [
-            judge(batch, name, settings)
-            for name, path in sources.items()
-            for batch in normalized(pl.scan_parquet(path)).collect_batches(chunk_size=BATCH_ROWS)
-        ]
-    )
-    decisions = decide(judged, settings)
-    if decisions["split"].null_count() == decisions.height:
+    decisions = decide(measured, files, settings)
+    kept = decisions.documents.filter(pl.col("rule").is_null())
+    if kept.is_empty():
         raise UserError(
-            "clean: not one document is left; loosen `clean` in params.yaml (data/raw holds the texts)"
+            "clean: not one document is left; loosen `clean` in params.yaml (data/measured holds the texts)"
         )
-    del judged
     (out / "documents").mkdir(parents=True)
     (out / "drops").mkdir()
-    for name, path in sources.items():
-        _write_source(pl.scan_parquet(path), decisions.filter(pl.col("source") == name), out, name)
-    report = summarize(out, decisions, settings)
+    for name in sorted({path.parent.name for path in measured_parts(measured)}):
+        part = decisions.documents.filter(pl.col("source") == name)
+        _write_source(measured, name, part, decisions, out)
+    report = summarize(measured, out, decisions, settings)
     write_json(out / "report.json", report)
     write_text(out / "report.html", page(report))
-    write_json(out / "manifest.json", _manifest(raw, out, settings))
+    write_json(out / "manifest.json", _manifest(measured, out, settings))
     return report
 
 
-def raw_sources(raw: Path) -> dict[str, Path]:
-    """Tables of ``data/raw`` by source, in order of their names.
-
-    Raises:
-        UserError: there are none.
-    """
-    tables = {
-        path.stem: path
-        for path in sorted(raw.glob("*.parquet"))
-        if not path.name.endswith(".rejects.parquet")
-    }
-    if not tables:
-        raise UserError(f"{raw.as_posix()}: no documents to clean; run `dvc repro ingest`")
-    return tables
-
-
-def _write_source(raw: "pl.LazyFrame", decisions: "pl.DataFrame", out: Path, name: str) -> None:
+def _write_source(
+    measured: Path, name: str, decided: "pl.DataFrame", decisions: Decisions, out: Path
+) -> None:
     import polars as pl
 
-    stays = pl.col("split").is_not_null()
-    for folder, table, verdict, chosen in (
-        ("documents", normalized(raw), "split", decisions.filter(stays)),
-        ("drops", raw, "reasons", decisions.filter(~stays)),
-    ):
-        rows = table.join(chosen.select("id", verdict).lazy(), on="id").sort("id")
-        path = out / folder / f"{name}.parquet"
-        write_parquet(rows, path, rows=chosen.height, text_bytes=int(chosen["bytes"].sum()))
+    failures = decisions.failures.join(decided.select("id"), on="id", how="semi", maintain_order="left")
+    reasons = failures.group_by("id", maintain_order=True).agg(
+        reasons=pl.struct(pl.col("rule").cast(pl.String), "value")
+    )
+    kept, dropped = decided.filter(pl.col("rule").is_null()), decided.filter(pl.col("rule").is_not_null())
+    dropped = dropped.drop("split").join(reasons, on="id", how="left", maintain_order="left")
+    for folder, verdict, chosen in (("documents", "split", kept), ("drops", "reasons", dropped)):
+        rows = chosen.select("id", "part", verdict)
+        schema = dict.fromkeys(COLUMNS, pl.String()) | {verdict: rows.schema[verdict]}
+        table = _streamed(measured, rows, schema, decisions.shortened)
+        text_bytes = int(chosen["bytes"].sum()) + int(chosen["target_bytes"].sum())
+        write_parquet(table, out / folder / f"{name}.parquet", rows=chosen.height, text_bytes=text_bytes)
 
 
-def _manifest(raw: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
-    """Ancestry: the files read by ingest, the settings, and what came out."""
-    ingested = json.loads((raw / "manifest.json").read_text("utf-8"))["sources"]
+def _streamed(
+    measured: Path, rows: "pl.DataFrame", schema: "dict[str, pl.DataType]", shortened: "pl.DataFrame"
+) -> "pl.LazyFrame":
+    """The documents of ``rows`` (id, part, and what is added to them), read part by part when needed."""
+    import polars as pl
+    from polars.io.plugins import register_io_source
+
+    def frames(
+        columns: list[str] | None, predicate: "pl.Expr | None", limit: int | None, batch: int | None
+    ) -> "Iterator[pl.DataFrame]":
+        for (part,), chosen in rows.group_by("part", maintain_order=True):
+            texts = pl.read_parquet(measured / str(part), columns=list(COLUMNS))
+            frame = texts.join(chosen.drop("part"), on="id", how="inner", maintain_order="left")
+            if len(shortened):
+                # Of those that lost everything the text is null, which leaves what drops are to hold.
+                frame = frame.update(shortened.select("id", "text"), on="id").select(list(schema))
+            yield frame if columns is None else frame.select(columns)
+
+    return register_io_source(frames, schema=schema)
+
+
+def _manifest(measured: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
+    """Ancestry: the files read by ingest, the settings of both stages, and what came out."""
+    before = json.loads((measured / "manifest.json").read_text("utf-8"))
+    params = {**before["params"], "clean": settings.model_dump()}
     return {
-        "params": {"clean": settings.model_dump(), "sha256": digest_value(settings.model_dump())},
-        "raw": {
-            name: {
-                "sha256": entry["sha256"],
-                "files": {file["name"]: file["sha256"] for file in entry.get("files", [])},
-            }
-            for name, entry in ingested.items()
-        },
+        "params": {**params, "sha256": digest_value(params)},
+        "raw": before["raw"],
         "documents": {path.stem: sha256_file(path) for path in sorted((out / "documents").glob("*.parquet"))},
     }

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stages.clean.copies import clusters_of, contamination_of
+from stages.clean.decide import Decisions
+from stages.clean.judge import measured_parts
 from stages.clean.rules import RULES
+from stages.data_settings import CleanSettings
 from stages.documents import SPLITS
-from stages.params import CleanSettings
 
 if TYPE_CHECKING:
     import polars as pl
@@ -17,25 +20,37 @@ EXAMPLES = 3
 EXAMPLE_CHARACTERS = 280
 
 
-def summarize(out: Path, decisions: "pl.DataFrame", settings: CleanSettings) -> dict[str, Any]:
-    """The report: totals, one part for each source, and examples.
+def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSettings) -> dict[str, Any]:
+    """The report: totals, one part for each source, what was found, and examples.
 
-    A document that failed several rules is counted under the first of them, so that read = kept + dropped.
+    A document that fails several rules is counted under the first of them, so that read = kept + dropped;
+    ``failed`` counts it under each.
     """
     import polars as pl
 
-    names = decisions["source"].unique().sort().to_list()
-    parts = {name: decisions.filter(pl.col("source") == name) for name in names}
+    documents = decisions.documents
+    names = sorted({path.parent.name for path in measured_parts(measured)})
+    parts = {name: documents.filter(pl.col("source") == name) for name in names}
     dropped = {rule: _examples(out / "drops", parts, rule) for rule in RULES}
+    failed = dict(
+        decisions.failures.select(pl.col("rule").cast(pl.String).value_counts()).unnest("rule").iter_rows()
+    )
     return {
         "settings": settings.model_dump(),
         "rules": list(RULES),
-        "total": figures(decisions),
+        "total": figures(documents),
+        "failed": {rule: failed.get(rule, 0) for rule in RULES},
         "sources": {name: figures(part) | {"labels": _labels(part)} for name, part in parts.items()},
         "lengths": {
             "edges": list(LENGTH_EDGES),
             "sources": {name: _lengths(part) for name, part in parts.items()},
         },
+        "languages": {name: _languages(part) for name, part in parts.items()},
+        "pii": {name: _pii(measured, name) for name in names},
+        "clusters": clusters_of(measured, decisions),
+        "contamination": contamination_of(decisions),
+        "passages": _passages(decisions),
+        "selection": decisions.selection,
         "examples": {"kept": _examples(out / "documents", parts, None), "dropped": dropped},
     }
 
@@ -45,7 +60,7 @@ def figures(decisions: "pl.DataFrame") -> dict[str, Any]:
     import polars as pl
 
     kept = decisions.filter(pl.col("split").is_not_null())
-    by_rule = dict(decisions["rule"].drop_nulls().value_counts().iter_rows())
+    by_rule = dict(decisions["rule"].drop_nulls().cast(pl.String).value_counts().iter_rows())
     by_split = dict(kept["split"].value_counts().iter_rows())
     return {
         "read": decisions.height,
@@ -64,6 +79,39 @@ def _labels(decisions: "pl.DataFrame") -> dict[str, dict[str, int]]:
     counts = {(label, split): n for label, split, n in kept.group_by("label", "split").len().iter_rows()}
     labels = sorted({label for label, _ in counts})
     return {label: {split: counts.get((label, split), 0) for split in SPLITS} for label in labels}
+
+
+def _languages(decisions: "pl.DataFrame") -> dict[str, int]:
+    """Kept documents by language, the most frequent first."""
+    import polars as pl
+
+    kept = decisions.filter(pl.col("split").is_not_null())
+    return dict(
+        kept["language"].value_counts().sort("count", "language", descending=[True, False]).iter_rows()
+    )
+
+
+def _pii(measured: Path, source: str) -> dict[str, int]:
+    """Personal data replaced in a source, by kind; in all that was measured, kept or not."""
+    import polars as pl
+
+    counts = pl.scan_parquet(measured / source / "*.parquet").select(pl.selectors.starts_with("pii_").sum())
+    return {name.removeprefix("pii_"): count for name, count in counts.collect().row(0, named=True).items()}
+
+
+def _passages(decisions: Decisions) -> dict[str, Any]:
+    """Documents that lost passages, how many characters, and the longest passages."""
+    import polars as pl
+
+    passages = decisions.shortened.select("id", passage="removed").explode("passage")
+    passages = passages.with_columns(characters=pl.col("passage").str.len_chars())
+    longest = passages.sort("characters", "id", "passage", descending=[True, False, False]).head(EXAMPLES)
+    shown = longest.with_columns(pl.col("passage").str.slice(0, EXAMPLE_CHARACTERS))
+    return {
+        "documents": decisions.shortened.height,
+        "characters": int(passages["characters"].sum()),
+        "examples": shown.to_dicts(),
+    }
 
 
 def _lengths(decisions: "pl.DataFrame") -> list[int]:
@@ -109,7 +157,12 @@ def metrics(report: dict[str, Any]) -> dict[str, Any]:
     sources = {
         name: {k: v for k, v in part.items() if k != "labels"} for name, part in report["sources"].items()
     }
-    return {"total": report["total"], "sources": sources}
+    pii = {
+        kind: sum(part[kind] for part in report["pii"].values())
+        for kind in next(iter(report["pii"].values()), {})
+    }
+    clusters = {name: report["clusters"][name] for name in ("clusters", "documents")}
+    return {"total": report["total"], "sources": sources, "pii": pii, "near_duplicates": clusters}
 
 
 def drops_csv(report: dict[str, Any]) -> str:

@@ -9,11 +9,13 @@ from stages.tokenize.run import tokenize
 
 def main() -> None:
     """Tokenize as a stage."""
-    settings = load_params().tokenize
+    params = load_params()
+    settings = params.tokenize
     inputs = {"clean": Path("data/clean")}
     outs = {"tokens": Path("data/tokens"), "metrics": Path("data/metrics/tokenize.json")}
     with job("tokenize", settings=settings.model_dump(), inputs=inputs, outs=outs) as this:
-        this.write_metrics(tokenize(inputs["clean"], this.out["tokens"], settings))
+        workers = params.runtime.workers
+        this.write_metrics(tokenize(inputs["clean"], this.out["tokens"], settings, workers=workers))
 
 
 if __name__ == "__main__":

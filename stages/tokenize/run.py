@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from lm.files import read_json
-from lm.tokenizer import FILE, UNK, encode_documents, fingerprint, load_tokenizer
+from lm.tokenizer import FILE, UNK, fingerprint, load_tokenizer
 from stages.documents import SPLITS, Split, read_documents
 from stages.params import TokenizeSettings
 from stages.publish import sha256_file, write_text
 from stages.shards import write_manifest, write_split
+from stages.tokenize.encode import Encoded, encode, prove
 from stages.tokenize.train import train_tokenizer
 
 if TYPE_CHECKING:
@@ -21,8 +22,10 @@ TRAINING_BYTES = 256 << 20
 proportion, and would in the end pass the trainer's 32-bit counts."""
 
 
-def tokenize(clean: Path, folder: Path, settings: TokenizeSettings) -> dict[str, Any]:
+def tokenize(clean: Path, folder: Path, settings: TokenizeSettings, *, workers: int = 1) -> dict[str, Any]:
     """Train on the sources' train split, write tokenizer.json and the shards of every split; returns metrics.
+
+    ``workers``: processes that encode, 0 for one for each core.
 
     Raises:
         UserError: a source is missing in ``clean``, or there is nothing to train on.
@@ -41,23 +44,25 @@ def tokenize(clean: Path, folder: Path, settings: TokenizeSettings) -> dict[str,
         max_han_run=settings.max_han_run,
     )
     write_text(folder / FILE, tokenizer.to_str())
-    return write_shards(folder, texts, ancestry=ancestry)
+    return write_shards(folder, texts, ancestry=ancestry, workers=workers)
 
 
 def write_shards(
-    folder: Path, texts: Mapping[Split, list[str]], *, ancestry: dict[str, Any]
+    folder: Path, texts: Mapping[Split, list[str]], *, ancestry: dict[str, Any], workers: int = 1
 ) -> dict[str, Any]:
     """Encode each split with the folder's tokenizer into shards and write the manifest; returns metrics.
 
     ``bytes_per_token`` is of the text's own tokens, without the <bos> and <eos> around each document.
     """
-    tokenizer = load_tokenizer(folder)
-    vocab_size = tokenizer.get_vocab_size()
+    vocab_size = load_tokenizer(folder).get_vocab_size()
     splits: dict[str, dict[str, Any]] = {}
     metrics: dict[str, dict[str, Any]] = {}
+    problem = prove(folder, [text for documents in texts.values() for text in documents])
+    if problem:
+        print(f"encoding with the tokenizers library, since {problem}", flush=True)
     unknown = 0
     for split, documents in texts.items():
-        counts = _UnknownCount(encode_documents(tokenizer, documents))
+        counts = _UnknownCount(encode(folder, documents, fast=problem is None, workers=workers))
         shards = write_split(folder, split, counts, vocab_size=vocab_size)
         unknown += counts.unknown
         sums = {
@@ -78,14 +83,14 @@ def write_shards(
 class _UnknownCount:
     """Passes documents through and counts their <unk>."""
 
-    def __init__(self, documents: "Iterable[npt.NDArray[Any]]") -> None:
-        self._documents = documents
+    def __init__(self, parts: Iterable[Encoded]) -> None:
+        self._parts = parts
         self.unknown = 0
 
     def __iter__(self) -> "Iterator[npt.NDArray[Any]]":
-        for document in self._documents:
-            self.unknown += int((document == UNK).sum())
-            yield document
+        for part in self._parts:
+            self.unknown += int((part.ids == UNK).sum())
+            yield from part.documents()
 
 
 def training_sample(texts: list[str], limit: int) -> list[str]:

@@ -27,9 +27,18 @@ sources:
     kind: files
     paths: [data/sources/*.csv]
     columns: {text: Body}
+measure:
+  remove_html: true
+  simplify_chinese: false
+  replace_pii: true
 clean:
-  min_characters: 2
-  max_characters: 1000
+  languages: [zh, en]
+  thresholds:
+    default: {min_characters: 2, max_characters: 1000}
+    zh: {max_characters: 500}
+  near_duplicates: {similarity: 0.8}
+  contamination: null
+  substrings: null
   split: {validation: 0.05, test: 0.1}
 tokenize:
   sources: [reviews]
@@ -141,7 +150,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("    layers: 4\n", "", "pretrain.gpt.layers is missing; add it, a whole number >= 1"),
     ("runtime:", "runtimes:", "runtimes is not a setting; did you mean runtime?"),
     ("format: txt", "formt: txt", "sources.reviews.formt is not a setting; did you mean format?"),
-    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, log_every_steps, threads"),
+    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, log_every_steps, threads, workers"),
     ("  reviews:", "  My Reviews:", 'sources.My Reviews: a name must be lower-case letters, digits and hyphens, got "My Reviews"'),
     ("{text: Body}", "{txt: Body}", "sources.own.columns: \"txt\" must be 'id', 'source', 'text', 'label', 'target' or 'language'"),
     # kinds of sources
@@ -151,7 +160,7 @@ WRONG: list[tuple[str, str, str]] = [
     # settings that do not go together
     ("width: 256", "width: 100", "pretrain.gpt: width must be a multiple of 2 x heads (rotary positions pair up dimensions), got width 100 and heads 4"),
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
-    ("max_characters: 1000", "max_characters: 1", "clean: max_characters must be at least min_characters, got 1 and 2"),
+    ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
     ("sources: [reviews]", "sources: [review]", "tokenize.sources names 'review', which does not stand under sources; use one of own, reviews"),
     ("models/gpt", "models/gtp", "finetune.sentiment.init_from names 'gtp', which does not stand under pretrain; use one of gpt"),
     ("source: reviews", "source: views", "finetune.sentiment.source names 'views', which does not stand under sources; use one of own, reviews"),

@@ -1,36 +1,95 @@
-"""The rules, in the order in which reports count a document that fails several.
+"""The document rules, in the order in which reports count a document that fails several.
 
-A document rule looks at one document: from settings it makes a polars expression over the columns text
-and target (normalised) that is null where the document passes, else the value that failed, as text.
+A document rule looks at the measures of one document: from thresholds it makes a polars expression that is
+null where the document passes, else the value that failed, as text. A new rule is a function in a module
+here, a threshold in stages/data_settings.py, and a line below.
 
-A corpus rule looks at all documents that passed the rules before it: from a frame of keys (columns id,
-source, label, text_hash, target_hash; no texts, so that it fits into memory) it makes a frame ``id, value``
-of those that fail.
-
-A new rule is a module here and a line below.
+The corpus rules compare documents with each other. They stand in stages/clean/decide.py, each in a module of
+its own, and see only the documents that passed everything before them.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from stages.clean.rules.conflicting_labels import conflicting_labels
 from stages.clean.rules.empty import empty
-from stages.clean.rules.exact_duplicate import exact_duplicate
-from stages.clean.rules.length import too_long, too_short
-from stages.params import CleanSettings
+from stages.clean.rules.language import other_language, unsure_language
+from stages.clean.rules.length import too_few_words, too_long, too_many_words, too_short
+from stages.clean.rules.lines import (
+    boilerplate_lines,
+    bullet_lines,
+    ellipsis_lines,
+    few_terminal_lines,
+    many_line_ends,
+    short_lines,
+)
+from stages.clean.rules.repetition import (
+    duplicate_line_characters,
+    duplicate_lines,
+    duplicate_ngrams,
+    duplicate_paragraph_characters,
+    duplicate_paragraphs,
+    top_ngram,
+)
+from stages.clean.rules.symbols import broken_characters, curly_braces, lorem_ipsum, many_symbols
+from stages.clean.rules.words import (
+    few_alphabetic_words,
+    few_sentences,
+    few_stop_words,
+    few_word_characters,
+    word_length,
+)
+from stages.data_settings import CleanSettings, LanguageThresholds
 
 if TYPE_CHECKING:
     import polars as pl
 
-DOCUMENT_RULES: "dict[str, Callable[[CleanSettings], pl.Expr]]" = {
-    "empty": empty,
-    "too_short": too_short,
-    "too_long": too_long,
+BY_THRESHOLD: "dict[str, Callable[[LanguageThresholds], pl.Expr]]" = {
+    rule.__name__: rule
+    for rule in (
+        empty,
+        too_short,
+        too_long,
+        too_few_words,
+        too_many_words,
+        unsure_language,
+        broken_characters,
+        few_word_characters,
+        few_alphabetic_words,
+        word_length,
+        many_symbols,
+        few_stop_words,
+        few_sentences,
+        few_terminal_lines,
+        short_lines,
+        bullet_lines,
+        ellipsis_lines,
+        boilerplate_lines,
+        many_line_ends,
+        curly_braces,
+        lorem_ipsum,
+        duplicate_lines,
+        duplicate_line_characters,
+        duplicate_paragraphs,
+        duplicate_paragraph_characters,
+        top_ngram,
+        duplicate_ngrams,
+    )
 }
 
-CORPUS_RULES: "dict[str, Callable[[pl.DataFrame], pl.DataFrame]]" = {
-    "conflicting_labels": conflicting_labels,
-    "exact_duplicate": exact_duplicate,
-}
-
+DOCUMENT_RULES = (*list(BY_THRESHOLD)[:1], "other_language", *list(BY_THRESHOLD)[1:])
+CORPUS_RULES = (
+    "conflicting_labels",
+    "exact_duplicate",
+    "low_score",
+    "near_duplicate",
+    "contamination",
+    "duplicate_passages",
+)
 RULES = (*DOCUMENT_RULES, *CORPUS_RULES)
+
+
+def document_rules(settings: CleanSettings) -> "dict[str, pl.Expr]":
+    """The expression of each document rule, in the order of ``RULES``."""
+    made = {name: rule(settings.thresholds) for name, rule in BY_THRESHOLD.items()}
+    made["other_language"] = other_language(settings.languages)
+    return {name: made[name] for name in DOCUMENT_RULES}

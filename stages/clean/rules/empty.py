@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from stages.params import CleanSettings
+from stages.data_settings import LanguageThresholds
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def empty(settings: CleanSettings) -> "pl.Expr":
+def empty(thresholds: LanguageThresholds) -> "pl.Expr":
     """Fails where the text, or the target of a pair, is empty; the value says which."""
     import polars as pl
 
-    return (
-        pl.when(pl.col("text") == "").then(pl.lit("text")).when(pl.col("target") == "").then(pl.lit("target"))
-    )
+    no_text, no_target = pl.col("characters") == 0, pl.col("target_characters") == 0
+    return pl.when(no_text).then(pl.lit("text")).when(no_target).then(pl.lit("target"))

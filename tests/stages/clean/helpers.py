@@ -1,4 +1,4 @@
-"""Raw tables made by a test, cleaned."""
+"""Raw tables made by a test, measured and cleaned."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,18 +7,32 @@ from typing import Any
 import polars as pl
 
 from stages.clean.run import clean
-from stages.params import CleanSettings, SplitSettings
+from stages.data_settings import CleanSettings, LanguageThresholds, MeasureSettings, SplitSettings, Thresholds
+from stages.measure.run import measure
+from stages.params import RuntimeSettings
 from stages.publish import remove, sha256_file, write_json
 
 COLUMNS = ("id", "source", "text", "label", "target", "language")
 Row = tuple[str, str | None, str | None]
 """Text, label, target."""
+MEASURE = MeasureSettings(remove_html=True, simplify_chinese=False, replace_pii=True)
 
 
 def settings(**changes: Any) -> CleanSettings:
-    """Bounds of 2 to 40 characters, 20% for validation and 30% for testing, but for ``changes``."""
-    split = SplitSettings(validation=0.2, test=0.3)
-    return CleanSettings(**({"min_characters": 2, "max_characters": 40, "split": split} | changes))
+    """Bounds of 2 to 40 characters, 20% for validation and 30% for testing, but for ``changes``.
+
+    ``default``, ``zh`` and ``en`` are thresholds; the other names are those of ``CleanSettings``.
+    """
+    bounds = {"default": {"min_characters": 2, "max_characters": 40}}
+    groups = {name: Thresholds(**changes.pop(name, bounds.get(name, {}))) for name in ("default", "zh", "en")}
+    made: dict[str, Any] = {
+        "thresholds": LanguageThresholds(**groups),
+        "near_duplicates": None,
+        "contamination": None,
+        "substrings": None,
+        "split": SplitSettings(validation=0.2, test=0.3),
+    }
+    return CleanSettings(**(made | changes))
 
 
 def row(text: str, label: str | None = None, target: str | None = None) -> Row:
@@ -45,13 +59,22 @@ def write_raw(folder: Path, tables: Mapping[str, pl.DataFrame]) -> None:
     write_json(folder / "manifest.json", {"sources": files})
 
 
+def measure_tables(folder: Path, tables: Mapping[str, pl.DataFrame], workers: int = 1) -> Path:
+    """``folder/measured`` of these tables."""
+    write_raw(folder / "raw", tables)
+    remove(folder / "measured")
+    runtime = RuntimeSettings(workers=workers)
+    measure(folder / "raw", folder / "measured", folder / "parts", MEASURE, runtime)
+    return folder / "measured"
+
+
 def clean_tables(
     folder: Path, tables: Mapping[str, pl.DataFrame], **changes: Any
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All documents and all drops of a clean of these tables, in ``folder/clean``."""
-    write_raw(folder / "raw", tables)
+    measured = measure_tables(folder, tables)
     remove(folder / "clean")
-    clean(folder / "raw", folder / "clean", settings(**changes))
+    clean(measured, folder / "sources", folder / "clean", settings(**changes))
     documents, drops = (
         pl.concat([pl.read_parquet(folder / f"clean/{kind}/{name}.parquet") for name in sorted(tables)])
         for kind in ("documents", "drops")

@@ -1,0 +1,88 @@
+"""Pairs of documents that may be alike, by locality-sensitive hashing of their signatures.
+
+A signature of 112 numbers is cut into bands; documents that agree in a whole band are candidates (Leskovec,
+Rajaraman & Ullman, Mining of Massive Datasets, 3.4). A pair of Jaccard similarity s becomes one with a
+probability of 1 - (1 - s^rows)^bands:
+
+    s         0.3   0.4   0.5   0.6   0.7   0.75  0.8   0.85  0.9    0.95
+    7 x 16    0.00  0.00  0.00  0.00  0.02  0.07  0.18  0.42  0.76   0.980
+    14 x 8    0.00  0.01  0.05  0.21  0.56  0.77  0.92  0.99  0.999  1.000
+    28 x 4    0.20  0.52  0.84  0.98  1.00  1.00  1.00  1.00  1.000  1.000
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.measure.signatures import SIZE
+from stages.measure.units import Hashes, scramble
+
+if TYPE_CHECKING:
+    from stages.clean.texts import Rows
+
+Numbers = npt.NDArray[np.int64]
+
+FIRST = 16
+"""In a large bucket a document is paired with this many of its best members only, or the pairs of n copies
+would be n^2. It is them that are kept, so copies are found all the same."""
+BUCKET_BYTES = 64 << 20
+"""Memory for the bands that are read from the parts at once; each document takes 8 bytes a band."""
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+
+
+def candidates(documents: "Rows", order: Numbers, bands: int) -> Numbers:
+    """Distinct pairs (pairs, 2) of documents that agree in one of ``bands`` bands, sorted; the better first.
+
+    Documents are named by their place in ``order``, the numbers of ``documents`` from best to worst. Memory
+    holds a few bands of all documents at a time, and the pairs.
+    """
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    together = max(1, min(bands, BUCKET_BYTES // (8 * max(len(order), 1))))
+    found = np.zeros(0, np.uint64)
+    for first in range(0, bands, together):
+        members, buckets = _buckets(documents, range(first, min(first + together, bands)), SIZE // bands)
+        members = place[members]
+        for column in buckets.T:
+            found = np.unique(np.concatenate((found, *_pairs(members, column))))
+    return np.stack((found >> np.uint64(32), found & np.uint64(0xFFFFFFFF)), axis=1).astype(np.int64)
+
+
+def _buckets(documents: "Rows", bands: range, rows: int) -> tuple[Numbers, npt.NDArray[np.uint64]]:
+    """Documents that have a signature, and the buckets (documents, bands) of ``rows`` numbers of it."""
+    members, buckets = [np.zeros(0, np.int64)], [np.zeros((0, len(bands)), np.uint64)]
+    for numbers, frame in documents.read(["signature"]):
+        signature = frame["signature"]
+        there = signature.is_not_null().to_numpy()
+        matrix = signature.drop_nulls().to_numpy()
+        members.append(numbers[there])
+        buckets.append(
+            np.stack([_bucket(matrix[:, band * rows : (band + 1) * rows]) for band in bands], axis=1)
+        )
+    return np.concatenate(members), np.concatenate(buckets)
+
+
+def _bucket(rows: npt.NDArray[np.uint32]) -> Hashes:
+    """One 64-bit number for each row of numbers; two different rows share it once in 10^19."""
+    mixed = np.zeros(len(rows), np.uint64)
+    for column in rows.T:
+        mixed = scramble(mixed * _FACTOR + column)
+    return mixed
+
+
+def _pairs(members: Numbers, buckets: npt.NDArray[np.uint64]) -> Iterator[npt.NDArray[np.uint64]]:
+    """In each bucket the pairs of a member with the FIRST best before it, as ``better * 2^32 + worse``."""
+    order = np.lexsort((members, buckets))
+    members, buckets = members[order], buckets[order]
+    new = np.ones(len(buckets), np.bool_)
+    new[1:] = buckets[1:] != buckets[:-1]
+    starts = np.flatnonzero(new)
+    begin = np.repeat(starts, np.diff(np.append(starts, len(buckets))))
+    behind = np.arange(len(buckets)) - begin
+    for rank in range(min(FIRST, int(behind.max(initial=0)))):
+        later = np.flatnonzero(behind > rank)
+        yield (members[begin[later] + rank].astype(np.uint64) << np.uint64(32)) | members[later].astype(
+            np.uint64
+        )

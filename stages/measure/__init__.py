@@ -1,0 +1,1 @@
+"""measure: normalise every document and count what the rules of clean decide by; judge none."""

@@ -1,0 +1,124 @@
+"""One part: a stretch of a raw table, normalised and measured, as one file.
+
+A part is a pure function of the raw rows and the settings, so parts can be made in any order, in any process
+and on any machine that sees the files, and again after a kill.
+"""
+
+import hashlib
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stages.data_settings import MeasureSettings
+from stages.measure.language import languages
+from stages.measure.normalize import normalize
+from stages.measure.pii import replace_pii
+from stages.measure.quality import quality
+from stages.measure.repetition import repetition
+from stages.measure.signatures import signatures, whole
+from stages.measure.units import units
+from stages.measure.words import words
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HEAD = 1 << 22
+"""Characters at the start of a text in which words and n-grams are counted: memory stays bounded."""
+HASH_BYTES = 16
+"""128 of the 256 bits: two of 10^12 texts agree by chance once in 10^14 corpora."""
+COLUMNS = ("id", "source", "text", "label", "target", "language")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a part's rows stand in ``data/raw``."""
+
+    source: str
+    number: int
+    first: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """Its path below ``data/measured``."""
+        return f"{self.source}/{self.number:06d}.parquet"
+
+
+def measure_part(raw: Path, folder: Path, settings: MeasureSettings, part: Part) -> str:
+    """Measure one part of ``raw`` and write ``folder/<source>/<nnnnnn>.parquet`` whole; returns its name.
+
+    Arguments and result can be pickled, so that it can run in another process.
+    """
+    # With a process for each core, more threads in each would only get in the way of the others. Without
+    # effect where polars is loaded already, as in the process that started them.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    import polars as pl
+
+    table = pl.scan_parquet(raw / f"{part.source}.parquet").slice(part.first, part.rows)
+    measured = measure_table(table.select(pl.col(COLUMNS).cast(pl.String)).collect(), part.source, settings)
+    path = folder / part.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        # Settings are fixed, so that the bytes depend on the content alone.
+        measured.write_parquet(
+            temporary, compression="zstd", compression_level=1, statistics=False, row_group_size=1 << 18
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return part.name
+
+
+def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -> "pl.DataFrame":
+    """Raw documents in their order, normalised, and with a column for each measure.
+
+    Columns: id, source, text, label, target, language (found, not declared), language_score, text_hash and
+    target_hash (:func:`content_hash`), target_characters and target_bytes (null without a target), those of
+    :func:`~stages.measure.pii.replace_pii`, :func:`~stages.measure.quality.quality`,
+    :func:`~stages.measure.words.words` and :func:`~stages.measure.repetition.repetition`, and signature.
+    """
+    import polars as pl
+
+    frame = raw.with_columns(
+        normalize(raw["text"], settings), normalize(raw["target"], settings), source=pl.lit(source)
+    )
+    frame = replace_pii(frame) if settings.replace_pii else frame
+    texts = frame["text"]
+    found = units(head(texts))
+    alone = frame["target"].null_count() == frame.height
+    return pl.concat(
+        [
+            frame.with_columns(
+                *languages(texts, frame["language"]),
+                content_hash(texts).alias("text_hash"),
+                content_hash(frame["target"]).alias("target_hash"),
+                target_characters=pl.col("target").str.len_chars(),
+                target_bytes=pl.col("target").str.len_bytes(),
+            ),
+            quality(texts),
+            words(found),
+            repetition(found),
+            signatures(found if alone else units(head(whole(frame)))).to_frame(),
+        ],
+        how="horizontal",
+    )
+
+
+def head(texts: "pl.Series") -> "pl.Series":
+    """The first HEAD characters of each text."""
+    longest = texts.str.len_bytes().max()
+    return texts.str.slice(0, HEAD) if isinstance(longest, int) and longest > HEAD else texts
+
+
+def content_hash(texts: "pl.Series") -> "pl.Series":
+    """The first 16 bytes of each text's SHA-256; null for null.
+
+    Not polars' own hash, which may differ between versions: a split must last.
+    """
+    import polars as pl
+
+    hashes = [None if text is None else hashlib.sha256(text.encode()).digest()[:HASH_BYTES] for text in texts]
+    return pl.Series(texts.name, hashes, dtype=pl.Binary)

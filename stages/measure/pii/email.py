@@ -1,0 +1,28 @@
+"""E-mail addresses."""
+
+import re
+
+from stages.measure.pii.kind import Kind
+
+FILES = {"png", "jpg", "jpeg", "gif", "svg", "webp"}
+"""``icon@2x.png`` is a picture for screens of twice the density."""
+
+
+def _valid(match: re.Match[str]) -> bool:
+    ending = match.group().rsplit(".", 1)[-1].lower()
+    repository = match.group().startswith("git@") and match.string[match.end() : match.end() + 1] == ":"
+    return ending not in FILES and not repository
+
+
+EMAIL = Kind(
+    name="email",
+    candidate=r"[@＠]",
+    pattern=re.compile(
+        r"(?<![A-Za-z0-9_%+-])(?<![A-Za-z0-9]\.)"
+        r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}"
+        r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}"
+        r"(?![A-Za-z0-9@-])"
+    ),
+    valid=_valid,
+)
+"""Local part of RFC 5321 without its rarer signs (at most 64 characters), a domain of at least two labels."""

@@ -1,0 +1,219 @@
+"""Documents to token ids on all cores, by a faster engine where it proves itself equal to the usual one.
+
+The usual engine is the tokenizers library. For byte-level BPE there is a faster way to the same ids: Python's
+``regex`` cuts texts into pre-tokens, five times as fast, and ``tokie`` merges their bytes, ten times as fast.
+Whether the ids are the same is not taken on trust: see :func:`prove` and :meth:`FastEncoder.knows`.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lm.errors import UserError
+from lm.tokenizer import BOS, EOS, FILE, SPECIAL_TOKENS, encode_documents, fingerprint, load_tokenizer
+from stages.shards import token_dtype
+from stages.workers import each
+
+PART_CHARACTERS = 2_000_000
+"""Text encoded at a time by one process; its pre-tokens take some 60 MB."""
+SAMPLE_CHARACTERS = 1_000_000
+"""Text on which the faster engine must give the same ids before it is used."""
+PROBE = "{0}1{0}中{0}a{0} {0}\n{0}'s{0}!{0}{0} "
+"""A character beside one of every class that the pre-token pattern tells apart."""
+PROBES = 50
+"""Characters probed in one text."""
+CUT = "\0"
+"""Stands between pre-tokens. No token of more than this one byte holds it, so nothing is merged across it."""
+CUT_TOKEN = "Ā"
+"""Its name in a byte-level vocabulary."""
+PIECE_CHARACTERS = 2000
+"""Text that tokie is given as one. From 10,000 bytes on it cuts texts itself, and not between pre-tokens."""
+OUTSIDE = "ÿ"
+"""Stands for the byte 0xFF, which UTF-8 never contains: what begins with it cannot match any text."""
+
+Ids = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Documents as ids, one after the other, each between <bos> and <eos>."""
+
+    ids: Ids
+    """(tokens,) of the smallest dtype that holds the vocabulary."""
+    ends: npt.NDArray[np.int64]
+    """(documents,) index one past each document's last token."""
+
+    def documents(self) -> Iterator[Ids]:
+        """Each document's ids."""
+        start = 0
+        for end in self.ends.tolist():
+            yield self.ids[start:end]
+            start = end
+
+
+def encode(folder: Path, texts: Sequence[str], *, fast: bool, workers: int) -> Iterator[Encoded]:
+    """Encode documents in order with the tokenizer of ``folder``, in so many processes (0: one a core).
+
+    The ids are those of :func:`lm.tokenizer.encode_documents`, with the faster engine as without.
+    """
+    name = fingerprint(folder)
+    yield from each(
+        _encode_part, [_Part(folder, name, fast, part) for part in _parts(texts)], workers=workers
+    )
+
+
+def prove(folder: Path, texts: Sequence[str]) -> str | None:
+    """None when the faster engine gives the usual ids on a sample of these texts, else what is against it.
+
+    The sample is spread evenly over the texts. The faster engine will moreover prove itself on every single
+    character before it encodes a text that holds it.
+    """
+    step = max(1, sum(map(len, texts)) // SAMPLE_CHARACTERS)
+    sample = texts[::step]
+    try:
+        fast = FastEncoder(folder)
+    except (ImportError, UserError) as error:
+        return str(error)
+    found = list(fast.encode(sample).documents())
+    for text, usual, other in zip(sample, encode_documents(fast.reference, sample), found, strict=True):
+        if not np.array_equal(usual, other):
+            return f"tokie gives other ids for {text[:40]!r}"
+    return None
+
+
+class FastEncoder:
+    """Byte-level BPE by ``regex`` and ``tokie``.
+
+    Raises:
+        ImportError: one of them is not installed.
+        UserError: the tokenizer is of another kind.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import regex
+        import tokie
+
+        content = json.loads((folder / FILE).read_text("utf-8"))
+        if content["model"]["type"] != "BPE":
+            raise UserError(f"a {content['model']['type']} model has no faster engine")
+        (pattern,) = (
+            step["pattern"]["Regex"]
+            for step in content["pre_tokenizer"]["pretokenizers"]
+            if step["type"] == "Split"
+        )
+        self.reference = load_tokenizer(folder)
+        self._pre_tokens = regex.compile(pattern, regex.V1).findall
+        longest = 1 + max(int(limit) for limit in regex.findall(r"\{1,(\d+)\}", pattern))
+        if longest > PIECE_CHARACTERS:
+            raise UserError(f"pre-tokens of {longest:,} characters are too long for tokie")
+        self._together = PIECE_CHARACTERS // longest
+        with tempfile.NamedTemporaryFile(
+            "w", suffix=".json", encoding="utf-8"
+        ) as file:  # it reads files only
+            file.write(_json_for_tokie(content))
+            file.flush()
+            self._engine: Any = tokie.Tokenizer.from_json(file.name)
+        self._cut = content["model"]["vocab"][CUT_TOKEN]
+        if any(CUT_TOKEN in token for token in content["model"]["vocab"] if token != CUT_TOKEN):
+            raise UserError("a token holds the NUL character")
+        self._dtype = token_dtype(self.reference.get_vocab_size())
+        self._known: set[str] = set()
+
+    def knows(self, texts: Iterable[str]) -> bool:
+        """Whether every character of the texts is cut and encoded as by the tokenizers library.
+
+        The engines carry their own tables of letters and digits, and those of different Unicode versions
+        differ. So a character that was not met before is encoded by both beside others of every class.
+        """
+        new = set().union(*texts) - self._known
+        each = [PROBE.format(character) for character in sorted(new)]
+        probes = ["".join(each[start : start + PROBES]) for start in range(0, len(each), PROBES)]
+        usual = encode_documents(self.reference, probes)
+        equal = CUT not in new and all(map(np.array_equal, usual, self.encode(probes).documents()))
+        if equal:
+            self._known |= new
+        return equal
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """Ids of each text."""
+        pieces: list[str] = []
+        first = np.zeros(len(texts), np.int64)  # number of each text's first piece
+        for number, text in enumerate(texts):
+            first[number] = len(pieces)
+            found = self._pre_tokens(text)
+            if len(text) <= PIECE_CHARACTERS:
+                pieces.append(CUT.join(found))
+            else:
+                starts = range(0, len(found), self._together)
+                pieces += [CUT.join(found[start : start + self._together]) for start in starts]
+        ids, lengths = self._engine.encode_batch_flat(pieces, add_special_tokens=False)
+        is_text = ids != self._cut
+        before = np.concatenate(([0], np.cumsum(is_text)))[
+            np.concatenate(([0], np.cumsum(lengths.astype(np.int64))))
+        ]
+        return _framed(ids[is_text], np.diff(before[np.append(first, len(pieces))]), self._dtype)
+
+
+def _json_for_tokie(content: dict[str, Any]) -> str:
+    """The tokenizer as JSON for pre-tokens: cut no further, and without tokens that text must not spell."""
+    vocab = content["model"]["vocab"]
+    renamed = {OUTSIDE + token if token in SPECIAL_TOKENS else token: n for token, n in vocab.items()}
+    model = {**content["model"], "vocab": renamed}
+    return json.dumps({**content, "added_tokens": [], "pre_tokenizer": None, "model": model})
+
+
+def _framed(ids: Ids, lengths: npt.NDArray[np.int64], dtype: np.dtype[Any]) -> Encoded:
+    """Documents' tokens, one after the other, with <bos> before and <eos> after each."""
+    ends = np.cumsum(lengths + 2)
+    framed = np.empty(int(ends[-1]) if len(ends) else 0, dtype)
+    is_text = np.ones(len(framed), np.bool_)
+    for places, token in ((ends - lengths - 2, BOS), (ends - 1, EOS)):
+        framed[places] = token
+        is_text[places] = False
+    framed[is_text] = ids
+    return Encoded(framed, ends)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one process encodes at a time."""
+
+    folder: Path
+    fingerprint: str
+    fast: bool
+    texts: Sequence[str]
+
+
+def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    start = size = 0
+    for place, text in enumerate(texts):
+        if size >= PART_CHARACTERS:
+            yield texts[start:place]
+            start, size = place, 0
+        size += len(text)
+    if start < len(texts):
+        yield texts[start:]
+
+
+def _encode_part(part: _Part) -> Encoded:
+    if part.fast:
+        fast = _fast_encoder(part.folder, part.fingerprint)
+        if fast.knows(part.texts):
+            return fast.encode(part.texts)
+    tokenizer = load_tokenizer(part.folder)
+    documents = list(encode_documents(tokenizer, part.texts))
+    ids = np.concatenate(documents).astype(token_dtype(tokenizer.get_vocab_size()))
+    return Encoded(ids, np.cumsum([len(document) for document in documents]))
+
+
+@lru_cache(1)
+def _fast_encoder(folder: Path, fingerprint: str) -> FastEncoder:
+    """One for the tokenizer at hand; what it knows about characters stays known from part to part."""
+    return FastEncoder(folder)
