@@ -147,7 +147,7 @@ class FinetuneSettings(Settings):
     learning_rate: Positive
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
-    freeze: list[str] = []
+    freeze: list[str] = Field(default=[])
     """Patterns of the names of parts that stay as they are, such as ``trunk.embeddings``."""
     seed: Annotated[int, Field(ge=0)]
 

@@ -50,9 +50,9 @@ def evaluate_sentiment(clean: Path, source: str, folders: Mapping[str, Path]) ->
     texts = frames["test"]["text"].to_list()
     probabilities: dict[str, Probabilities] = {}
     for name, folder in folders.items():
-        model, tokenizer = load_model(folder)
+        model, vocabulary = load_model(folder)
         labels = tuple(model.config.labels)
-        probabilities[name] = classify(model, tokenizer, texts)  # type: ignore[arg-type]
+        probabilities[name] = classify(model, vocabulary, texts)
     numbers = {split: _numbers(frame, labels, clean) for split, frame in frames.items()}
     train, validation = (
         Labelled(frames[split]["text"].to_list(), numbers[split]) for split in ("train", "validation")
