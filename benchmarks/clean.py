@@ -110,7 +110,7 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
         ours = repeated("ours", command, megabytes, arguments.runs, folder)
         if arguments.datatrove:
             script = str(ROOT / "benchmarks/datatrove_run.py")
-            command = [arguments.datatrove, script, "clean", language, str(folder / "raw"), "OUT"]
+            command = [arguments.datatrove, "-P", script, "clean", language, str(folder / "raw"), "OUT"]
             theirs = repeated("datatrove", command, megabytes, arguments.peer_runs, folder)
             print(f"  ours / datatrove: {ours / theirs:.1f}")
         if arguments.rules:

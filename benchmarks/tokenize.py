@@ -48,7 +48,7 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
         commands = {"ours": [sys.executable, "-m", "benchmarks.tokenize", "--encode", raw, str(folder)]}
         if arguments.datatrove:
             tokenizer = str(folder / "tokenizer.json")
-            commands["datatrove"] = [arguments.datatrove, script, "tokenize", tokenizer, raw]
+            commands["datatrove"] = [arguments.datatrove, "-P", script, "tokenize", tokenizer, raw]
         speeds = {}
         for name, command in commands.items():
             out = [] if name == "ours" else [[str(folder / f"{name}-{run}")] for run in range(arguments.runs)]
