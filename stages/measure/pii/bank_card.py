@@ -7,7 +7,7 @@ from stages.measure.pii.kind import DIGIT, Kind, digits, in_url
 PREFIXES = {
     "62": (16, 17, 18, 19),  # UnionPay
     "9558": (19,),  # ICBC, before UnionPay
-    "4": (16, 19),  # Visa; of 13 digits none is left, but goods from Japan and Germany have 13, too
+    "4": (16,),  # Visa; of 13 digits none is left, but goods from Japan and Germany have 13, too
     **{str(prefix): (16,) for prefix in (*range(51, 56), *range(2221, 2721))},  # Mastercard
     "34": (15,), "37": (15,),  # American Express
     "6011": (16,), "65": (16,),  # Discover
@@ -38,7 +38,7 @@ BANK_CARD = Kind(
         r"(?:[0-9]{14,19}"
         r"|[0-9]{4}(?P<sep>[ -])[0-9]{4}(?P=sep)[0-9]{4}(?P=sep)[0-9]{4}(?:(?P=sep)?[0-9]{1,3})?"
         r"|[0-9]{4}(?P<six>[ -])[0-9]{6}(?P=six)[0-9]{4,5})"
-        r"(?![0-9A-Za-z]|\.[0-9]|-[0-9])"
+        r"(?![0-9A-Za-z*^=]|\.[0-9]|-[0-9])"
     ),
     valid=_valid,
 )

@@ -13,11 +13,13 @@ NOT_PUBLIC = [
 """RFC 6890, 5771. Written out because ``IPv4Address.is_global`` differs between releases of Python."""
 HEADING = 32
 """Four numbers that are all smaller are more often a heading or a version than an address."""
+OBJECT = re.compile(r"1\.3\.(?:6|101|132)\.|2\.5\.(?:4|29)\.")
+"""Beginnings of object identifiers (X.500, X.509), which are written like addresses."""
 ADDRESS_BEFORE = re.compile(
     r"(?:\bIP|address|地址|host|主机|server|服务器|ping|DNS)[^0-9A-Za-z]{0,6}$", re.IGNORECASE
 )
 VERSION_BEFORE = re.compile(
-    r"(?:versions?|ver\.?|release|build|firmware|driver|版本号?|固件|驱动|§|[A-Za-z]/)[ :：为]{0,3}$",
+    r"(?:versions?|ver\.?|release|build|firmware|driver|版本号?|固件|驱动|§|[a-z]/|[<>=~!]=)[ :：为]{0,3}$",
     re.IGNORECASE,
 )
 
@@ -34,7 +36,9 @@ def _valid(match: re.Match[str]) -> bool:
         number = IPv4Address(address)
     except AddressValueError:  # a number above 255, or with a leading zero
         return False
-    if VERSION_BEFORE.search(before) or any(number in network for network in NOT_PUBLIC):
+    if VERSION_BEFORE.search(before) or OBJECT.match(address):
+        return False
+    if any(number in network for network in NOT_PUBLIC):
         return False
     return max(number.packed) >= HEADING or ADDRESS_BEFORE.search(before) is not None
 

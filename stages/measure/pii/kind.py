@@ -15,6 +15,9 @@ _NARROW = (
 )
 
 
+_WIDE = re.compile(r"[\uff01-\uff5e—–\u3000]")
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of personal data and how it is told from what looks like it."""
@@ -38,7 +41,7 @@ class Kind:
 
 def narrow(text: str) -> str:
     """Full-width ASCII as ASCII and long dashes as short ones, character for character."""
-    return text if text.isascii() else text.translate(_NARROW)
+    return text.translate(_NARROW) if _WIDE.search(text) else text
 
 
 def digits(match: re.Match[str]) -> str:

@@ -24,8 +24,9 @@ AMERICAN = (
 PHONE_BEFORE = re.compile(
     r"(?:电话|热线|传真|手机|致电|tel|phone|fax|call|mobile)[^0-9A-Za-z\n]{0,8}$", re.IGNORECASE
 )
-AMOUNT_BEFORE = re.compile(r"[¥$€£] ?$")
-AMOUNT_AFTER = re.compile(r" ?(?:[元美亿万千吨桶公米平立个人年%]|dollars|yuan|euros?|RMB|USD)")
+AMOUNT_BEFORE = re.compile(r"[¥$€£=*^<>] ?$")
+AMOUNT_AFTER = re.compile(r" ?(?:[元美亿万千吨桶公米平立个人年%]|dollars|yuan|euros?|RMB|USD|[*^=<>])")
+"""Money, quantities, and terms of a formula."""
 
 
 def _valid(match: re.Match[str]) -> bool:
@@ -50,7 +51,7 @@ PHONE = Kind(
     rf"|[+＋]{DIGIT}[0-9０-９ .()（）－-]{{6}}"
     r"|[2-9][0-9]{2}\) ?[2-9][0-9]{2}-[0-9]{4}|[2-9][0-9]{2}[.-][2-9][0-9]{2}[.-][0-9]{4}",
     pattern=re.compile(
-        r"(?<![0-9A-Za-z_.+-])(?<![0-9][,/:])(?:"
+        r"(?=[0-9+(])(?<![0-9A-Za-z_.+-])(?<![0-9][,/:])(?:"  # the first test ends most tries at once
         rf"(?P<mobile>{MOBILE})|(?P<landline>{LANDLINE})|(?P<together>{TOGETHER})|(?P<service>{SERVICE})"
         rf"|(?P<international>{INTERNATIONAL})|(?P<american>{AMERICAN})"
         r")(?![0-9A-Za-z_]|[.,:/-][0-9])"

@@ -56,6 +56,8 @@ STAYS = [
     "12:30:45", "std::string", "dead::beef", "00:1A:2B:3C:4D:5E", "fe80::1", "2024:05",
     "价格13800000000元", "¥13812345678", "共18612345678个", "$4111111111111111",
     "0.13812345678901", "3.14159265358979323846", "13812345678.90", "1e13812345678", "1,381,234,567,890",
+    "bytes=18626220032, x", "- 14160156250*p**3", "4828147466240000*t", "ObjectIdentifier('2.5.4.44')",
+    "pycurl>=7.43.0.5", "1.3.101.112", "https://user:password@host.example", "ssh://jane@host.example",
     "1700000000", "1700000000000", "1111111111111111111111", "KF051501056101361930",
     "http://blog.163.com/blog/static/91910950200952821959864/", "163.com/blog/13812345678",
     "https://item.example.com/13812345678.html?id=4111111111111111", "_13812345678_",
@@ -148,7 +150,7 @@ def test_all_that_is_not_replaced_stays_in_its_order(text: str) -> None:
 )
 def test_no_text_takes_long(piece: str) -> None:
     """Patterns that try all ways to read such texts would need hours here, and end at the time limit."""
-    text = "@ 203.0.113.77 13812345678 " + piece * 20_000
+    text = "@ 203.0.113.77 13812345678 " + piece * (4_000_000 // len(piece))
     assert replaced(text)["pii_phone"].to_list() == [1]
 
 

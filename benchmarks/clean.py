@@ -1,0 +1,135 @@
+"""Cleaning: our two stages against datatrove's filters and MinHash, on the same files with two workers each.
+
+``python -m benchmarks.clean --datatrove PYTHON``: PYTHON is an interpreter of its own environment, made with
+``pip install 'datatrove[io,processing]' spacy jieba``. Both sides are timed as whole commands, from start to
+exit, and write all that they keep and all that they drop. Without the option, only our side runs.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from benchmarks.corpus import corpus, digest
+from benchmarks.rules import print_rules
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = 2
+"""As many input files as workers: datatrove shares out files."""
+WORKERS = 2
+
+
+def write_raw(folder: Path, language: str, documents: Sequence[str]) -> None:
+    """The documents as ingest would write them: a table for each of ``FILES`` sources, and the manifest."""
+    import polars as pl
+
+    from stages.ingest.write import DOCUMENTS
+    from stages.publish import sha256_file, write_json
+
+    (folder / "raw").mkdir(parents=True)
+    sources = {}
+    for number in range(FILES):
+        name = f"{language}-{number}"
+        rows = [
+            (f"{name}:{place}", name, text, None, None, language)
+            for place, text in enumerate(documents[number::FILES])
+        ]
+        table = pl.DataFrame(rows, dict.fromkeys(DOCUMENTS, pl.String), orient="row")
+        path = folder / "raw" / f"{name}.parquet"
+        table.write_parquet(path, compression="zstd", row_group_size=2048)
+        sources[name] = {"sha256": sha256_file(path), "files": []}
+    write_json(folder / "raw" / "manifest.json", {"sources": sources})
+
+
+def timed(command: Sequence[str], log: Path) -> tuple[float, float, dict[str, Any]]:
+    """Wall seconds of a command, its peak memory (10^9 bytes, child processes included), its last line."""
+    started = time.perf_counter()
+    peak = 0
+    with log.open("w+") as output:
+        process = psutil.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
+        while process.poll() is None:
+            peak = max(peak, memory(process))
+            time.sleep(0.05)
+        seconds = time.perf_counter() - started
+        output.seek(0)
+        lines = output.read().splitlines()
+    if process.returncode:
+        raise SystemExit("\n".join(lines[-20:]))
+    return seconds, peak / 1e9, json.loads(lines[-1])
+
+
+def memory(process: psutil.Process) -> int:
+    """Resident bytes of a process and its descendants; pages that they share count for each."""
+    total = 0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            total += one.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return total
+
+
+def repeated(name: str, command: Sequence[str], megabytes: float, runs: int, folder: Path) -> float:
+    """Run a command that writes below ``folder/out``, print its figures; returns the median speed in MB/s."""
+    results = []
+    for run in range(runs):
+        out = folder / f"{name}-{run}"
+        made = [part.replace("OUT", str(out)) for part in command]
+        if name == "ours":
+            (out / "raw").parent.mkdir(parents=True)
+            (out / "raw").symlink_to(folder / "raw")
+        results.append(timed(made, folder / "log"))
+    middle = statistics.median(seconds for seconds, _, _ in results)
+    _, peak, result = min(results, key=lambda entry: abs(entry[0] - middle))
+    steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in result["seconds"].items())
+    documents = ", ".join(f"{what} {count:,}" for what, count in result["documents"].items())
+    spread = " ".join(f"{seconds:.1f}" for seconds, _, _ in results)
+    print(f"  {name:<10} {middle:6.1f} s  {megabytes / middle:6.3f} MB/s  {peak:.2f} GB  runs: {spread} s")
+    print(f"    seconds: {steps}")
+    print(f"    documents: {documents}", flush=True)
+    return megabytes / middle
+
+
+def compare(language: str, arguments: argparse.Namespace) -> None:
+    """Print both sides' figures for a language."""
+    documents = corpus(language, arguments.megabytes)
+    megabytes = sum(len(text.encode()) for text in documents) / 1e6
+    print(f"{language}: {len(documents):,} documents, {megabytes:.1f} MB, corpus {digest(documents)}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_raw(folder, language, documents)
+        command = [sys.executable, "-m", "benchmarks.clean_run", "OUT", str(WORKERS)]
+        ours = repeated("ours", command, megabytes, arguments.runs, folder)
+        if arguments.datatrove:
+            script = str(ROOT / "benchmarks/datatrove_run.py")
+            command = [arguments.datatrove, "-P", script, "clean", language, str(folder / "raw"), "OUT"]
+            theirs = repeated("datatrove", command, megabytes, arguments.peer_runs, folder)
+            print(f"  ours / datatrove: {ours / theirs:.1f}")
+        if arguments.rules:
+            print_rules(folder / "raw", megabytes)
+
+
+def main() -> None:
+    """Print a table for each language."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.clean", description=__doc__)
+    parser.add_argument("--datatrove", metavar="PYTHON", help="interpreter of an environment with datatrove")
+    parser.add_argument("--languages", nargs="+", choices=["zh", "en"], default=["zh", "en"])
+    parser.add_argument("--megabytes", type=float, default=10.5, help="of each language")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--peer-runs", type=int, default=3)
+    parser.add_argument("--rules", action="store_true", help="also the time of each rule")
+    arguments = parser.parse_args()
+    for language in arguments.languages:
+        compare(language, arguments)
+
+
+if __name__ == "__main__":
+    main()

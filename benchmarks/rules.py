@@ -1,0 +1,91 @@
+"""The time of each rule, on one core, and the rules without n-grams beside plain reading and writing."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+REPEATS = 3
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    """Best of ``REPEATS``: what the work itself takes."""
+    return min(_once(work) for _ in range(REPEATS))
+
+
+def _once(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def print_rules(raw: Path, megabytes: float) -> None:
+    """MB/s of every measure of stages/measure, then of those without n-grams with reading and writing."""
+    import polars as pl
+
+    from benchmarks.clean_run import MEASURE
+    from stages.measure.language import languages
+    from stages.measure.normalize import normalize
+    from stages.measure.part import content_hash
+    from stages.measure.pii import replace_pii
+    from stages.measure.quality import quality
+    from stages.measure.repetition import repetition
+    from stages.measure.signatures import signatures
+    from stages.measure.units import units
+    from stages.measure.words import words
+
+    table = pl.concat([pl.read_parquet(path) for path in sorted(raw.glob("*.parquet"))])
+    texts = normalize(table["text"], MEASURE)
+    found = units(texts)
+    rules: dict[str, Callable[[], Any]] = {
+        "normalize": lambda: normalize(table["text"], MEASURE),
+        "personal data": lambda: replace_pii(table),
+        "language": lambda: languages(texts, table["language"]),
+        "content hash": lambda: content_hash(texts),
+        "quality counts, duplicate lines": lambda: quality(texts),
+        "units (words)": lambda: units(texts),
+        "word counts": lambda: words(found),
+        "n-gram repetition": lambda: repetition(found),
+        "MinHash signatures": lambda: signatures(found),
+    }
+    print(f"  rule{'':<31}MB/s  (polars with {pl.thread_pool_size()} threads)")
+    for name, work in rules.items():
+        print(f"    {name:<32}{megabytes / seconds(work):7.1f}")
+    out = raw.parent / "plain.parquet"
+    plain = seconds(lambda: _write(read(raw), out))
+    ruled = seconds(lambda: _write(_kept(read(raw)), out))
+    print(f"    {'reading and writing':<32}{megabytes / plain:7.1f}")
+    print(f"    {'with rules without n-grams':<32}{megabytes / ruled:7.1f}  ({ruled / plain:.1f} x the time)")
+
+
+def read(raw: Path) -> "pl.DataFrame":
+    """All tables."""
+    import polars as pl
+
+    return pl.read_parquet(raw / "*.parquet")
+
+
+def _kept(table: "pl.DataFrame") -> "pl.DataFrame":
+    """The documents that pass the rules that need no n-grams."""
+    import polars as pl
+
+    from benchmarks.clean_run import CLEAN
+    from stages.clean.rules import document_rules
+    from stages.measure.quality import quality
+
+    counts = quality(table["text"])
+    rules = document_rules(CLEAN)
+    usable = {
+        name: rule
+        for name, rule in rules.items()
+        if set(rule.meta.root_names()) <= {*counts.columns, "language"}
+    }
+    judged = table.hstack(counts.get_columns()).with_columns(**usable)
+    return judged.filter(pl.all_horizontal(pl.col(list(usable)).is_null())).select(table.columns)
+
+
+def _write(table: "pl.DataFrame", path: Path) -> None:
+    table.write_parquet(path, compression="zstd", compression_level=3)

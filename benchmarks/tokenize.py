@@ -1,0 +1,85 @@
+"""Tokenizing to shards: our stage's encoder against datatrove's DocumentTokenizer, with the same tokenizer.
+
+``python -m benchmarks.tokenize --datatrove PYTHON``: see benchmarks/clean.py for PYTHON. Both read the same
+parquet files and are timed as whole commands, from start to exit; training the tokenizer is not part of it.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.clean import ROOT, WORKERS, timed, write_raw
+from benchmarks.corpus import corpus, digest
+
+VOCAB_SIZE = 8192
+
+
+def encode_folder(raw: Path, folder: Path, workers: int) -> None:
+    """Our side: shards and manifest of all documents of ``raw``, with the tokenizer of ``folder``."""
+    import polars as pl
+
+    from stages.tokenize.run import write_shards
+
+    started = time.perf_counter()
+    texts = pl.read_parquet(raw / "*.parquet", columns=["text"])["text"].to_list()
+    metrics = write_shards(folder, {"train": texts}, ancestry={}, workers=workers)
+    seconds = {"tokenize": time.perf_counter() - started}
+    print(json.dumps({"seconds": seconds, "tokens": metrics["train"]["tokens"]}))
+
+
+def compare(language: str, arguments: argparse.Namespace) -> None:
+    """Print both sides' figures for a language."""
+    from stages.tokenize.train import train_tokenizer
+
+    documents = corpus(language, arguments.megabytes)
+    megabytes = sum(len(text.encode()) for text in documents) / 1e6
+    print(f"{language}: {len(documents):,} documents, {megabytes:.1f} MB, corpus {digest(documents)}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_raw(folder, language, documents)
+        trained = train_tokenizer(documents[::4], algorithm="bpe", vocab_size=VOCAB_SIZE, max_han_run=8)
+        raw = str(folder / "raw")
+        (folder / "tokenizer.json").write_text(trained.to_str(), "utf-8")
+        script = str(ROOT / "benchmarks/datatrove_run.py")
+        commands = {"ours": [sys.executable, "-m", "benchmarks.tokenize", "--encode", raw, str(folder)]}
+        if arguments.datatrove:
+            tokenizer = str(folder / "tokenizer.json")
+            commands["datatrove"] = [arguments.datatrove, "-P", script, "tokenize", tokenizer, raw]
+        speeds = {}
+        for name, command in commands.items():
+            out = [] if name == "ours" else [[str(folder / f"{name}-{run}")] for run in range(arguments.runs)]
+            runs = [timed([*command, *extra], folder / "log") for extra in out or [[]] * arguments.runs]
+            middle = statistics.median(seconds for seconds, _, _ in runs)
+            inside = statistics.median(result["seconds"]["tokenize"] for _, _, result in runs)
+            speeds[name] = megabytes / middle
+            print(
+                f"  {name:<10}{middle:6.1f} s {speeds[name]:6.1f} MB/s, without the start {inside:.1f} s "
+                f"{megabytes / inside:.1f} MB/s, {runs[0][2]['tokens']:,} tokens",
+                flush=True,
+            )
+        if "datatrove" in speeds:
+            print(f"  ours / datatrove: {speeds['ours'] / speeds['datatrove']:.1f}")
+
+
+def main() -> None:
+    """Print a table for each language."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tokenize", description=__doc__)
+    parser.add_argument("--datatrove", metavar="PYTHON", help="interpreter of an environment with datatrove")
+    parser.add_argument("--languages", nargs="+", choices=["zh", "en"], default=["zh", "en"])
+    parser.add_argument("--megabytes", type=float, default=40, help="of each language")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--encode", nargs=2, type=Path, metavar=("RAW", "FOLDER"), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.encode:
+        encode_folder(*arguments.encode, WORKERS)
+        return
+    for language in arguments.languages:
+        compare(language, arguments)
+
+
+if __name__ == "__main__":
+    main()
