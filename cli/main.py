@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 
 Model = Annotated[str, typer.Argument(help="A model folder, or models:/NAME@ALIAS from the registry.")]
+Texts = Annotated[list[str] | None, typer.Argument(help="Texts; without any, one a line from stdin.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each text.")]
 
 
@@ -40,47 +41,117 @@ def results() -> None:
 @app.command()
 def generate(
     model: Model,
-    prompt: Annotated[str, typer.Argument(help="The text to go on from.")],
+    prompts: Annotated[
+        list[str] | None, typer.Argument(help="Texts to go on from; without any, one a line from stdin.")
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest token.")] = 0.8,
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the K likeliest tokens.")] = None,
     top_p: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this total.")
     ] = None,
+    min_p: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Sample among tokens this likely, relative to the likeliest."),
+    ] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1: less repetition.")] = 1.0,
+    num_beams: Annotated[int, typer.Option(min=1, help="More than 1: beam search, no chance.")] = 1,
+    length_penalty: Annotated[float, typer.Option(help="Beam search: more favours longer texts.")] = 1.0,
+    stop: Annotated[list[str] | None, typer.Option(help="End before this text; may be repeated.")] = None,
     num_return_sequences: Annotated[int, typer.Option(min=1)] = 1,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Continue a text with a language model."""
+    """Continue texts with a language model, or let a text-to-text model answer them."""
     from cli.models import continuations
 
     continuations(
         model,
-        prompt,
+        prompts,
         as_json=as_json,
         max_new_tokens=max_new_tokens,
         temperature=temperature,
         top_k=top_k,
         top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        num_beams=num_beams,
+        length_penalty=length_penalty,
+        stop=tuple(stop or ()),
         num_return_sequences=num_return_sequences,
         seed=seed,
     )
 
 
 @app.command()
-def classify(
+def fill(
     model: Model,
-    texts: Annotated[
-        list[str] | None, typer.Argument(help="Texts; without any, one a line from stdin.")
+    texts: Texts = None,
+    top_k: Annotated[int, typer.Option(min=1, help="So many fillings for each gap.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the gaps of texts, written <mask> or [MASK], with a masked or a text-to-text model."""
+    from cli.models import fillings
+
+    fillings(model, texts, as_json=as_json, top_k=top_k)
+
+
+@app.command()
+def score(
+    model: Model,
+    texts: Texts = None,
+    source: Annotated[
+        str | None, typer.Option(help="What the texts are answers to, for a text-to-text model.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Label texts with a fine-tuned classifier."""
+    """Say how probable texts are: log-probability in nats, in all and per token."""
+    from cli.models import scores
+
+    scores(model, texts, as_json=as_json, source=source)
+
+
+@app.command()
+def embed(
+    model: Model,
+    texts: Texts = None,
+    pooling: Annotated[
+        Literal["mean", "first", "last"], typer.Option(help="Which token stands for all.")
+    ] = "mean",
+    normalise: Annotated[bool, typer.Option("--normalise", help="Make vectors of length 1.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn texts into vectors."""
+    from cli.models import vectors
+
+    vectors(model, texts, as_json=as_json, pooling=pooling, normalise=normalise)
+
+
+@app.command()
+def classify(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
+    """Label texts, or their tokens, with a fine-tuned classifier."""
     from cli.models import labels
 
-    if not texts:
-        texts = [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
     labels(model, texts, as_json=as_json)
+
+
+@app.command()
+def export(model: Model, folder: Annotated[str, typer.Argument(help="A new folder for the model.")]) -> None:
+    """Write a model where stock transformers can load it."""
+    from cli.models import export as write
+
+    write(model, folder)
+
+
+@app.command("import")
+def import_(
+    path: Annotated[str, typer.Argument(help="A folder that transformers saved, with its tokenizer.json.")],
+    target: Annotated[str, typer.Argument(help="A new folder, or a name for data/models/NAME.")],
+) -> None:
+    """Make a model folder of a model that others trained."""
+    from cli.models import import_folder
+
+    import_folder(path, target)
 
 
 @app.command()

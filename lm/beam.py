@@ -3,7 +3,7 @@
 The rules for ending are those of ``transformers`` with ``early_stopping=False``, so that results agree.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -31,16 +31,18 @@ class _Search:
     common: int = 0
     """How many tokens all beams share."""
 
-    def advance(self, candidates: Sequence[tuple[float, int, int]], eos: int | None) -> list[tuple[int, int]]:
+    def advance(
+        self, candidates: Sequence[tuple[float, int, int]], ends: Collection[int]
+    ) -> list[tuple[int, int]]:
         """Take (log-probability, beam, token), best first; returns the beams and tokens to go on with."""
         beams, length = len(self.rows), len(self.rows[0]) + 1
         rows: list[list[int]] = []
         scores: list[float] = []
         ways: list[tuple[int, int]] = []
         for rank, (score, beam, token) in enumerate(candidates):
-            if token == eos or length == self.settings.max_new_tokens:
+            if token in ends or length == self.settings.max_new_tokens:
                 if rank < beams:
-                    text = self.rows[beam] if token == eos else [*self.rows[beam], token]
+                    text = self.rows[beam] if token in ends else [*self.rows[beam], token]
                     self.finished.append((score / length**self.settings.length_penalty, text))
             elif len(rows) < beams:
                 rows.append([*self.rows[beam], token])
@@ -65,17 +67,18 @@ def beam_search(
     prompts: Sequence[Sequence[int]],
     settings: Settings,
     *,
-    eos: int | None,
+    ends: Collection[int],
     banned: Tensor,
 ) -> list[list[tuple[float, list[int]]]]:
-    """The best ``num_return_sequences`` texts of each prompt, best first: score, and ids without <eos>.
+    """The best ``num_return_sequences`` texts of each prompt, best first: score, and ids without the end.
 
     A score is the text's log-probability divided by its length to the power of ``length_penalty``.
 
-    ``decoding`` has ``num_beams`` copies of each prompt; tokens ``banned`` (ids) are never chosen.
+    ``decoding`` has ``num_beams`` copies of each prompt; ``ends`` are ids that end
+    a text, ``banned`` those that are never chosen.
     """
     beams = settings.num_beams
-    kept = 2 * beams  # one in two may end a text; as many as beams go on
+    kept = (1 + max(1, len(ends))) * beams  # so many that as many as beams go on, whichever end
     searches = [
         _Search(settings, [[] for _ in range(beams)], [0.0] + [UNLIKELY] * (beams - 1)) for _ in prompts
     ]
@@ -97,7 +100,7 @@ def beam_search(
             ways: list[tuple[int, int]] = []
             if search.open:
                 parts = (value_PK[index].tolist(), beam_PK[index].tolist(), token_PK[index].tolist())
-                ways = search.advance(list(zip(*parts, strict=True)), eos)
+                ways = search.advance(list(zip(*parts, strict=True)), ends)
             if not search.open:  # its rows are carried along, and no longer looked at
                 ways = [(beam, 0) for beam in range(beams)]
             ways += ways[-1:] * (beams - len(ways))

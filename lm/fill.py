@@ -109,14 +109,21 @@ def _fill_span(
             "where something is missing"
         )
     start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
-    # Probabilities of whole fillings are compared, so that length plays no part.
+    # Probabilities of whole fillings are compared, so that length plays no part. Each may end in two ways:
+    # with the next gap's token or with the end of the answer.
     settings = Settings(
-        max_new_tokens=longest, num_beams=max(2, top_k), num_return_sequences=top_k, length_penalty=0.0
+        max_new_tokens=longest, num_beams=2 * top_k, num_return_sequences=2 * top_k, length_penalty=0.0
     )
+    ends = {end, vocabulary.eos} - {None}
     prompt = [start, gap]
     decoding = Decoding(
         model, [prompt], longest, pad=vocabulary.pad, copies=settings.num_beams, sources=[row]
     )
-    banned = torch.tensor(sorted(vocabulary.special - {end}), device=decoding.logits_BV.device)
-    (fillings,) = beam_search(decoding, [prompt], settings, eos=end, banned=banned)
-    return [Candidate(vocabulary.decode(tokens), exp(score)) for score, tokens in fillings]
+    banned = torch.tensor(sorted(vocabulary.special - ends), device=decoding.logits_BV.device)
+    (fillings,) = beam_search(decoding, [prompt], settings, ends=ends, banned=banned)  # type: ignore[arg-type]
+    shares: dict[str, float] = {}
+    for score, tokens in fillings:
+        text = vocabulary.decode(tokens)
+        shares[text] = shares.get(text, 0.0) + exp(score)
+    best = sorted(shares.items(), key=lambda share: -share[1])[:top_k]
+    return [Candidate(text, share) for text, share in best]

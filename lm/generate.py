@@ -132,7 +132,8 @@ def _generate(
     if settings.num_beams > 1:
         decoding, prompts = _begin(model, vocabulary, rows, settings, settings.num_beams)
         banned = _banned(model, vocabulary)
-        found = beam_search(decoding, prompts, settings, eos=vocabulary.eos, banned=banned)
+        ends = () if vocabulary.eos is None else (vocabulary.eos,)
+        found = beam_search(decoding, prompts, settings, ends=ends, banned=banned)
         return [[row for _, row in texts] for texts in found]
     *_, written = _sample(model, vocabulary, rows, settings)
     copies = settings.num_return_sequences

@@ -64,8 +64,8 @@ def score(
     asks = model.config.kind == "text-to-text"
     if asks != (sources is not None) or (sources is not None and len(sources) != len(texts)):
         raise UserError(
-            f"a {model.config.kind} model scores texts "
-            f"{'with one source each' if asks else 'without sources'}, got {len(texts)} texts and {len(sources or ())} sources"
+            f"a {model.config.kind} model scores texts {'with one source each' if asks else 'alone'}, "
+            f"got {len(texts)} texts and {len(sources or ())} sources"
         )
     model.eval()
     if sources is not None:
