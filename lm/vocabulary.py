@@ -146,7 +146,7 @@ def tokenizer_settings(config: ModelConfig) -> dict[str, Any]:
         **{f"{name}_token": SPECIAL_TOKENS[number] for name, number in names.items()},
         "model_max_length": config.context,
         "model_input_names": ["input_ids", "attention_mask"],
-        # A prompt must end where its continuation begins; a causal classifier numbers positions from the left.
+        # A prompt must end where its continuation begins; a classifier counts positions from the left.
         "padding_side": "left" if config.kind == "causal-lm" else "right",
         "clean_up_tokenization_spaces": False,
     }

@@ -1,6 +1,5 @@
-"""`tokenmill generate` and `tokenmill classify` on small models written here."""
+"""The commands that use models, on tiny ones written here."""
 
-import hashlib
 import io
 import json
 import sys
@@ -10,43 +9,38 @@ import pytest
 
 from cli.main import main
 
-TEXTS = ["今天天气很好，我们去公园。", "这本书写得不好。", "the hotel was clean and quiet", "good book"] * 5
-
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a causal model ``gpt`` and a classifier ``sentiment``, weights random."""
-    import torch
-    from tokenizers import Tokenizer, decoders, pre_tokenizers
-    from tokenizers.models import BPE
-    from tokenizers.trainers import BpeTrainer
+    """A folder with a model of each kind, weights random."""
+    from tests.tiny_models import write_model
 
-    from lm.checkpoint import save_model
-    from lm.config import ModelConfig
-    from lm.heads import build_model
-    from lm.tokenizer import SPECIAL_TOKENS
-
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = BpeTrainer(
-        vocab_size=400,
-        special_tokens=list(SPECIAL_TOKENS),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(TEXTS, trainer)
-    text = tokenizer.to_str().encode()
     folder = tmp_path_factory.mktemp("models")
-    torch.manual_seed(0)
-    for name, kind, labels in (
-        ("gpt", "causal-lm", ()),
-        ("sentiment", "sequence-classifier", ("bad", "good")),
-    ):
-        config = ModelConfig(kind, tokenizer.get_vocab_size(), 1, 16, 2, context=32, labels=labels)
-        ancestry = {"tokenizer": hashlib.sha256(text).hexdigest()}
-        save_model(folder / name, build_model(config), tokenizer_json=text, ancestry=ancestry)
+    write_model(folder / "gpt")
+    write_model(folder / "t5", "text-to-text")
+    write_model(folder / "bert", "masked-lm")
+    write_model(folder / "lstm", family="lstm")
+    write_model(folder / "sentiment", "sequence-classifier")
+    write_model(folder / "ner", "token-classifier")
+    broken = write_model(folder / "broken") / "model.safetensors"
+    broken.write_bytes(broken.read_bytes()[:1000])
+    (write_model(folder / "empty") / "model.safetensors").unlink()
     return folder
+
+
+class Terminal(io.StringIO):
+    """Looks like a terminal, and remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return super().write(text)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, stdin: str = "") -> int:
@@ -60,35 +54,120 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, stdin: str = "") -> in
     return 0
 
 
-def test_generate_continues_the_prompt(
+def rows(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_generate_continues_prompts(
     models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = (
-        "generate",
-        str(models / "gpt"),
-        "今天",
-        "--max-new-tokens",
-        "5",
-        "--num-return-sequences",
-        "2",
-        "--json",
-    )
+    gpt = str(models / "gpt")
+    arguments = ("generate", gpt, "我", "a", "--max-new-tokens", "5", "--num-return-sequences", "2", "--json")
     assert run(monkeypatch, *arguments, "--seed", "3") == 0
-    first = capsys.readouterr().out
-    rows = [json.loads(line) for line in first.splitlines()]
-    assert [row["prompt"] for row in rows] == ["今天", "今天"]
+    first = rows(capsys)
+    assert [row["prompt"] for row in first] == ["我", "我", "a", "a"]
     assert run(monkeypatch, *arguments, "--seed", "3") == 0
-    assert capsys.readouterr().out == first
+    assert rows(capsys) == first
     assert run(monkeypatch, *arguments, "--seed", "4") == 0
-    assert capsys.readouterr().out != first
+    assert rows(capsys) != first
 
 
-def test_generate_prints_text(
+def test_generate_reads_lines_takes_every_setting_and_prints_the_prompt_too(
     models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("generate", str(models / "gpt"), "今天", "--temperature", "0", "--max-new-tokens", "3")
+    gpt = str(models / "gpt")
+    settings = [
+        "--max-new-tokens",
+        "4",
+        "--temperature",
+        "0.7",
+        "--top-k",
+        "9",
+        "--top-p",
+        "0.9",
+        "--min-p",
+        "0.01",
+        "--repetition-penalty",
+        "1.2",
+    ]
+    assert (
+        run(
+            monkeypatch,
+            "generate",
+            gpt,
+            *settings,
+            "--stop",
+            "。",
+            "--stop",
+            "x",
+            "--json",
+            stdin="我\n\na\n",
+        )
+        == 0
+    )
+    found = rows(capsys)
+    assert [row["prompt"] for row in found] == ["我", "a"]
+    assert not any(stop in str(row["text"]) for row in found for stop in "。x")
+    beams = ["--max-new-tokens", "4", "--num-beams", "3", "--length-penalty", "0.5"]
+    assert run(monkeypatch, "generate", gpt, "我", *beams) == 0
+    assert capsys.readouterr().out.startswith("我")
+    assert run(monkeypatch, "generate", str(models / "t5"), "我喜欢", *beams) == 0
+    assert not capsys.readouterr().out.startswith("我喜欢")
+
+
+def test_generate_streams_to_a_terminal_what_it_prints_elsewhere(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("generate", str(models / "gpt"), "我喜欢", "--max-new-tokens", "20")
     assert run(monkeypatch, *arguments) == 0
-    assert capsys.readouterr().out.startswith("今天")
+    whole = capsys.readouterr().out
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    assert run(monkeypatch, *arguments) == 0
+    assert terminal.getvalue() == whole
+    assert len([text for text in terminal.writes if text]) > 5
+
+
+def test_fill(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("bert", "t5"):
+        arguments = ("fill", str(models / name), "我<mask>电影", "--top-k", "3")
+        assert run(monkeypatch, *arguments) == 0
+        lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        assert [line[0] for line in lines] == ["1"] * 3 and {line[-1] for line in lines} == {"我<mask>电影"}
+        assert run(monkeypatch, *arguments, "--json") == 0
+        (row,) = rows(capsys)
+        ((*gap,),) = row["gaps"]  # type: ignore[misc]
+        assert [f"{c['probability']:.3f}" for c in gap] == [line[1] for line in lines]
+
+
+def test_score(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, more in (("gpt", ()), ("bert", ()), ("t5", ("--source", "我"))):
+        assert run(monkeypatch, "score", str(models / name), "我喜欢", "a", *more, "--json") == 0
+        found = rows(capsys)
+        for row in found:
+            tokens = row["tokens"]
+            assert isinstance(tokens, list)
+            assert row["log_probability"] == pytest.approx(
+                sum(t["log_probability"] for t in tokens), abs=1e-4
+            )
+        assert run(monkeypatch, "score", str(models / name), *more, stdin="我喜欢\na\n") == 0
+        lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+        assert [line[2] for line in lines] == ["我喜欢", "a"]
+        assert [float(line[0]) for line in lines] == pytest.approx(
+            [row["log_probability"] for row in found], abs=1e-3
+        )
+
+
+def test_embed(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("embed", str(models / "bert"), "我喜欢", "--pooling", "first", "--normalise")
+    assert run(monkeypatch, *arguments, "--json") == 0
+    (row,) = rows(capsys)
+    vector = row["vector"]
+    assert isinstance(vector, list) and sum(x * x for x in vector) == pytest.approx(1, abs=1e-5)
+    assert run(monkeypatch, *arguments) == 0
+    numbers, text = capsys.readouterr().out.rstrip("\n").split("\t")
+    assert text == "我喜欢"
+    assert [float(number) for number in numbers.split()] == pytest.approx(vector, abs=1e-5)
 
 
 def test_classify_texts_and_lines(
@@ -96,15 +175,42 @@ def test_classify_texts_and_lines(
 ) -> None:
     folder = str(models / "sentiment")
     assert run(monkeypatch, "classify", folder, "好书", "坏书", "--json") == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["text"] for row in rows] == ["好书", "坏书"]
-    for row in rows:
-        assert set(row["probabilities"]) == {"bad", "good"}
-        assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
-        assert row["label"] == max(row["probabilities"], key=row["probabilities"].get)
+    found = rows(capsys)
+    assert [row["text"] for row in found] == ["好书", "坏书"]
+    for row in found:
+        shares = row["probabilities"]
+        assert isinstance(shares, dict) and set(shares) == {"negative", "positive"}
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-5)
+        assert row["label"] == max(shares, key=lambda name: shares[name])
     assert run(monkeypatch, "classify", folder, stdin="好书\n\n坏书\n") == 0
+    assert [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()] == ["好书", "坏书"]
+
+
+def test_classify_tokens(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "classify", str(models / "ner"), "我a", "--json") == 0
+    (row,) = rows(capsys)
+    tokens = row["tokens"]
+    assert isinstance(tokens, list) and tokens[-1]["begin"] == 1 and tokens[-1]["end"] == 2
+    assert run(monkeypatch, "classify", str(models / "ner"), "我a") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("\t")[2] for line in lines] == ["好书", "坏书"]
+    assert [line.split("\t")[0] for line in lines] == [token["label"] for token in tokens]
+
+
+def test_export_and_import(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "export", str(models / "gpt"), str(tmp_path / "out")) == 0
+    assert 'pipeline("text-generation"' in capsys.readouterr().out
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "import", "out", "mine") == 0
+    assert "data/models/mine: written, a small-gpt model, causal-lm" in capsys.readouterr().out
+    text = ("--max-new-tokens", "4", "--temperature", "0")
+    assert run(monkeypatch, "generate", "data/models/mine", "我", *text) == 0
+    found = capsys.readouterr().out
+    assert run(monkeypatch, "generate", str(models / "gpt"), "我", *text) == 0
+    assert capsys.readouterr().out == found
 
 
 @pytest.mark.parametrize(
@@ -113,9 +219,18 @@ def test_classify_texts_and_lines(
         (("generate", "no/such/folder", "x"), "no/such/folder: no such folder"),
         (("generate", "{}", "x"), "config.json is missing"),
         (("generate", "{}/sentiment", "x"), "sequence-classifier"),
+        (("generate", "{}/gpt"), "no text given"),
+        (("generate", "{}/gpt", "q" * 200), "context"),
+        (("generate", "{}/broken", "x"), "model.safetensors: broken"),
+        (("generate", "{}/empty", "x"), "model.safetensors: missing"),
+        (("fill", "{}/gpt", "x"), "causal-lm"),
+        (("fill", "{}/bert", "x"), "no gap"),
+        (("score", "{}/sentiment", "x"), "sequence-classifier"),
         (("classify", "{}/gpt", "x"), "causal-lm"),
         (("classify", "{}/sentiment"), "no text given"),
-        (("generate", "{}/gpt", "x" * 200), "context"),
+        (("export", "{}/lstm", "{}/new"), "no class"),
+        (("export", "{}/gpt", "{}/bert"), "is there already"),
+        (("import", "{}/nothing", "{}/new"), "no such folder"),
     ],
 )
 def test_mistakes_cost_one_line(
