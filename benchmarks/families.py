@@ -3,8 +3,8 @@
     python -m benchmarks.families
 
 Differences are over three random models and batches of unequal rows each, in float32, of logits or hidden
-states. Sizes are those of the pipeline's defaults: decoders as gpt, encoders as bert, the others as t5, with a
-vocabulary of 8,192.
+states. Sizes are those of the pipeline's defaults, decoders as gpt, encoders as bert, the others as t5, with
+a vocabulary of 8,192.
 """
 
 from pathlib import Path

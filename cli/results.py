@@ -104,7 +104,7 @@ def _evaluation(metrics: Metrics) -> list[str]:
     return [
         f"sentiment accuracy {accuracy} (control {control}, TF-IDF {tfidf})",
         f"gpt bits per byte {gpt} (n-gram {ngram})",
-        f"bert masked accuracy {bert}, t5 accuracy of answers {t5}",
+        f"bert masked accuracy {bert}; t5 {t5}",
     ]
 
 

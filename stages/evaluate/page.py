@@ -66,7 +66,7 @@ def headline(metrics: Mapping[str, Any]) -> list[str]:
         f"{gpt['ngram']['bits_per_byte']:.3f}: gpt {'predicts the text better' if better else 'is behind'}."
     )
     said.append(
-        f"bert names {bert['accuracy']:.1%} of hidden tokens, t5 {t5['accuracy']:.1%} of its answers' tokens; "
+        f"bert names {bert['accuracy']:.1%} of hidden tokens, t5 {t5['accuracy']:.1%} of hidden spans; "
         f"the most frequent token would be right {bert['most_frequent_accuracy']:.1%} of the time."
     )
     return said

@@ -119,8 +119,8 @@ def _kind(folder: Path, key: str) -> Kind:
     kind: Any = read_json(path, REMEDY).get("tokenmill", {}).get("kind")
     if kind not in SERVED:
         raise UserError(
-            f"params.yaml: register.{key}: {path} is of a {kind or 'foreign'} model, which answers no "
-            f"requests; register one of the kinds {', '.join(SERVED)}"
+            f"params.yaml: register.{key}: {path} tells of the kind {kind}, which answers no requests; "
+            f"register one of {', '.join(SERVED)}"
         )
     result: Kind = kind
     return result

@@ -10,7 +10,7 @@ from tests.stages.evaluate.conftest import Inputs
 
 def test_models_that_belong_to_the_data_pass(inputs: Inputs) -> None:
     ancestry = read_ancestry(inputs.paths, inputs.digests)
-    assert sorted(ancestry) == ["bert", "control", "gpt", "sentiment"]
+    assert sorted(ancestry) == ["bert", "control", "gpt", "sentiment", "t5"]
     assert ancestry["bert"]["pretrain"]["mask_share"] == 0.25
 
 

@@ -112,8 +112,8 @@ def metrics_without(name: str) -> Change:
         ("sentiment.accuracy", METRICS.unlink, r"evaluate\.json: missing; restore it with `dvc checkout`"),
         (
             "sentiment.accuracy",
-            lambda: (MODELS / "sentiment" / "config.json").write_text('{"kind": "oracle"}'),
-            r"data/models/sentiment/config\.json: kind must be one of .*, got 'oracle'; train it anew",
+            lambda: (MODELS / "sentiment" / "config.json").write_text('{"tokenmill": {"kind": "oracle"}}'),
+            r"data/models/sentiment/config\.json tells of the kind oracle, which answers no requests; register",
         ),
         (
             "sentiment.accuracy",
@@ -136,7 +136,7 @@ def test_what_cannot_be_recorded_is_said_in_one_line(
 def test_a_masked_model_is_not_served(evaluated: Path, make_model: Callable[[str], Path]) -> None:
     make_model("bert")
     with pytest.raises(
-        UserError, match=r"params\.yaml: register\.bert: a masked language model answers no requests"
+        UserError, match=r"register\.bert: .* tells of the kind masked-lm, which answers no requests"
     ):
         records(model("gpt.bits_per_byte", key="bert"))
 

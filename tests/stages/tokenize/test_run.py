@@ -62,7 +62,7 @@ def test_the_manifest_tells_the_ancestry(clean: Path, tmp_path: Path) -> None:
     tokenize(clean, tmp_path / "tokens", SETTINGS)
     manifest = read_manifest(tmp_path / "tokens")
     of_clean = json.loads((clean / "manifest.json").read_text("utf-8"))
-    assert manifest["tokenizer"] == sha256_file(tmp_path / "tokens" / "tokenizer.json")
+    assert manifest["tokenizer"] == fingerprint(tmp_path / "tokens")
     assert manifest["ancestry"] == {
         "clean": sha256_file(clean / "manifest.json"),
         "clean_params": of_clean["params"]["sha256"],
@@ -101,7 +101,7 @@ def test_a_broken_or_missing_manifest_of_clean(clean: Path, tmp_path: Path) -> N
     with pytest.raises(UserError, match=r"manifest.json: not readable as JSON"):
         tokenize(clean, tmp_path / "tokens", SETTINGS)
     (clean / "manifest.json").unlink()
-    with pytest.raises(UserError, match=r"manifest.json: missing; make it with `dvc repro clean`"):
+    with pytest.raises(UserError, match=r"manifest.json: missing; make it with `dvc repro -f clean`"):
         tokenize(clean, tmp_path / "tokens", SETTINGS)
 
 
