@@ -96,15 +96,15 @@ def _validation(validation: Mapping[str, Any]) -> list[str]:
 
 
 def _evaluation(metrics: Metrics) -> list[str]:
-    accuracy, control, tfidf, bert, t5 = (
+    accuracy, control, tfidf, bert = (
         percent(figure(metrics, *place))
-        for place in (figures.SENTIMENT, figures.CONTROL, figures.TFIDF, figures.BERT, figures.T5)
+        for place in (figures.SENTIMENT, figures.CONTROL, figures.TFIDF, figures.BERT)
     )
     gpt, ngram = (decimal(figure(metrics, *place)) for place in (figures.GPT, figures.NGRAM))
     return [
         f"sentiment accuracy {accuracy} (control {control}, TF-IDF {tfidf})",
         f"gpt bits per byte {gpt} (n-gram {ngram})",
-        f"bert masked accuracy {bert}; t5 {t5}",
+        f"bert masked accuracy {bert}",
     ]
 
 

@@ -113,7 +113,7 @@ def metrics_without(name: str) -> Change:
         (
             "sentiment.accuracy",
             lambda: (MODELS / "sentiment" / "config.json").write_text('{"tokenmill": {"kind": "oracle"}}'),
-            r"data/models/sentiment/config\.json tells of the kind oracle, which answers no requests; register",
+            r"models/sentiment/config\.json tells of the kind oracle, which answers no requests; register",
         ),
         (
             "sentiment.accuracy",
