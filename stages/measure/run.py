@@ -14,9 +14,9 @@ from stages.params import RuntimeSettings
 from stages.publish import sha256_file, write_json
 from stages.workers import each
 
-PART_BYTES = 8 << 20
+PART_BYTES = 4 << 20
 """Text and targets in a part, about: the memory of a worker follows from it."""
-LEAST_PARTS = 3
+LEAST_PARTS = 2
 """Fewer parts than this are measured faster than processes start."""
 
 
