@@ -26,7 +26,8 @@ ENGLISH: dict[str, Any] = {
 CHINESE: dict[str, Any] = {
     "min_words": 50, "max_words": 100_000, "max_symbols": 0.1, "max_bullet_lines": 0.9,
     "max_ellipsis_lines": 0.3, "min_alphabetic_words": 0.735, "min_stop_words": 2,
-    "max_duplicate_lines": 0.287, "max_duplicate_line_characters": 0.1, "max_top_ngram": [0.256, 0.201, 0.171],
+    "max_duplicate_lines": 0.287, "max_duplicate_line_characters": 0.1,
+    "max_top_ngram": [0.256, 0.201, 0.171],
     "max_duplicate_ngrams": [0.198, 0.182, 0.167, 0.154, 0.14, 0.127],
     "min_terminal_lines": 0.106, "max_line_ends": 0.178,
 }  # fmt: skip
