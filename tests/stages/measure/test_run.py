@@ -145,9 +145,11 @@ def test_a_million_lines_and_a_long_line(tmp_path: Path, monkeypatch: pytest.Mon
     lines = "\n".join("好" for _ in range(1_000_000))
     line = "word " * 1_000_000
     made = measured(tmp_path, lines, line, "short")
-    assert made["lines"].to_list() == [1_000_000, 1, 1]
-    assert made["duplicate_lines"].to_list() == [999_999, 0, 0]
     assert made["characters"].to_list() == [1_999_999, 4_999_999, 5]
-    # Words are counted in the head alone.
-    assert made["words"].to_list() == [(1 << 15), (1 << 16) // 5 + 1, 1]
+    assert made["bytes"].to_list() == [3_999_999, 4_999_999, 5]
+    # All else is counted in the head alone.
+    assert made["head_characters"].to_list() == [1 << 16, 1 << 16, 5]
+    assert made["lines"].to_list() == [1 << 15, 1, 1]
+    assert made["duplicate_lines"].to_list() == [(1 << 15) - 1, 0, 0]
+    assert made["words"].to_list() == [1 << 15, (1 << 16) // 5 + 1, 1]
     assert made["duplicate_10_gram_characters"][0] == made["word_characters"][0]
