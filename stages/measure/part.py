@@ -76,8 +76,8 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
     """Raw documents in their order, normalised, and with a column for each measure.
 
     Columns: id, source, text, label, target, language (found, not declared), language_score, text_hash and
-    target_hash (:func:`content_hash`), characters, bytes, target_characters and target_bytes (null without a target), those of
-    :func:`~stages.measure.pii.replace_pii`, :func:`~stages.measure.quality.quality`,
+    target_hash (:func:`content_hash`), characters, bytes, target_characters and target_bytes (null without a
+    target), those of :func:`~stages.measure.pii.replace_pii`, :func:`~stages.measure.quality.quality`,
     :func:`~stages.measure.words.words` and :func:`~stages.measure.repetition.repetition`, and signature.
     """
     import polars as pl
