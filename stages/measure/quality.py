@@ -33,8 +33,8 @@ def quality(texts: "pl.Series") -> "pl.DataFrame":
 
     head_characters (of what is given), hash_signs, ellipses, curly_braces, lorem_ipsum, sentences,
     broken_characters, line_ends; then of lines: lines, terminal_lines, short_lines, bullet_lines,
-    ellipsis_lines, boilerplate_lines; then of copies, which are all but the first of equal lines or paragraphs:
-    duplicate_lines, duplicate_line_characters, paragraphs, duplicate_paragraphs,
+    ellipsis_lines, boilerplate_lines; then of copies, which are all but the first of equal lines or
+    paragraphs: duplicate_lines, duplicate_line_characters, paragraphs, duplicate_paragraphs,
     duplicate_paragraph_characters.
     """
     import polars as pl
