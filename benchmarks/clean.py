@@ -7,7 +7,6 @@ exit, and write all that they keep and all that they drop. Without the option, o
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -65,41 +64,38 @@ class Run:
 
 
 def timed(command: Sequence[str], log: Path) -> Run:
-    """Run a command to its end."""
-    started, before, peak = time.perf_counter(), cpu_of_children(), 0
+    """Run a command to its end, looking at all its processes twenty times a second."""
+    started, peak = time.perf_counter(), 0
+    used: dict[int, float] = {}
     with log.open("w+") as output:
         process = psutil.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
-            peak = max(peak, memory(process))
+            peak = max(peak, _look(process, used))
             time.sleep(0.05)
         wall = time.perf_counter() - started
         output.seek(0)
         lines = output.read().splitlines()
     if process.returncode:
         raise SystemExit("\n".join(lines[-20:]))
-    return Run(wall, cpu_of_children() - before, peak / 1e9, json.loads(lines[-1]))
+    return Run(wall, sum(used.values()), peak / 1e9, json.loads(lines[-1]))
 
 
-def cpu_of_children() -> float:
-    """Seconds of all processes that have ended below this one."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _look(process: psutil.Process, used: dict[int, float]) -> int:
+    """Resident bytes of a process and its descendants; notes the processor time of each in ``used``."""
+    total = 0
+    for one in (process, *process.children(recursive=True)):
+        try:
+            total += one.memory_info().rss
+            times = one.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        used[one.pid] = times.user + times.system
+    return total
 
 
 def middle(runs: Sequence[Run]) -> Run:
     """The run with the median wall time."""
     return sorted(runs, key=lambda run: run.wall)[len(runs) // 2]
-
-
-def memory(process: psutil.Process) -> int:
-    """Resident bytes of a process and its descendants."""
-    total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
-            total += one.memory_info().rss
-    except psutil.NoSuchProcess:
-        pass
-    return total
 
 
 def repeated(name: str, command: Sequence[str], megabytes: float, runs: int, folder: Path) -> Run:
