@@ -7,12 +7,12 @@ exit, and write all that they keep and all that they drop. Without the option, o
 
 import argparse
 import json
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -49,53 +49,79 @@ def write_raw(folder: Path, language: str, documents: Sequence[str]) -> None:
     write_json(folder / "raw" / "manifest.json", {"sources": sources})
 
 
-def timed(command: Sequence[str], log: Path) -> tuple[float, float, dict[str, Any]]:
-    """Wall seconds of a command, its peak memory (10^9 bytes, child processes included), its last line."""
-    started = time.perf_counter()
-    peak = 0
+@dataclass(frozen=True)
+class Run:
+    """What a command took."""
+
+    wall: float
+    """Seconds from start to exit."""
+    cpu: float
+    """Seconds of all its processes; says more than ``wall`` where others use the machine too."""
+    peak: float
+    """Resident memory of all its processes, in 10^9 bytes; pages that they share count for each."""
+    result: dict[str, Any]
+    """The JSON object that it printed last."""
+
+
+def timed(command: Sequence[str], log: Path) -> Run:
+    """Run a command to its end, looking at all its processes twenty times a second."""
+    started, peak = time.perf_counter(), 0
+    used: dict[int, float] = {}
     with log.open("w+") as output:
         process = psutil.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)
         while process.poll() is None:
-            peak = max(peak, memory(process))
+            peak = max(peak, _look(process, used))
             time.sleep(0.05)
-        seconds = time.perf_counter() - started
+        wall = time.perf_counter() - started
         output.seek(0)
         lines = output.read().splitlines()
     if process.returncode:
         raise SystemExit("\n".join(lines[-20:]))
-    return seconds, peak / 1e9, json.loads(lines[-1])
+    return Run(wall, sum(used.values()), peak / 1e9, json.loads(lines[-1]))
 
 
-def memory(process: psutil.Process) -> int:
-    """Resident bytes of a process and its descendants; pages that they share count for each."""
+def _look(process: psutil.Process, used: dict[int, float]) -> int:
+    """Resident bytes of a process and its descendants; notes the processor time of each in ``used``."""
     total = 0
-    try:
-        for one in (process, *process.children(recursive=True)):
+    for one in (process, *process.children(recursive=True)):
+        try:
             total += one.memory_info().rss
-    except psutil.NoSuchProcess:
-        pass
+            times = one.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        used[one.pid] = times.user + times.system
     return total
 
 
-def repeated(name: str, command: Sequence[str], megabytes: float, runs: int, folder: Path) -> float:
-    """Run a command that writes below ``folder/out``, print its figures; returns the median speed in MB/s."""
+def middle(runs: Sequence[Run]) -> Run:
+    """The run with the median wall time."""
+    return sorted(runs, key=lambda run: run.wall)[len(runs) // 2]
+
+
+def repeated(name: str, command: Sequence[str], megabytes: float, runs: int, folder: Path) -> Run:
+    """Run a command that writes to ``OUT``, a new folder each time, and print its figures."""
     results = []
     for run in range(runs):
         out = folder / f"{name}-{run}"
-        made = [part.replace("OUT", str(out)) for part in command]
         if name == "ours":
-            (out / "raw").parent.mkdir(parents=True)
+            out.mkdir()
             (out / "raw").symlink_to(folder / "raw")
-        results.append(timed(made, folder / "log"))
-    middle = statistics.median(seconds for seconds, _, _ in results)
-    _, peak, result = min(results, key=lambda entry: abs(entry[0] - middle))
-    steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in result["seconds"].items())
-    documents = ", ".join(f"{what} {count:,}" for what, count in result["documents"].items())
-    spread = " ".join(f"{seconds:.1f}" for seconds, _, _ in results)
-    print(f"  {name:<10} {middle:6.1f} s  {megabytes / middle:6.3f} MB/s  {peak:.2f} GB  runs: {spread} s")
-    print(f"    seconds: {steps}")
-    print(f"    documents: {documents}", flush=True)
-    return megabytes / middle
+        results.append(timed([part.replace("OUT", str(out)) for part in command], folder / "log"))
+    one = middle(results)
+    walls = " ".join(f"{run.wall:.1f}" for run in results)
+    print(
+        f"  {name:<10} {one.wall:6.1f} s  {megabytes / one.wall:6.3f} MB/s  cpu {one.cpu:.1f} s  "
+        f"{one.peak:.2f} GB  (runs: {walls})"
+    )
+    for what, form in (("seconds", ".1f"), ("documents", ",")):
+        print(f"    {what}: " + ", ".join(f"{key} {value:{form}}" for key, value in one.result[what].items()))
+    sys.stdout.flush()
+    return one
+
+
+def print_ratio(theirs: Run, ours: Run) -> None:
+    """How much faster ours is."""
+    print(f"  faster than datatrove: {theirs.wall / ours.wall:.1f} x wall, {theirs.cpu / ours.cpu:.1f} x cpu")
 
 
 def compare(language: str, arguments: argparse.Namespace) -> None:
@@ -112,7 +138,7 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
             script = str(ROOT / "benchmarks/datatrove_run.py")
             command = [arguments.datatrove, "-P", script, "clean", language, str(folder / "raw"), "OUT"]
             theirs = repeated("datatrove", command, megabytes, arguments.peer_runs, folder)
-            print(f"  ours / datatrove: {ours / theirs:.1f}")
+            print_ratio(theirs, ours)
         if arguments.rules:
             print_rules(folder / "raw", megabytes)
 

@@ -31,7 +31,7 @@ COPIES = 10
 def corpus(language: str, megabytes: float) -> list[str]:
     """Documents of a language (``zh``, ``en``), shuffled, of at least so many 10^6 bytes of UTF-8.
 
-    Where packages do not carry so much, the texts come again with their sentences in another order.
+    Where packages do not carry so much, the rest is pages of sentences drawn from all of them.
 
     Raises:
         ModuleNotFoundError: a package that carries the text is not installed.
@@ -48,8 +48,10 @@ def corpus(language: str, megabytes: float) -> list[str]:
         added = _with_copy(text, draw)
         documents += added
         size += sum(len(one.encode()) for one in added)
+    pool = [sentence for text in originals for sentence in sentences(text)] if size < wanted else []
+    together = max(1, PAGE * len(pool) // max(1, sum(map(len, pool))))
     while size < wanted:
-        documents.append(_shuffled_sentences(draw.choice(originals), draw))
+        documents.append("".join(draw.choices(pool, k=together)))
         size += len(documents[-1].encode())
     draw.shuffle(documents)
     return documents
@@ -126,16 +128,15 @@ def _pages(lines: Iterator[str]) -> Iterator[str]:
             page = []
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences of a text; joined, they are the text."""
+    return re.split(r"(?<=[.!?。！？])", text)
+
+
 def _with_copy(text: str, draw: random.Random) -> list[str]:
     """The text, and for one of ``COPIES`` of them the text with one sentence less."""
-    sentences = re.split(r"(?<=[.!?。！？])", text)
-    if draw.randrange(COPIES) or len(sentences) < 8:
+    parts = sentences(text)
+    if draw.randrange(COPIES) or len(parts) < 8:
         return [text]
-    del sentences[draw.randrange(len(sentences))]
-    return [text, "".join(sentences)]
-
-
-def _shuffled_sentences(text: str, draw: random.Random) -> str:
-    sentences = re.split(r"(?<=[.!?。！？])", text)
-    draw.shuffle(sentences)
-    return "".join(sentences)
+    del parts[draw.randrange(len(parts))]
+    return [text, "".join(parts)]

@@ -79,7 +79,7 @@ def clean(language: str, source: Path, out: Path) -> dict:
     config = MinhashConfig()  # 14 buckets of 8 hashes, 5-word shingles
     kept, final = out / "filtered", out / "documents"
     code = {"en": "eng", "zh": "cmn"}[language]
-    sizes = {"reader": ParquetReader(str(source)), "kept": JsonlReader(str(kept))}
+    sizes = {"reader": ParquetReader(str(source), glob_pattern="*.parquet"), "kept": JsonlReader(str(kept))}
     steps = {
         "filters": (
             [sizes["reader"], *filters(language, out / "dropped"), JsonlWriter(str(kept))],
@@ -127,7 +127,7 @@ def tokenize(tokenizer: str, source: Path, out: Path) -> dict:
     """Tokens of every document, shuffled by document, as it does by default."""
     started = time.perf_counter()
     pipeline = [
-        ParquetReader(str(source)),
+        ParquetReader(str(source), glob_pattern="*.parquet"),
         DocumentTokenizer(str(out / "tokens"), tokenizer_name_or_path=tokenizer, eos_token="<eos>", seed=1),
     ]
     LocalPipelineExecutor(pipeline, tasks=WORKERS, workers=WORKERS, logging_dir=str(out / "logs")).run()

@@ -72,12 +72,12 @@ def _kept(table: "pl.DataFrame") -> "pl.DataFrame":
     """The documents that pass the rules that need no n-grams."""
     import polars as pl
 
-    from benchmarks.clean_run import CLEAN
+    from benchmarks.clean_run import settings
     from stages.clean.rules import document_rules
     from stages.measure.quality import quality
 
     counts = quality(table["text"])
-    rules = document_rules(CLEAN)
+    rules = document_rules(settings())
     usable = {
         name: rule
         for name, rule in rules.items()

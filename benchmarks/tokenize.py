@@ -6,13 +6,12 @@ parquet files and are timed as whole commands, from start to exit; training the 
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.clean import ROOT, WORKERS, timed, write_raw
+from benchmarks.clean import ROOT, WORKERS, Run, middle, print_ratio, timed, write_raw
 from benchmarks.corpus import corpus, digest
 
 VOCAB_SIZE = 8192
@@ -49,20 +48,20 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
         if arguments.datatrove:
             tokenizer = str(folder / "tokenizer.json")
             commands["datatrove"] = [arguments.datatrove, "-P", script, "tokenize", tokenizer, raw]
-        speeds = {}
+        found: dict[str, Run] = {}
         for name, command in commands.items():
-            out = [] if name == "ours" else [[str(folder / f"{name}-{run}")] for run in range(arguments.runs)]
-            runs = [timed([*command, *extra], folder / "log") for extra in out or [[]] * arguments.runs]
-            middle = statistics.median(seconds for seconds, _, _ in runs)
-            inside = statistics.median(result["seconds"]["tokenize"] for _, _, result in runs)
-            speeds[name] = megabytes / middle
+            outs = [
+                [] if name == "ours" else [str(folder / f"{name}-{run}")] for run in range(arguments.runs)
+            ]
+            found[name] = one = middle([timed([*command, *out], folder / "log") for out in outs])
+            inside = one.result["seconds"]["tokenize"]
             print(
-                f"  {name:<10}{middle:6.1f} s {speeds[name]:6.1f} MB/s, without the start {inside:.1f} s "
-                f"{megabytes / inside:.1f} MB/s, {runs[0][2]['tokens']:,} tokens",
+                f"  {name:<10}{one.wall:6.1f} s {megabytes / one.wall:6.1f} MB/s  cpu {one.cpu:.1f} s  after "
+                f"the start {inside:.1f} s {megabytes / inside:.1f} MB/s  {one.result['tokens']:,} tokens",
                 flush=True,
             )
-        if "datatrove" in speeds:
-            print(f"  ours / datatrove: {speeds['ours'] / speeds['datatrove']:.1f}")
+        if "datatrove" in found:
+            print_ratio(found["datatrove"], found["ours"])
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from cli import figures
 from cli.figures import Metrics, count, decimal, figure, percent, read_metrics
 
-ORDER = ("ingest", "clean", "tokenize", "pretrain", "finetune", "evaluate", "register")
+ORDER = ("ingest", "measure", "clean", "tokenize", "pretrain", "finetune", "evaluate", "register")
 """Stages as a person reads them; those of one name (``pretrain-gpt``) stay together, sorted."""
 
 WIDTH = 160

@@ -1,9 +1,11 @@
 """How every stage runs: checked inputs, a resumable work folder, one MLflow run, outs published whole."""
 
 import ctypes
+import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -19,6 +21,8 @@ from stages.publish import digest_tree, digest_value, project_home, publish, rem
 from stages.tracking import Run, flatten, start_run
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The disk is full, a quota is used up, a file is larger than it may be."""
 
 
 @dataclass
@@ -172,6 +176,20 @@ def die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, means that no more can be written.
+
+    polars and NumPy pass on the words of the operating system without its error number.
+    """
+    while error is not None:
+        said = re.search(r"\(os error (\d+)\)", str(error))
+        number = int(said[1]) if said else getattr(error, "errno", None)
+        if number in NO_SPACE or (isinstance(error, OSError) and " requested and " in str(error)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def run_main(main: Callable[[], None]) -> None:
     """Run a stage's ``main`` as a command: one line for a person's mistake, exit status by outcome.
 
@@ -183,6 +201,12 @@ def run_main(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+    except Exception as error:
+        if not disk_is_full(error):
+            raise
+        message = "error: the disk is full; free some space, then run the same command again"
+        print(f"{message} (outputs of earlier runs are as they were)", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
     except (Stopped, KeyboardInterrupt) as stop:
         print("stopped; run the same command again to continue", file=sys.stderr, flush=True)

@@ -80,7 +80,7 @@ def first_imports(stage: str) -> str:
     return "\n".join(ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom))
 
 
-@pytest.mark.parametrize("stage", ["ingest", "clean", "tokenize"])
+@pytest.mark.parametrize("stage", ["ingest", "measure", "clean", "tokenize"])
 def test_light_stages_import_nothing_heavy(stage: str) -> None:
     loaded = loaded_by(first_imports(stage))
     assert f"{stage}: {sorted(loaded & set(HEAVY))}" == f"{stage}: []"

@@ -56,7 +56,7 @@ def _texts(measured: Path, documents: "pl.DataFrame", members: "pl.DataFrame") -
 
 
 def contamination_of(decisions: Decisions) -> dict[str, Any]:
-    """How many training documents overlapped with held-out ones, by their source, and the largest overlaps."""
+    """How many training documents overlapped with held-out ones, by source, and the largest overlaps."""
     import polars as pl
 
     overlaps = decisions.overlaps

@@ -11,6 +11,17 @@ CHUNK = 1 << 20
 """Bytes read at a time."""
 
 
+MARKS = {
+    b"\xff\xfe": "is UTF-16; save it as UTF-8",
+    b"\xfe\xff": "is UTF-16; save it as UTF-8",
+    b"\x1f\x8b": "is compressed by gzip; let its name end with .gz",
+    b"\x28\xb5\x2f\xfd": "is compressed by zstd; let its name end with .zst",
+    b"PK\x03\x04": "is a zip archive; unpack it",
+    b"PAR1": "is a parquet file; let its name end with .parquet",
+}
+"""How files begin whose names promise lines of text, and what to do about them."""
+
+
 def suffix(name: str) -> str:
     """The suffix that tells the format: ``.jsonl`` of ``a.jsonl.gz``."""
     for compression in (".gz", ".zst"):
@@ -28,7 +39,7 @@ def read_lines(file: SourceFile) -> Iterator[tuple[int, bytes]]:
     """``(number from 1, line without its end)``; a byte order mark before the first line is dropped.
 
     Raises:
-        UserError: the compressed data are cut off or damaged, or the file is UTF-16.
+        UserError: the compressed data are cut off or damaged, or the file is of another kind.
     """
     number = 0
     pending: list[bytes] = []
@@ -48,8 +59,9 @@ def read_lines(file: SourceFile) -> Iterator[tuple[int, bytes]]:
 
 def _trim(line: bytes, number: int, file: SourceFile) -> bytes:
     if number == 1:
-        if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise UserError(f"{file.name}: is UTF-16; save it as UTF-8")
+        for mark, advice in MARKS.items():
+            if line.startswith(mark):
+                raise UserError(f"{file.name}: {advice}")
         line = line.removeprefix(b"\xef\xbb\xbf")
     return line.removesuffix(b"\r")
 

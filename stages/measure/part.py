@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 HEAD = 1 << 22
-"""Characters at the start of a text in which words and n-grams are counted: memory stays bounded."""
+"""Characters at the start of a text in which all but its length is counted: memory stays bounded."""
 HASH_BYTES = 16
 """128 of the 256 bits: two of 10^12 texts agree by chance once in 10^14 corpora."""
 COLUMNS = ("id", "source", "text", "label", "target", "language")
@@ -76,8 +76,8 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
     """Raw documents in their order, normalised, and with a column for each measure.
 
     Columns: id, source, text, label, target, language (found, not declared), language_score, text_hash and
-    target_hash (:func:`content_hash`), target_characters and target_bytes (null without a target), those of
-    :func:`~stages.measure.pii.replace_pii`, :func:`~stages.measure.quality.quality`,
+    target_hash (:func:`content_hash`), characters, bytes, target_characters and target_bytes (null without a
+    target), those of :func:`~stages.measure.pii.replace_pii`, :func:`~stages.measure.quality.quality`,
     :func:`~stages.measure.words.words` and :func:`~stages.measure.repetition.repetition`, and signature.
     """
     import polars as pl
@@ -87,7 +87,8 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
     )
     frame = replace_pii(frame) if settings.replace_pii else frame
     texts = frame["text"]
-    found = units(head(texts))
+    heads = head(texts)
+    found = units(heads)
     alone = frame["target"].null_count() == frame.height
     return pl.concat(
         [
@@ -95,10 +96,12 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
                 *languages(texts, frame["language"]),
                 content_hash(texts).alias("text_hash"),
                 content_hash(frame["target"]).alias("target_hash"),
+                characters=texts.str.len_chars(),
+                bytes=texts.str.len_bytes(),
                 target_characters=pl.col("target").str.len_chars(),
                 target_bytes=pl.col("target").str.len_bytes(),
             ),
-            quality(texts),
+            quality(heads),
             words(found),
             repetition(found),
             signatures(found if alone else units(head(whole(frame)))).to_frame(),

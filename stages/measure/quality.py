@@ -31,10 +31,10 @@ BROKEN = r"\x{FFFD}|\p{Co}|锟斤拷|烫烫烫"
 def quality(texts: "pl.Series") -> "pl.DataFrame":
     """One row for each text, all columns UInt32.
 
-    characters, bytes, hash_signs, ellipses, curly_braces, lorem_ipsum, sentences, broken_characters,
-    line_ends; then of lines: lines, terminal_lines, short_lines, bullet_lines, ellipsis_lines,
-    boilerplate_lines; then of copies, which are all but the first of equal lines or paragraphs:
-    duplicate_lines, duplicate_line_characters, paragraphs, duplicate_paragraphs,
+    head_characters (of what is given), hash_signs, ellipses, curly_braces, lorem_ipsum, sentences,
+    broken_characters, line_ends; then of lines: lines, terminal_lines, short_lines, bullet_lines,
+    ellipsis_lines, boilerplate_lines; then of copies, which are all but the first of equal lines or
+    paragraphs: duplicate_lines, duplicate_line_characters, paragraphs, duplicate_paragraphs,
     duplicate_paragraph_characters.
     """
     import polars as pl
@@ -42,8 +42,7 @@ def quality(texts: "pl.Series") -> "pl.DataFrame":
     text = pl.col("text")
     frame = texts.alias("text").to_frame()
     whole = frame.select(
-        characters=text.str.len_chars(),
-        bytes=text.str.len_bytes(),
+        head_characters=text.str.len_chars(),
         hash_signs=text.str.count_matches("#", literal=True),
         ellipses=text.str.count_matches(r"\.{3,}|…+|。{3,}"),
         curly_braces=text.str.count_matches("{", literal=True),
@@ -69,7 +68,7 @@ def quality(texts: "pl.Series") -> "pl.DataFrame":
     measured = pl.concat([rows.select("row"), whole], how="horizontal")
     for part in (of_lines, of_copies, of_paragraphs, _copies(paragraphs, "paragraph")):
         measured = measured.join(part, on="row", how="left", maintain_order="left")
-    alone = pl.col("paragraphs").fill_null(pl.col("characters").clip(0, 1))
+    alone = pl.col("paragraphs").fill_null(pl.col("head_characters").clip(0, 1))
     return measured.drop("row").with_columns(alone).fill_null(0).cast(pl.UInt32)
 
 

@@ -12,6 +12,7 @@ Gopher (Rae et al. 2021, table A1) leaves open is settled like this:
 - Shares are of ``word_characters``: spaces and punctuation count on neither side.
 """
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TOP = (2, 3, 4)
 DUPLICATE = (5, 6, 7, 8, 9, 10)
+BLOCK = 1 << 18
+"""Words looked at together, so that their arrays stay in a core's cache; a longer text is a block alone."""
 _FACTOR = np.uint64(0xD1342543DE82EF95)
 """Odd multiplier of the hash of an n-gram (a 64-bit multiplier of Steele & Vigna 2021)."""
 
@@ -35,6 +38,23 @@ def repetition(found: Units) -> "pl.DataFrame":
     """
     import polars as pl
 
+    borders = np.searchsorted(found.offsets, np.arange(0, len(found.hashes), BLOCK))
+    cuts = np.unique(np.concatenate((borders, [0, len(found.offsets) - 1])))
+    blocks = [_block(_between(found, a, b)) for a, b in pairwise(cuts)]
+    blocks = blocks or [_block(found)]
+    columns = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+    return pl.DataFrame(columns).cast(pl.UInt32)
+
+
+def _between(found: Units, first: int, last: int) -> Units:
+    """The units of the texts from ``first`` up to ``last``."""
+    a, b = found.offsets[first], found.offsets[last]
+    offsets = found.offsets[first : last + 1] - a
+    return Units(found.hashes[a:b], offsets, found.starts[a:b], found.ends[a:b])
+
+
+def _block(found: Units) -> dict[str, Places]:
+    """The columns of some texts."""
     counts = np.diff(found.offsets)
     owner = np.repeat(np.arange(len(counts)), counts)
     before = np.concatenate(([0], np.cumsum(found.ends - found.starts)))  # characters before each unit
@@ -61,7 +81,7 @@ def repetition(found: Units) -> "pl.DataFrame":
             new = before[places + n] - before[np.minimum(fresh, places + n)]
             covered = np.bincount(owner[places], weights=new, minlength=len(counts))
             columns[f"duplicate_{n}_gram_characters"] = covered.astype(np.int64)
-    return pl.DataFrame({name: np.minimum(values, whole) for name, values in columns.items()}).cast(pl.UInt32)
+    return {name: np.minimum(values, whole) for name, values in columns.items()}
 
 
 def _repeated(hashes: Hashes) -> tuple[np.ndarray, Places, Places]:

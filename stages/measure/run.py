@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from stages.params import RuntimeSettings
 from stages.publish import sha256_file, write_json
 from stages.workers import each
 
-PART_BYTES = 8 << 20
+PART_BYTES = 4 << 20
 """Text and targets in a part, about: the memory of a worker follows from it."""
-LEAST_PARTS = 3
+LEAST_PARTS = 2
 """Fewer parts than this are measured faster than processes start."""
 
 
@@ -83,11 +84,11 @@ def plan(source: str, table: Path, part_bytes: int) -> list[Part]:
             )
     sizes = scan.select(
         size=pl.sum_horizontal(pl.col("text", "target").cast(pl.String).str.len_bytes())
-    ).collect()["size"]
+    ).collect(engine="streaming")["size"]
     # The part of a row follows from the bytes before it.
     numbers = ((sizes.cast(pl.Int64).cum_sum() - sizes) // part_bytes).rle_id()
     counts = numbers.value_counts().sort(numbers.name)["count"].to_list() or [0]
-    firsts = [sum(counts[:number]) for number in range(len(counts))]
+    firsts = accumulate(counts[:-1], initial=0)
     return [
         Part(source, number, first, rows)
         for number, (first, rows) in enumerate(zip(firsts, counts, strict=True))

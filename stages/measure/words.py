@@ -48,9 +48,15 @@ def _hashes(vocabulary: tuple[str, ...]) -> Hashes:
 
 def _places(found: Units, vocabulary: Hashes) -> tuple[Places, Places]:
     """Which units are in the vocabulary, and which entry each of these is."""
-    entry = np.searchsorted(vocabulary, found.hashes).clip(max=len(vocabulary) - 1)
-    (places,) = np.nonzero(vocabulary[entry] == found.hashes)
-    return places, entry[places]
+    # Most words are told apart from all of the vocabulary by 16 bits of their hash.
+    low = np.uint64(0xFFFF)
+    candidate = np.zeros(1 << 16, np.bool_)
+    candidate[vocabulary & low] = True
+    (places,) = np.nonzero(candidate[found.hashes & low])
+    hashes = found.hashes[places]
+    entry = np.searchsorted(vocabulary, hashes).clip(max=len(vocabulary) - 1)
+    same = vocabulary[entry] == hashes
+    return places[same], entry[same]
 
 
 def _occurrences(found: Units, vocabulary: Hashes) -> Places:

@@ -18,7 +18,7 @@ def duplicate_line_characters(thresholds: LanguageThresholds) -> "pl.Expr":
     """Fails where more characters than ``max_duplicate_line_characters`` are in such lines (Gopher: 0.20;
     FineWeb: 0.01)."""
     most = limit(thresholds, "max_duplicate_line_characters")
-    return above(share("duplicate_line_characters", "characters"), most)
+    return above(share("duplicate_line_characters", "head_characters"), most)
 
 
 def duplicate_paragraphs(thresholds: LanguageThresholds) -> "pl.Expr":
@@ -31,7 +31,7 @@ def duplicate_paragraph_characters(thresholds: LanguageThresholds) -> "pl.Expr":
     """Fails where more characters than ``max_duplicate_paragraph_characters`` are in such paragraphs (Gopher:
     0.20)."""
     most = limit(thresholds, "max_duplicate_paragraph_characters")
-    return above(share("duplicate_paragraph_characters", "characters"), most)
+    return above(share("duplicate_paragraph_characters", "head_characters"), most)
 
 
 def top_ngram(thresholds: LanguageThresholds) -> "pl.Expr":

@@ -19,7 +19,7 @@ def many_symbols(thresholds: LanguageThresholds) -> "pl.Expr":
 
 def broken_characters(thresholds: LanguageThresholds) -> "pl.Expr":
     """Fails where more than ``max_broken_characters`` of the characters are remains of a wrong decoding."""
-    return above(share("broken_characters", "characters"), limit(thresholds, "max_broken_characters"))
+    return above(share("broken_characters", "head_characters"), limit(thresholds, "max_broken_characters"))
 
 
 def curly_braces(thresholds: LanguageThresholds) -> "pl.Expr":

@@ -14,7 +14,7 @@ def few_word_characters(thresholds: LanguageThresholds) -> "pl.Expr":
 
     data-juicer's alphanumeric ratio (0.10 in its Chinese recipe, 0.25 in its English one).
     """
-    return below(share("word_characters", "characters"), limit(thresholds, "min_word_characters"))
+    return below(share("word_characters", "head_characters"), limit(thresholds, "min_word_characters"))
 
 
 def few_alphabetic_words(thresholds: LanguageThresholds) -> "pl.Expr":

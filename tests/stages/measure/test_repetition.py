@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.measure import repetition as module
 from stages.measure.repetition import DUPLICATE, TOP, repetition
 from stages.measure.units import units
 
@@ -49,3 +50,11 @@ def test_small_texts(texts: list[str]) -> None:
 def test_equal_texts_do_not_repeat_each_other() -> None:
     text = "one two three four five six seven eight nine ten eleven"
     assert repetition(units(pl.Series([text, text]))).sum_horizontal().to_list() == [0, 0]
+
+
+def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pl.Series(["", "a b a b c", "好书" * 30, "", "x y z " * 9, "w"])
+    whole = repetition(units(texts))
+    for size in (1, 5, 40):
+        monkeypatch.setattr(module, "BLOCK", size)
+        assert repetition(units(texts)).equals(whole)

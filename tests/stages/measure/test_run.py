@@ -9,8 +9,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from ruamel.yaml import YAML
 
 from lm.errors import UserError
+from stages.data_settings import CleanSettings, MeasureSettings
 from stages.measure import part as parts
 from stages.measure import run
 from stages.measure.part import Part, measure_part, measure_table
@@ -19,6 +21,7 @@ from stages.params import RuntimeSettings
 from stages.publish import digest_tree
 from tests.stages.clean.helpers import COLUMNS, MEASURE, measure_tables, row, table, write_raw
 
+ROOT = Path(__file__).parents[3]
 ONE = RuntimeSettings(workers=1)
 
 
@@ -145,9 +148,18 @@ def test_a_million_lines_and_a_long_line(tmp_path: Path, monkeypatch: pytest.Mon
     lines = "\n".join("好" for _ in range(1_000_000))
     line = "word " * 1_000_000
     made = measured(tmp_path, lines, line, "short")
-    assert made["lines"].to_list() == [1_000_000, 1, 1]
-    assert made["duplicate_lines"].to_list() == [999_999, 0, 0]
     assert made["characters"].to_list() == [1_999_999, 4_999_999, 5]
-    # Words are counted in the head alone.
-    assert made["words"].to_list() == [(1 << 15), (1 << 16) // 5 + 1, 1]
+    assert made["bytes"].to_list() == [3_999_999, 4_999_999, 5]
+    # All else is counted in the head alone.
+    assert made["head_characters"].to_list() == [1 << 16, 1 << 16, 5]
+    assert made["lines"].to_list() == [1 << 15, 1, 1]
+    assert made["duplicate_lines"].to_list() == [(1 << 15) - 1, 0, 0]
+    assert made["words"].to_list() == [1 << 15, (1 << 16) // 5 + 1, 1]
     assert made["duplicate_10_gram_characters"][0] == made["word_characters"][0]
+
+
+def test_a_threshold_measures_nothing_anew() -> None:
+    stages = YAML(typ="safe", pure=True).load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+    assert stages["measure"]["params"] == ["measure"]
+    assert "data/raw" not in stages["clean"]["deps"]  # all that clean knows went through measure
+    assert not set(MeasureSettings.model_fields) & set(CleanSettings.model_fields)
