@@ -82,7 +82,6 @@ def beam_search(
     searches = [
         _Search(settings, [[] for _ in range(beams)], [0.0] + [UNLIKELY] * (beams - 1)) for _ in prompts
     ]
-    start = max(len(prompt) for prompt in prompts)
     device = decoding.logits_BV.device
     copies = [prompt for prompt in prompts for _ in range(beams)]
     repetition = Repetition(settings.repetition_penalty, copies, decoding.logits_BV)
@@ -109,9 +108,7 @@ def beam_search(
         if not any(search.open for search in searches):
             break
         rows_B, tokens_B = torch.tensor(rows, device=device), torch.tensor(tokens, device=device)
-        if rows != list(range(len(rows))):
-            open_shared = [count for count, search in zip(shared, searches, strict=True) if search.open]
-            decoding.reorder(rows_B, start + min(open_shared))
+        decoding.reorder(rows, shared)
         repetition.add(tokens_B, rows_B)
         decoding.step(tokens_B)
     return [search.finished[: settings.num_return_sequences] for search in searches]

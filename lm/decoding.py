@@ -50,7 +50,7 @@ class Decoding:
         sources: Sequence[Sequence[int]] | None = None,
     ) -> None:
         device = model.trunk.embeddings.token.weight.device
-        length = max(len(prompt) for prompt in prompts)
+        self.start = max(len(prompt) for prompt in prompts)
         # Padded on the left, so that all prompts end where the first new token follows.
         tokens_BT, present_BT = (part.flip(1) for part in pad_rows([prompt[::-1] for prompt in prompts], pad))
         self.present_BS: Tensor | None = None
@@ -65,14 +65,16 @@ class Decoding:
             memory_BSD = model.transformer.encode(source_BS, present)
             self.memory = {"memory_BSD": memory_BSD, "memory_present_BS": present}
         self.model = model
-        self.cache: Cache | RecurrentCache = model.new_cache(len(prompts), length + new_tokens)
+        self.cache: Cache | RecurrentCache = model.new_cache(len(prompts), self.start + new_tokens)
         self.logits_BV = self._run(tokens_BT.to(device))
         if copies > 1:
             self._repeat(torch.arange(len(prompts), device=device).repeat_interleave(copies))
         self.fast: _Step | None = None
         if isinstance(model.trunk, Transformer) and not model.config.window:
             present = self.memory.get("memory_present_BS")
-            self.fast = _Step(model, cast(Cache, self.cache), length + new_tokens, self.present_BS, present)
+            self.fast = _Step(
+                model, cast(Cache, self.cache), self.start + new_tokens, self.present_BS, present
+            )
 
     def _run(self, tokens_BT: Tensor) -> Tensor:
         """Logits (B, V) after new tokens, by the trunk."""
@@ -94,12 +96,21 @@ class Decoding:
         self.logits_BV = self._run(tokens_B[:, None]) if self.fast is None else self.fast(tokens_B)
         return self.logits_BV
 
-    def reorder(self, rows_B: Tensor, since: int) -> None:
-        """Row ``b`` becomes a copy of row ``rows_B[b]`` of its prompt; they agree before ``since``."""
-        if isinstance(self.cache, Cache):
-            self.cache.reorder(rows_B, since)
-        else:
-            self.cache.reorder(rows_B)
+    def reorder(self, rows: Sequence[int], agree: Sequence[int]) -> None:
+        """Row ``b`` becomes a copy of row ``rows[b]``, one of the copies of its prompt.
+
+        ``agree`` says for each prompt how many new tokens all its copies have in common.
+        """
+        device = self.logits_BV.device
+        if not isinstance(self.cache, Cache):
+            self.cache.reorder(torch.tensor(rows, device=device))
+            return
+        copies = len(rows) // len(agree)
+        for prompt, common in enumerate(agree):
+            first = prompt * copies
+            order = [row - first for row in rows[first : first + copies]]
+            if order != list(range(copies)):
+                self.cache.reorder_part(first, torch.tensor(order, device=device), self.start + common)
 
 
 class _Layer:

@@ -40,10 +40,11 @@ def new_norm(config: ModelConfig, *, gain: bool = True) -> nn.Module:
 
 
 class LayerCache:
-    """Keys and values that one layer has seen, in one tensor (B, 2K, capacity, H) allocated once."""
+    """Keys and values that one layer has seen: its part (B, 2K, capacity, H) of a :class:`Cache`."""
 
-    def __init__(self, config: ModelConfig, batch: int, capacity: int, like: Tensor) -> None:
-        self.both = like.new_zeros((batch, 2 * config.groups, capacity, config.width_of_head))
+    both: Tensor
+
+    def __init__(self) -> None:
         self.memory: tuple[Tensor, Tensor] | None = None
         """Keys and values of the encoder's output, computed at the first step."""
 
@@ -66,26 +67,37 @@ class LayerCache:
 
 
 class Cache:
-    """What a decoder remembers of the tokens before: one :class:`LayerCache` a layer, and how far they go."""
+    """What a decoder remembers of the tokens before: one :class:`LayerCache` a layer, and how far they go.
+
+    All keys and values stand in one tensor (layers, B, 2K, capacity, H), allocated once.
+    """
 
     def __init__(self, config: ModelConfig, batch: int, capacity: int, like: Tensor) -> None:
         layers = config.decoder_layers or config.layers
-        self.layers = [LayerCache(config, batch, capacity, like) for _ in range(layers)]
+        self.layers = [LayerCache() for _ in range(layers)]
+        self._hold(like.new_zeros(layers, batch, 2 * config.groups, capacity, config.width_of_head))
         self.length = 0
 
-    def reorder(self, rows_B: Tensor, since: int = 0) -> None:
-        """Row ``b`` becomes a copy of row ``rows_B[b]``, as beam search asks for.
+    def _hold(self, all_LBCSH: Tensor) -> None:
+        self.all_LBCSH = all_LBCSH
+        for layer, part in zip(self.layers, all_LBCSH, strict=True):
+            layer.both = part
 
-        There may be more rows than before. Where there are as many and ``since`` is above 0, rows are known
-        to agree before that position, and to share their encoder's output.
-        """
+    def reorder(self, rows_B: Tensor) -> None:
+        """Row ``b`` becomes a copy of row ``rows_B[b]``; there may be more rows than before."""
+        self._hold(self.all_LBCSH[:, rows_B])
         for layer in self.layers:
-            if len(rows_B) != len(layer.both):
-                layer.both = layer.both[rows_B]
-            else:
-                layer.both[:, :, since : self.length] = layer.both[:, :, since : self.length][rows_B]
-            if layer.memory is not None and not since:
+            if layer.memory is not None:
                 layer.memory = (layer.memory[0][rows_B], layer.memory[1][rows_B])
+
+    def reorder_part(self, first: int, rows_B: Tensor, since: int) -> None:
+        """The rows from ``first`` on become copies of rows ``first + rows_B``, as beam search asks for.
+
+        They are known to agree before position ``since``, and to share their encoder's output: nothing is
+        copied that is the same already.
+        """
+        part = self.all_LBCSH[:, first : first + len(rows_B), :, since : self.length]
+        part.copy_(part[:, rows_B])
 
 
 class Attention(nn.Module):

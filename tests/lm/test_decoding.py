@@ -68,13 +68,12 @@ def test_copies_may_change_places(model: LanguageModel) -> None:
         sources, prompts = prompts, [[0], [0]]
     decoding = Decoding(model, prompts, 6, pad=0, copies=2, sources=sources)
     rows = [prompt for prompt in prompts for _ in range(2)]
-    start = max(len(prompt) for prompt in prompts)
     for new, order in (
         ([90, 91, 92, 93], [0, 1, 2, 3]),
         ([94, 95, 96, 97], [1, 0, 2, 2]),
         ([98, 99, 100, 101], [1, 1, 3, 2]),
     ):
-        decoding.reorder(torch.tensor(order), start)
+        decoding.reorder(order, [0, 0])
         rows = [[*rows[parent], token] for parent, token in zip(order, new, strict=True)]
         decoding.step(torch.tensor(new))
     for number, row in enumerate(rows):
