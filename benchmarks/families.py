@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 import lm
-from lm.config import ModelConfig
-from lm.families import FAMILIES, family_config
-from lm.heads import build_model
+from lm.model.config import ModelConfig
+from lm.model.families import FAMILIES, family_config
+from lm.model.heads import build_model
 from stages.params import load_params
 from tests.lm.huggingface.references import CASES, reference
 from tests.lm.huggingface.test_equality import imported, outputs

@@ -56,11 +56,11 @@ def continuations(model: str, prompts: Sequence[str] | None, *, as_json: bool, *
     """Print each prompt with each of its continuations, or a text-to-text model's answers alone.
 
     On a terminal a single text appears as it is written. ``settings`` are those of
-    :class:`lm.sampling.Settings`.
+    :class:`lm.generation.sampling.Settings`.
     """
     chosen = _given(prompts, "generate")
     network, vocabulary = _open(model)
-    from lm.generate import generate, stream
+    from lm.generation.generate import generate, stream
 
     answers = network.config.kind == "text-to-text"
     single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
@@ -84,7 +84,7 @@ def fillings(model: str, texts: Sequence[str] | None, *, as_json: bool, top_k: i
     """Print what may stand in the gaps of texts: number of the gap, probability, filling, text."""
     chosen = _given(texts, "fill")
     network, vocabulary = _open(model)
-    from lm.fill import fill
+    from lm.inference.fill import fill
 
     for text, gaps in zip(chosen, fill(network, vocabulary, chosen, top_k=top_k), strict=True):
         if as_json:
@@ -100,7 +100,7 @@ def scores(model: str, texts: Sequence[str] | None, *, as_json: bool, source: st
     """Print how probable texts are, in nats: in all, per token, and the text."""
     chosen = _given(texts, "score")
     network, vocabulary = _open(model)
-    from lm.score import score
+    from lm.inference.score import score
 
     sources = None if source is None else [source] * len(chosen)
     for text, found in zip(chosen, score(network, vocabulary, chosen, sources=sources), strict=True):
@@ -116,7 +116,7 @@ def vectors(model: str, texts: Sequence[str] | None, *, as_json: bool, pooling: 
     """Print texts as vectors: numbers between spaces, then the text; as JSON, a list."""
     chosen = _given(texts, "embed")
     network, vocabulary = _open(model)
-    from lm.embed import embed
+    from lm.inference.embed import embed
 
     found = embed(network, vocabulary, chosen, pooling=pooling, normalise=normalise)
     for text, vector in zip(chosen, found.tolist(), strict=True):
@@ -136,7 +136,7 @@ def labels(model: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
     if network.config.kind == "token-classifier":
         _token_labels(network, vocabulary, chosen, as_json)
         return
-    from lm.classify import classify
+    from lm.inference.classify import classify
 
     for text, row in zip(chosen, classify(network, vocabulary, chosen).tolist(), strict=True):
         shares = dict(zip(network.config.labels, row, strict=True))
@@ -150,7 +150,7 @@ def labels(model: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
 def _token_labels(network: Any, vocabulary: Any, texts: list[str], as_json: bool) -> None:
     from dataclasses import asdict
 
-    from lm.classify import tag
+    from lm.inference.classify import tag
 
     for text, pieces in zip(texts, tag(network, vocabulary, texts), strict=True):
         if as_json:

@@ -11,14 +11,14 @@ from torch import Tensor
 from lm import objectives
 from lm.names import MaskUnits, ObjectiveName
 from lm.objectives import IGNORE
-from lm.tokenizer import EOS, FIRST_TEXT_ID, MASK, PAD, SENTINEL_IDS
-from lm.words import WordEdges, word_edges, word_starts
+from lm.text.tokenizer import EOS, FIRST_TEXT_ID, MASK, PAD, SENTINEL_IDS
+from lm.text.words import WordEdges, word_edges, word_starts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from lm.config import ModelConfig
-    from lm.heads import LanguageModel
+    from lm.model.config import ModelConfig
+    from lm.model.heads import LanguageModel
 
 
 def pad_rows(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:

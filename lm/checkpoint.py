@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from lm import huggingface
-from lm.config import ModelConfig
 from lm.errors import UserError
 from lm.files import read_json
-from lm.heads import Model, build_model
-from lm.tokenizer import FILE as TOKENIZER
-from lm.tokenizer import fingerprint
-from lm.vocabulary import (
+from lm.model.config import ModelConfig
+from lm.model.heads import Model, build_model
+from lm.text.tokenizer import FILE as TOKENIZER
+from lm.text.tokenizer import fingerprint
+from lm.text.vocabulary import (
     SETTINGS,
     Vocabulary,
     framed,
@@ -47,7 +47,7 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
 
     Args:
         folder: is made.
-        model: any that :func:`lm.heads.build_model` builds.
+        model: any that :func:`lm.model.heads.build_model` builds.
         tokenizer: the folder whose tokenizer the model was trained with: shards, or another model.
         ancestry: goes to ancestry.json as it is.
     """

@@ -20,7 +20,7 @@ Decoder = Literal["small-gpt", "gpt2", "llama", "qwen3", "rnn", "lstm"]
 Encoder = Literal["small-bert", "bert", "modernbert"]
 TextToText = Literal["small-t5", "vaswani", "t5", "t5-1.1"]
 Family = Literal[Decoder, Encoder, TextToText]
-"""The named configurations of lm/families.py."""
+"""The named configurations of lm/model/families.py."""
 
 ObjectiveName = Literal["causal", "prefix", "masked", "span-corruption"]
 MaskUnits = Literal["tokens", "words", "spans"]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lm.tokenizer import BOS
+from lm.text.tokenizer import BOS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

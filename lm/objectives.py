@@ -65,7 +65,7 @@ def masked(
     Special tokens (ids below ``first_text_id``) are never hidden.
 
     Tokens are hidden one by one; given ``starts_word`` (true where a word begins, see
-    :func:`lm.words.word_starts`) whole words are; with ``spans``, runs of tokens or of words are, whose
+    :func:`lm.text.words.word_starts`) whole words are; with ``spans``, runs of tokens or of words are, whose
     lengths follow SPAN_P and LONGEST_SPAN, and a run shows masks, random tokens or itself as a whole
     (Joshi et al. 2020).
 

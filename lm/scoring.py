@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lm.batches import Objective
-from lm.heads import LanguageModel
+from lm.model.heads import LanguageModel
 from lm.objectives import IGNORE
-from lm.tokenizer import FIRST_TEXT_ID
+from lm.text.tokenizer import FIRST_TEXT_ID
 
 BATCH_TOKENS = 8192
 """Tokens in one forward pass: keeps the logits of an 8k vocabulary within 256 MiB."""

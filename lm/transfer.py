@@ -12,8 +12,8 @@ from lm.checkpoint import ANCESTRY, INDEX, PICKLED, WEIGHTS, Loaded, read_model,
 from lm.errors import UserError
 from lm.huggingface import published_class
 from lm.names import Kind
-from lm.tokenizer import fingerprint
-from lm.vocabulary import SETTINGS
+from lm.text.tokenizer import fingerprint
+from lm.text.vocabulary import SETTINGS
 
 USE: Mapping[Kind, str] = {
     "causal-lm": 'pipeline("text-generation", model="{}")',

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
-from lm.tokenizer import FIRST_TEXT_ID
+from lm.text.tokenizer import FIRST_TEXT_ID
 from stages.documents import Split
 from stages.publish import sha256_file, write_json
 

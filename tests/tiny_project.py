@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from ruamel.yaml import YAML
 
-from lm.tokenizer import encode_documents, fingerprint, load_tokenizer
+from lm.text.tokenizer import encode_documents, fingerprint, load_tokenizer
 from stages.publish import write_json
 from stages.shards import write_manifest, write_split
 from tests.tiny_models import write_tokenizer

@@ -14,10 +14,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from lm.config import ModelConfig
 from lm.errors import UserError
 from lm.huggingface import bert, gpt2, llama, modernbert, t5
 from lm.huggingface.layout import Entry
+from lm.model.config import ModelConfig
 from lm.names import CLASSIFIERS, Kind
 
 MODULES: Mapping[str, ModuleType] = {

@@ -1,7 +1,7 @@
 """The published names of activations."""
 
-from lm.config import Activation
 from lm.errors import UserError
+from lm.model.config import Activation
 
 TO_US: dict[str, Activation] = {
     "relu": "relu",

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config import ModelConfig
 from lm.errors import UserError
-from lm.families import family_config
 from lm.huggingface.activations import TO_THEM, activation
 from lm.huggingface.layout import Layout, same, transposed, with_bias
+from lm.model.config import ModelConfig
+from lm.model.families import family_config
 
 CLASSES = {
     "gpt2": {

@@ -6,11 +6,11 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor
 
-from lm.config import ModelConfig
 from lm.errors import UserError
-from lm.families import family_config
 from lm.huggingface.activations import TO_THEM, activation
 from lm.huggingface.layout import Layout, copies, derived, fused, same, with_bias
+from lm.model.config import ModelConfig
+from lm.model.families import family_config
 from lm.names import Family
 
 CLASSES = {

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config import ModelConfig
 from lm.errors import UserError
-from lm.families import family_config
 from lm.huggingface.activations import TO_THEM, activation
 from lm.huggingface.layout import Entry, Layout, same, with_bias
 from lm.huggingface.llama import squared
+from lm.model.config import ModelConfig
+from lm.model.families import family_config
 from lm.names import CLASSIFIERS
 
 _CLASSES = {

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lm.config import ModelConfig
 from lm.errors import UserError
-from lm.families import family_config
 from lm.huggingface.activations import TO_THEM, activation
 from lm.huggingface.layout import Layout, copies, derived, fused, same
 from lm.huggingface.llama import normalised, squared
+from lm.model.config import ModelConfig
+from lm.model.families import family_config
 
 _CLASSES = {"text-to-text": "T5ForConditionalGeneration"}
 CLASSES = {"t5": _CLASSES, "t5-1.1": _CLASSES, "small-t5": _CLASSES}

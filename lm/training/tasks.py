@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader
 
 from lm import scoring
 from lm.batches import Objective, pad_rows
-from lm.config import ModelConfig
 from lm.errors import UserError
-from lm.heads import LanguageModel, TaskModel
-from lm.tokenizer import FIRST_TEXT_ID
+from lm.model.config import ModelConfig
+from lm.model.heads import LanguageModel, TaskModel
+from lm.text.tokenizer import FIRST_TEXT_ID
 from lm.training.optimizer import MuonAdamW, linear_schedule, parameter_groups
 from lm.training.order import Steps, TokenRows, length_buckets
 

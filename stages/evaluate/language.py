@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.ngram import NGram
-from lm.tokenizer import FIRST_TEXT_ID
+from lm.text.tokenizer import FIRST_TEXT_ID
 from stages.params import EvaluateSettings
 from stages.shards import TokenSplit
 
 if TYPE_CHECKING:
-    from lm.heads import LanguageModel
-    from lm.vocabulary import Vocabulary
+    from lm.model.heads import LanguageModel
+    from lm.text.vocabulary import Vocabulary
 
 SAMPLES = 3
 """Continuations of each prompt."""
@@ -28,7 +28,7 @@ def generate_samples(
     Raises:
         UserError: a prompt and its new tokens do not fit into the model's context.
     """
-    from lm.generate import generate
+    from lm.generation.generate import generate
 
     samples = []
     for number, prompt in enumerate(settings.prompts):

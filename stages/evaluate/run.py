@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from lm.ngram import NGram
-from lm.tokenizer import FIRST_TEXT_ID, fingerprint
+from lm.text.tokenizer import FIRST_TEXT_ID, fingerprint
 from stages.documents import read_documents
 from stages.evaluate import language
 from stages.evaluate.ancestry import LANGUAGE_MODELS, documents_digest, read_ancestry
@@ -21,8 +21,8 @@ from stages.shards import open_split, read_manifest
 from stages.training import VALIDATION_TOKENS
 
 if TYPE_CHECKING:
-    from lm.heads import LanguageModel
-    from lm.vocabulary import Vocabulary
+    from lm.model.heads import LanguageModel
+    from lm.text.vocabulary import Vocabulary
 
 DIGITS = 6
 """Decimal places of figures in files; what lies beyond depends on the machine."""
@@ -127,7 +127,7 @@ def _language(
 
 def _load(folder: Path, kind: str) -> "tuple[LanguageModel, Vocabulary]":
     from lm.checkpoint import load_model
-    from lm.heads import LanguageModel
+    from lm.model.heads import LanguageModel
 
     model, vocabulary = load_model(folder)
     if not isinstance(model, LanguageModel) or model.config.kind != kind:

@@ -44,7 +44,7 @@ def evaluate_sentiment(clean: Path, source: str, folders: Mapping[str, Path]) ->
         UserError: a split has no labelled documents, or one with a label that the model does not know.
     """
     from lm.checkpoint import load_model
-    from lm.classify import classify
+    from lm.inference.classify import classify
 
     frames = {split: _labelled(clean, source, split) for split in SPLITS}
     texts = frames["test"]["text"].to_list()

@@ -11,8 +11,8 @@ from stages.documents import Split, read_documents
 from stages.params import FinetuneSettings
 
 if TYPE_CHECKING:
+    from lm.text.vocabulary import Vocabulary
     from lm.training.tasks import LabelledTexts
-    from lm.vocabulary import Vocabulary
 
 
 def label_names(clean: Path, source: str, task: str) -> list[str]:

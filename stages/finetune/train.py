@@ -14,8 +14,8 @@ from stages.params import FinetuneSettings, RuntimeSettings
 from stages.training import runtime, write_curve
 
 if TYPE_CHECKING:
-    from lm.config import ModelConfig
-    from lm.heads import Model
+    from lm.model.config import ModelConfig
+    from lm.model.heads import Model
     from lm.training.tasks import LabelledTexts
 
 VALIDATIONS_PER_EPOCH = 2
@@ -35,7 +35,7 @@ def finetune(
         UserError: ``start`` holds no fitting model, the source has no labels, or a split lacks some of them.
     """
     from lm.checkpoint import ANCESTRY, load_model, read_settings
-    from lm.tokenizer import fingerprint
+    from lm.text.tokenizer import fingerprint
 
     pretrained, vocabulary = load_model(start)
     where = f"params.yaml: finetune.{task}"
@@ -142,8 +142,8 @@ class _Task:
         import torch
 
         from lm.freeze import freeze
-        from lm.heads import build_model, start_from
         from lm.lora import add_lora
+        from lm.model.heads import build_model, start_from
 
         settings = self.settings
         torch.manual_seed(settings.seed)

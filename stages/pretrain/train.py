@@ -22,7 +22,7 @@ def pretrain(
     """
     from lm.batches import new_objective
     from lm.checkpoint import save_model
-    from lm.tokenizer import fingerprint, load_tokenizer
+    from lm.text.tokenizer import fingerprint, load_tokenizer
     from lm.training.fit import fit
     from lm.training.tasks import LanguageModelling, Schedule, language_scores
 
@@ -85,8 +85,8 @@ def new_model(settings: PretrainSettings, vocab_size: int) -> Any:
     """A model of these settings, its weights drawn from the seed."""
     import torch
 
-    from lm.families import family_config
-    from lm.heads import build_model
+    from lm.model.families import family_config
+    from lm.model.heads import build_model
 
     torch.manual_seed(settings.seed)
     return build_model(family_config(settings.family, vocab_size=vocab_size, **settings.shape))

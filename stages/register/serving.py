@@ -42,14 +42,14 @@ class Model(PythonModel):
             raise MlflowException.invalid_parameter_value(str(error)) from None
 
     def _classify(self, texts):
-        from lm.classify import classify
+        from lm.inference.classify import classify
 
         probabilities = classify(self.model, self.vocabulary, texts)
         labels = self.model.config.labels
         return [(labels[row.argmax()], float(row.max())) for row in probabilities]
 
     def _generate(self, prompts, params):
-        from lm.generate import generate
+        from lm.generation.generate import generate
 
         chosen = {name: params[name] for name in SAMPLING if name in params}
         # MLflow's parameters have no None: 0 stands for "no limit".

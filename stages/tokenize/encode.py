@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
-from lm.tokenizer import BOS, EOS, FILE, SPECIAL_TOKENS, encode_documents, fingerprint, load_tokenizer
+from lm.text.tokenizer import BOS, EOS, FILE, SPECIAL_TOKENS, encode_documents, fingerprint, load_tokenizer
 from stages.shards import token_dtype
 from stages.workers import each
 
@@ -62,7 +62,7 @@ class Encoded:
 def encode(folder: Path, texts: Sequence[str], *, fast: bool, workers: int) -> Iterator[Encoded]:
     """Encode documents in order with the tokenizer of ``folder``, in so many processes (0: one a core).
 
-    The ids are those of :func:`lm.tokenizer.encode_documents`, with the faster engine as without.
+    The ids are those of :func:`lm.text.tokenizer.encode_documents`, with the faster engine as without.
     """
     name = fingerprint(folder)
     yield from each(

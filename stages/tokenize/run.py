@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from lm.files import read_json
-from lm.tokenizer import FILE, UNK, fingerprint, load_tokenizer
+from lm.text.tokenizer import FILE, UNK, fingerprint, load_tokenizer
 from stages.documents import SPLITS, Split, read_documents
 from stages.params import TokenizeSettings
 from stages.publish import sha256_file, write_text

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from lm.tokenizer import SPECIAL_TOKENS, UNK
+from lm.text.tokenizer import SPECIAL_TOKENS, UNK
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

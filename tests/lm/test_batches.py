@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from lm.batches import Objective, new_objective, pad_rows
 from lm.names import KIND_OF
 from lm.objectives import IGNORE
-from lm.tokenizer import BOS, EOS, MASK, PAD, load_tokenizer
+from lm.text.tokenizer import BOS, EOS, MASK, PAD, load_tokenizer
 from tests.tiny_models import TEXTS, tiny_model, write_tokenizer
 
 OBJECTIVES = [

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from lm import huggingface
 from lm.checkpoint import load_model, read_model, save_model
 from lm.errors import UserError
-from lm.families import FAMILIES
+from lm.model.families import FAMILIES
 from lm.names import Family, Kind
 from tests.tiny_models import TEXTS, tiny_model, write_model, write_tokenizer
 

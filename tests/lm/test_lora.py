@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lm.errors import UserError
-from lm.families import FAMILIES
-from lm.heads import LanguageModel
 from lm.lora import LoRALinear, add_lora, load_lora, lora_layers, merge, save_lora, unmerge
+from lm.model.families import FAMILIES
+from lm.model.heads import LanguageModel
 from tests.tiny_models import tiny_model
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lm.ngram import FALLBACK_DISCOUNTS, NGram
-from lm.tokenizer import BOS, EOS
+from lm.text.tokenizer import BOS, EOS
 
 VOCAB = 12
 A, B, C = 9, 10, 11

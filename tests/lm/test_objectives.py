@@ -20,7 +20,7 @@ from lm.objectives import (
     span_counts,
     span_lengths,
 )
-from lm.tokenizer import EOS, FIRST_TEXT_ID, MASK, SENTINEL_IDS
+from lm.text.tokenizer import EOS, FIRST_TEXT_ID, MASK, SENTINEL_IDS
 
 TEXT, VOCABULARY = FIRST_TEXT_ID, 8192
 T5_SENTINELS = range(32099, 31999, -1)

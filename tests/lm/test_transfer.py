@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from lm.checkpoint import load_model
-from lm.classify import answer, classify, tag
 from lm.errors import UserError
-from lm.fill import fill
-from lm.generate import generate
+from lm.generation.generate import generate
+from lm.inference.classify import answer, classify, tag
+from lm.inference.fill import fill
 from lm.transfer import export_model, import_model
 from tests.tiny_models import write_model
 

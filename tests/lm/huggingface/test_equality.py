@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lm import huggingface
-from lm.config import ModelConfig
-from lm.families import FAMILIES
-from lm.heads import LanguageModel, Model, build_model
+from lm.model.config import ModelConfig
+from lm.model.families import FAMILIES
+from lm.model.heads import LanguageModel, Model, build_model
 from tests.lm.huggingface.references import CASES, reference, rows
 
 

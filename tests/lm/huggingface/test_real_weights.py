@@ -12,7 +12,7 @@ import transformers
 
 from lm.batches import pad_rows
 from lm.checkpoint import read_model
-from lm.heads import build_model, pool, start_from
+from lm.model.heads import build_model, pool, start_from
 from tests.tiny_project import reviews
 
 SENTENCES = [

@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from lm.checkpoint import load_model, save_model
-from lm.tokenizer import fingerprint
+from lm.text.tokenizer import fingerprint
 from tests.lm.huggingface.references import rows
 from tests.tiny_models import TEXTS, write_model
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lm.names import KIND_OF, Kind
-from lm.tokenizer import fingerprint
+from lm.text.tokenizer import fingerprint
 from stages.params import EvaluateSettings, TokenizeSettings
 from stages.publish import digest_tree, write_text
 from stages.tokenize.run import tokenize

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lm.tokenizer import SPECIAL_TOKENS
+from lm.text.tokenizer import SPECIAL_TOKENS
 from stages.measure.pii import COUNTS, KINDS, replace_pii
 from stages.measure.pii.bank_card import luhn
 from stages.measure.pii.id_card import check_character

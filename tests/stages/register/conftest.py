@@ -18,7 +18,7 @@ def tokenizer_json() -> bytes:
     """A byte-level tokenizer without merges: every byte is a token."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-    from lm.tokenizer import SPECIAL_TOKENS
+    from lm.text.tokenizer import SPECIAL_TOKENS
 
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {token: number for number, token in enumerate([*SPECIAL_TOKENS, *letters])}
@@ -38,7 +38,7 @@ def make_model(project: Path, tokenizer_json: bytes) -> MakeModel:
 
     def make(key: str, seed: int = 1) -> Path:
         from lm.checkpoint import save_model
-        from lm.tokenizer import fingerprint
+        from lm.text.tokenizer import fingerprint
         from stages.publish import remove
 
         folder = project / "data" / "models" / key

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from lm.checkpoint import load_model
-from lm.classify import classify
-from lm.generate import generate
+from lm.generation.generate import generate
+from lm.inference.classify import classify
 from stages.register.__main__ import stage
 from stages.tracking import ENVIRONMENT, tracking_uri
 from tests.servers import free_port, running, with_our_programs

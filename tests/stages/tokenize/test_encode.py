@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lm.tokenizer import FILE, FIRST_TEXT_ID, encode_documents, load_tokenizer
+from lm.text.tokenizer import FILE, FIRST_TEXT_ID, encode_documents, load_tokenizer
 from stages.tokenize import encode as module
 from stages.tokenize.encode import FastEncoder, encode, prove
 from stages.tokenize.train import Algorithm, train_tokenizer

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lm.errors import UserError
-from lm.tokenizer import BOS, EOS, fingerprint, load_tokenizer
+from lm.text.tokenizer import BOS, EOS, fingerprint, load_tokenizer
 from stages.documents import SPLITS
 from stages.params import TokenizeSettings
 from stages.publish import digest_tree, sha256_file

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from lm.tokenizer import BOS, EOS, FIRST_TEXT_ID, SPECIAL_TOKENS, UNK, encode_document, load_tokenizer
+from lm.text.tokenizer import BOS, EOS, FIRST_TEXT_ID, SPECIAL_TOKENS, UNK, encode_document, load_tokenizer
 from stages.tokenize.train import LONGEST_RUN, pre_tokenizer, train_tokenizer
 from tests.conftest import ROOT
 from tests.samples import reviews

@@ -1,0 +1,1 @@
+"""Writing text token by token: the loop, the step, sampling, beams, streams."""

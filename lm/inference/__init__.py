@@ -1,0 +1,1 @@
+"""What else a trained model is used for: filling gaps, classifying, scoring, embedding."""

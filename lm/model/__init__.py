@@ -1,0 +1,1 @@
+"""The network: configuration, families, layers, trunk and heads. Start with config.py, then layers.py."""

@@ -1,0 +1,195 @@
+"""The trunk with something on top: language models, and heads for tasks."""
+
+import torch
+from torch import Tensor, nn
+
+from lm.model.config import ModelConfig
+from lm.model.layers import ACTIVATIONS, Cache, new_norm
+from lm.model.recurrent import Recurrent, RecurrentCache
+from lm.model.transformer import Transformer
+from lm.names import LANGUAGE_MODELS
+
+
+class Projection(nn.Module):
+    """A layer between the trunk and the output: linear, activation, norm (BERT's and ModernBERT's)."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.width, config.width, bias=config.bias)
+        if config.head_activation == "linear":
+            nn.init.eye_(self.dense.weight)  # begins as if it were not there
+        else:
+            nn.init.normal_(self.dense.weight, std=config.width**-0.5)
+        if config.bias:
+            nn.init.zeros_(self.dense.bias)
+        self.norm = new_norm(config)
+        self.activation = ACTIVATIONS[config.head_activation]
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(..., D) -> (..., D)."""
+        return self.norm(self.activation(self.dense(hidden)))
+
+
+def _output_layer(config: ModelConfig, outputs: int, *, bias: bool) -> nn.Linear:
+    """A last layer that begins with zeros: every answer is as likely as any other."""
+    layer = nn.Linear(config.width, outputs, bias=bias)
+    nn.init.zeros_(layer.weight)
+    if bias:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+class LanguageModel(nn.Module):
+    """Predicts tokens: the next one, those at masked places, or those of an answer to the source."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = new_trunk(config)
+        self.projection = Projection(config) if config.head != "linear" else None
+        self.output = None if config.tied else _output_layer(config, config.vocab_size, bias=False)
+        self.output_bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.output_bias else None
+
+    def forward(
+        self,
+        tokens_BT: Tensor,
+        present_BT: Tensor | None = None,
+        *,
+        source_BS: Tensor | None = None,
+        source_present_BS: Tensor | None = None,
+        segments_BT: Tensor | None = None,
+        mask_BTS: Tensor | None = None,
+    ) -> Tensor:
+        """Logits (B, T, V) of token ids (B, T); a text-to-text model reads ``source`` first.
+
+        ``present`` is false at padding: at a row's end, or at its start under a decoder.
+        """
+        if source_BS is None:
+            return self.logits(self.trunk(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS))
+        memory_BSD = self.transformer.encode(source_BS, source_present_BS)
+        hidden_BTD = self.transformer.decode(
+            tokens_BT, present_BT, memory_BSD=memory_BSD, memory_present_BS=source_present_BS
+        )
+        return self.logits(hidden_BTD)
+
+    @property
+    def transformer(self) -> Transformer:
+        """The trunk, where it is no recurrent one."""
+        assert isinstance(self.trunk, Transformer)
+        return self.trunk
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of hidden states (..., D): for the positions that matter only."""
+        if self.projection is not None:
+            hidden = self.projection(hidden)
+        if self.config.output_scale != 1:
+            hidden = hidden * self.config.output_scale
+        if self.output is None:
+            return nn.functional.linear(hidden, self.trunk.embeddings.token.weight, self.output_bias)
+        logits = self.output(hidden)
+        return logits if self.output_bias is None else logits + self.output_bias
+
+    def new_cache(self, batch: int, capacity: int) -> Cache | RecurrentCache:
+        """An empty cache for generating: ``batch`` rows of at most ``capacity`` tokens."""
+        return self.trunk.new_cache(batch, capacity)
+
+
+class TaskModel(nn.Module):
+    """A head for a task.
+
+    A sequence classifier gives logits (B, labels), a token classifier (B, T, labels), a span extractor
+    (B, T, 2): how likely an answer begins, and ends, at a token.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = new_trunk(config)
+        sequence = config.kind == "sequence-classifier"
+        self.pooler: nn.Linear | None = None
+        if config.head == "bert" and sequence:
+            self.pooler = nn.Linear(config.width, config.width)
+            nn.init.normal_(self.pooler.weight, std=config.width**-0.5)
+            nn.init.zeros_(self.pooler.bias)
+        self.projection = Projection(config) if config.head == "modernbert" else None
+        self.dropout = nn.Dropout(config.dropout)
+        bias = not (config.causal and sequence)  # as in the published classes
+        self.classifier = _output_layer(config, len(config.labels) or 2, bias=bias)
+
+    def forward(
+        self, tokens_BT: Tensor, present_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
+    ) -> Tensor:
+        """Logits; ``present`` is true where a position holds a token and false at padding."""
+        hidden = self.trunk(tokens_BT, present_BT, segments_BT=segments_BT)
+        if self.config.kind == "sequence-classifier":
+            hidden = pool(hidden, present_BT, self.config.pooling)
+        if self.pooler is not None:
+            hidden = torch.tanh(self.pooler(hidden))
+        if self.projection is not None:
+            hidden = self.projection(hidden)
+        return self.classifier(self.dropout(hidden))
+
+
+class Features(nn.Module):
+    """The bare trunk: hidden states (B, T, D), for embeddings or as a start for tasks."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk = new_trunk(config)
+
+    def forward(
+        self, tokens_BT: Tensor, present_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
+    ) -> Tensor:
+        """Hidden states (B, T, D); ``present`` is false at padding."""
+        return self.trunk(tokens_BT, present_BT, segments_BT=segments_BT)
+
+
+def pool(hidden_BTD: Tensor, present_BT: Tensor | None, how: str) -> Tensor:
+    """One vector (B, D) a row: the mean over present positions, the first, or the last present one."""
+    if how == "first":
+        return hidden_BTD[:, 0]
+    if present_BT is None:
+        return hidden_BTD.mean(1) if how == "mean" else hidden_BTD[:, -1]
+    if how == "mean":
+        weight_BT1 = present_BT.unsqueeze(-1).to(hidden_BTD.dtype)
+        return (hidden_BTD * weight_BT1).sum(1) / weight_BT1.sum(1)
+    place = torch.arange(present_BT.shape[1], device=present_BT.device)
+    last_B = (place * present_BT).argmax(1)
+    return hidden_BTD[torch.arange(len(hidden_BTD), device=hidden_BTD.device), last_B]
+
+
+POSITIONS = "trunk.embeddings.position.weight"
+
+Model = LanguageModel | Features | TaskModel
+
+
+def new_trunk(config: ModelConfig) -> Transformer | Recurrent:
+    """The trunk that a config describes."""
+    return Transformer(config) if config.cell == "attention" else Recurrent(config)
+
+
+def build_model(config: ModelConfig) -> Model:
+    """The model that a config describes, freshly initialised from torch's current random state."""
+    if config.kind == "features":
+        return Features(config)
+    return (LanguageModel if config.kind in LANGUAGE_MODELS else TaskModel)(config)
+
+
+def start_from(model: Model, pretrained: Model) -> list[str]:
+    """Copy the weights that both models have under one name; learned positions as far as they go.
+
+    Returns:
+        The parameters of ``model`` that keep their fresh values, such as a classifier's last layer.
+    """
+    theirs, fresh = pretrained.state_dict(), []
+    with torch.no_grad():
+        for name, own in model.state_dict().items():
+            weight = theirs.get(name)
+            if weight is not None and weight.shape == own.shape:
+                own.copy_(weight)
+            elif weight is not None and name == POSITIONS and len(weight) >= len(own):
+                own.copy_(weight[: len(own)])
+            else:
+                fresh.append(name)
+    return fresh

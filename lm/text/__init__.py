@@ -1,0 +1,1 @@
+"""Between text and ids: tokenizers, a model's vocabulary, words. No torch here."""
