@@ -1,13 +1,14 @@
 """Opening a tokenizer: what is checked, and how documents become ids."""
 
-import hashlib
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, models, trainers
 
 from lm.errors import UserError
+from lm.model.families import family_config
 from lm.text.tokenizer import BOS, EOS, encode_document, encode_documents, fingerprint, load_tokenizer
+from lm.text.vocabulary import framed
 from stages.tokenize.train import train_tokenizer
 from tests.samples import reviews
 
@@ -47,9 +48,15 @@ def test_settings_for_padding_and_length_in_the_file_are_put_aside(folder: Path,
     assert encode_document(load_tokenizer(tmp_path), TEXTS[0]).tolist() == whole.tolist()
 
 
-def test_fingerprint_is_the_digest_of_the_file(folder: Path) -> None:
-    content = (folder / "tokenizer.json").read_bytes()
-    assert fingerprint(folder) == hashlib.sha256(content).hexdigest()
+def test_fingerprint_is_of_all_but_what_a_model_puts_around_a_text(folder: Path, tmp_path: Path) -> None:
+    text = (folder / "tokenizer.json").read_text("utf-8")
+    around = tmp_path / "around"
+    around.mkdir()
+    config = family_config("small-t5", vocab_size=340, layers=1, width=8, heads=1, context=8)
+    (around / "tokenizer.json").write_bytes(framed(text.encode(), config))
+    assert fingerprint(around) == fingerprint(folder)
+    (around / "tokenizer.json").write_text(text.replace('"<mask>"', '"<hole>"'), "utf-8")
+    assert fingerprint(around) != fingerprint(folder)
 
 
 def test_mistakes_get_one_line(tmp_path: Path) -> None:
@@ -63,7 +70,7 @@ def test_mistakes_get_one_line(tmp_path: Path) -> None:
         load_tokenizer(tmp_path)
     assert "\n" not in str(caught.value)
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="not UTF-8"):
+    with pytest.raises(UserError, match="holds no tokenizer"):
         load_tokenizer(tmp_path)
 
 
