@@ -123,14 +123,20 @@ def test_a_long_run_is_left_to_the_library(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_differs_is_caught(folder: Path, tmp_path: Path) -> None:
-    r"""``\h`` is a hexadecimal digit to the library, and white space to ``regex``."""
+    """Dropout leaves out merges (all of them at 1.0) in the library; tokie does not know it."""
     content = json.loads((folder / FILE).read_text("utf-8"))
-    split = content["pre_tokenizer"]["pretokenizers"][0]
-    split["pattern"]["Regex"] = r"\h{1,2}|" + split["pattern"]["Regex"]
+    content["model"]["dropout"] = 1.0
     (tmp_path / FILE).write_text(json.dumps(content), "utf-8")
     problem = prove(tmp_path, TEXTS)
     assert problem is not None and "other ids" in problem
     assert "\n" not in problem
+
+
+def test_other_pre_tokens_are_left_to_the_library(folder: Path, tmp_path: Path) -> None:
+    content = json.loads((folder / FILE).read_text("utf-8"))
+    content["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] += "|."
+    (tmp_path / FILE).write_text(json.dumps(content), "utf-8")
+    assert prove(tmp_path, TEXTS) == "its pre-tokens are not ours"
 
 
 def test_ids_are_of_the_smallest_type(folder: Path) -> None:
