@@ -88,7 +88,11 @@ def prove(folder: Path, texts: Sequence[str]) -> str | None:
     except (ImportError, UserError) as error:
         return str(error)
     if not fast.knows(sample):
-        sample = [text for text in sample if fast.knows([text])]
+        # A few characters that are newer than one of the engines cost only the parts that hold them.
+        known = [text for text in sample if fast.knows([text])]
+        if 2 * len(known) < len(sample):
+            return f"tokie gives other ids for single characters, as in {sample[0][:40]!r}"
+        sample = known
     found = list(fast.encode(sample).documents())
     for text, usual, other in zip(sample, encode_documents(fast.reference, sample), found, strict=True):
         if not np.array_equal(usual, other):
