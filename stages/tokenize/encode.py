@@ -26,7 +26,7 @@ from stages.tokenize.train import CLASSES, longest_runs, pre_token_pattern
 from stages.workers import each
 
 PART_CHARACTERS = 2_000_000
-"""Text encoded at a time by one process; its pre-tokens take some 60 MB."""
+"""Text encoded at a time by one process, in some 60 MB of memory."""
 SAMPLE_CHARACTERS = 200_000
 """Text on which the faster engine must give the same ids before it is used."""
 PROBE = "{0}1{0}中{0}a{0} {0}'s{0}!{0}{0} "
@@ -118,9 +118,8 @@ class FastEncoder:
         self._cutter = Cutter(*_classes(content))
         self._dtype = token_dtype(self.reference.get_vocab_size())
         self._known = np.zeros(sys.maxunicode + 1, np.bool_)
-        with tempfile.NamedTemporaryFile(
-            "w", suffix=".json", encoding="utf-8"
-        ) as file:  # it reads files only
+        # It reads files only.
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
             file.write(_json_for_tokie(content))
             file.flush()
             self._engine: Any = tokie.Tokenizer.from_json(file.name)
@@ -137,8 +136,8 @@ class FastEncoder:
         met = np.zeros(sys.maxunicode + 1, np.bool_)
         met[np.frombuffer("".join(texts).encode("utf-32-le"), np.uint32)] = True
         (new,) = np.nonzero(met & ~self._known)
-        each = [PROBE.format(chr(code)) for code in new.tolist()]
-        probes = ["".join(each[start : start + PROBES]) for start in range(0, len(each), PROBES)]
+        probed = [PROBE.format(chr(code)) for code in new.tolist()]
+        probes = ["".join(probed[start : start + PROBES]) for start in range(0, len(probed), PROBES)]
         usual = encode_documents(self.reference, probes)
         equal = not met[ord(CUT)] and all(map(np.array_equal, usual, self.encode(probes).documents()))
         if equal:
@@ -156,10 +155,10 @@ class FastEncoder:
                 counts.append(len(short))
         ids, lengths = self._engine.encode_batch_flat(pieces, add_special_tokens=False)
         is_text = ids != self._cut
-        before = np.concatenate(([0], np.cumsum(is_text)))[
-            np.concatenate(([0], np.cumsum(lengths.astype(np.int64))))
-        ]
-        return _framed(ids[is_text], np.diff(before[np.cumsum([0, *counts])]), self._dtype)
+        # Of each piece, then of each text: where its ids begin, and then where its tokens do.
+        begins = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))[np.cumsum([0, *counts])]
+        tokens = np.concatenate(([0], np.cumsum(is_text)))[begins]
+        return _framed(ids[is_text], np.diff(tokens), self._dtype)
 
 
 def _classes(content: dict[str, Any]) -> tuple[str, Sequence[int]]:
