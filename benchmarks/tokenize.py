@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.tokenize", description=__doc__)
     parser.add_argument("--datatrove", metavar="PYTHON", help="interpreter of an environment with datatrove")
     parser.add_argument("--languages", nargs="+", choices=["zh", "en"], default=["zh", "en"])
-    parser.add_argument("--megabytes", type=float, default=40, help="of each language")
+    parser.add_argument("--megabytes", type=float, default=80, help="of each language")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--encode", nargs=2, type=Path, metavar=("RAW", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
