@@ -8,6 +8,7 @@ it; tests hold the two equal. Shape suffixes: lm/model/layers.py.
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
@@ -108,9 +109,10 @@ class Decoding:
         copies = len(rows) // len(agree)
         for prompt, common in enumerate(agree):
             first = prompt * copies
-            order = [row - first for row in rows[first : first + copies]]
-            if order != list(range(copies)):
-                self.cache.reorder_part(first, torch.tensor(order, device=device), self.start + common)
+            changed = [row for row in range(first, first + copies) if rows[row] != row]
+            if changed:  # often the best copy stays
+                sources = rows[changed[0] : changed[-1] + 1]
+                self.cache.copy_rows(torch.tensor(sources, device=device), changed[0], self.start + common)
 
 
 class _Layer:
@@ -120,8 +122,9 @@ class _Layer:
         attention, feed_forward, cross = block.attention, block.feed_forward, cast(Any, block.cross_attention)
 
         def linear(layer: nn.Linear) -> Linear:
-            weight = layer.weight + layer.delta() if isinstance(layer, LoRALinear) else layer.weight
-            return _linear(weight, layer.bias, rows)
+            if isinstance(layer, LoRALinear):
+                return _linear((layer.weight + layer.delta()).t(), layer.bias)
+            return _linear(_transposed(layer, rows), layer.bias)
 
         self.attention_norm = _norm(block.attention_norm)
         self.query_key_value = linear(attention.query_key_value)
@@ -161,10 +164,9 @@ class _Step:
         self.activation = ACTIVATIONS[config.activation]
         self.final_norm = _norm(decoder.final_norm)
         self.projection, output = model.projection, model.output
-        weight = trunk.embeddings.token.weight if output is None else output.weight
-        if config.output_scale != 1:
-            weight = weight * config.output_scale
-        self.output = _linear(weight, model.output_bias, self.batch)
+        holder = trunk.embeddings.token if output is None else output
+        weight = holder.weight
+        self.output = _linear(_transposed(holder, self.batch), model.output_bias)
 
         self.positions_BS = None if present_BS is None else (present_BS.long().cumsum(1) - 1).clamp(min=0)
         self.rotation: tuple[Tensor, Tensor] | None = None
@@ -199,6 +201,8 @@ class _Step:
         x_BD = self.final_norm(x_BD)
         if self.projection is not None:
             x_BD = self.projection(x_BD)
+        if self.config.output_scale != 1:
+            x_BD = x_BD * self.config.output_scale
         return self.output(x_BD, None).float()
 
     def _bias(self, stop: int) -> Tensor | None:
@@ -271,13 +275,29 @@ def _absent(present_BS: Tensor, dtype: torch.dtype) -> Tensor:
     return absent[:, None, None, :]
 
 
-def _linear(weight: Tensor, bias: Tensor | None, rows: int) -> Linear:
-    """``x @ weight.T + bias``, added to a residual stream in the same kernel.
+_TRANSPOSED: "WeakKeyDictionary[nn.Module, tuple[tuple[int, int], Tensor]]" = WeakKeyDictionary()
+"""By layer: which state of its weight it is, and the weight transposed."""
 
-    For several rows matrix products on CPUs are much faster with the weight transposed in memory; for one row
-    it would not pay for the copy.
+
+def _transposed(layer: nn.Linear | nn.Embedding, rows: int) -> Tensor:
+    """A layer's weight as (inputs, outputs).
+
+    For several rows it is also laid out so in memory, with which matrix products on CPUs are nearly twice as
+    fast; that copy is kept as long as the weight does not change. For one row it would not pay.
     """
-    weight_IO = weight.t().contiguous() if rows > 1 else weight.t()
+    weight = layer.weight
+    if rows == 1:
+        return weight.t()
+    if weight.is_inference():  # made in inference mode: nothing tells whether it has changed
+        return weight.t().contiguous()
+    state = (weight.data_ptr(), weight._version)
+    if layer not in _TRANSPOSED or _TRANSPOSED[layer][0] != state:
+        _TRANSPOSED[layer] = (state, weight.detach().t().contiguous())
+    return _TRANSPOSED[layer][1]
+
+
+def _linear(weight_IO: Tensor, bias: Tensor | None) -> Linear:
+    """``x @ weight + bias``, added to a residual stream in the same kernel."""
 
     def plain(x: Tensor, to: Tensor | None) -> Tensor:
         return torch.mm(x, weight_IO) if to is None else torch.addmm(to, x, weight_IO)

@@ -90,14 +90,14 @@ class Cache:
             if layer.memory is not None:
                 layer.memory = (layer.memory[0][rows_B], layer.memory[1][rows_B])
 
-    def reorder_part(self, first: int, rows_B: Tensor, since: int) -> None:
-        """The rows from ``first`` on become copies of rows ``first + rows_B``, as beam search asks for.
+    def copy_rows(self, rows_B: Tensor, first: int, since: int) -> None:
+        """The rows from ``first`` on become copies of ``rows_B``, as beam search asks for.
 
-        They are known to agree before position ``since``, and to share their encoder's output: nothing is
-        copied that is the same already.
+        All these are known to agree before position ``since``, and to share their encoder's output: nothing
+        is copied that is the same already.
         """
-        part = self.all_LBCSH[:, first : first + len(rows_B), :, since : self.length]
-        part.copy_(part[:, rows_B])
+        seen = self.all_LBCSH[:, :, :, since : self.length]
+        seen[:, first : first + len(rows_B)] = seen[:, rows_B]
 
 
 class Attention(nn.Module):

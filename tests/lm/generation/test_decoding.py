@@ -91,3 +91,17 @@ def test_lora_counts() -> None:
             parameter.normal_(generator=torch.Generator().manual_seed(1))
     decoding = Decoding(model, [[50, 60]], 2, pad=0)
     assert torch.allclose(decoding.step(torch.tensor([70]))[0], _whole(model, [50, 60, 70], None), atol=1e-4)
+
+
+def test_changed_weights_count_at_once() -> None:
+    """What is laid out for several rows is kept, but not beyond a change."""
+    model = tiny_model()
+    assert isinstance(model, LanguageModel)
+    rows, new = [[50, 60], [70, 80]], torch.tensor([90, 91])
+    for _ in range(2):
+        with torch.inference_mode():
+            found = Decoding(model, rows, 2, pad=0).step(new)
+            assert torch.allclose(found[1], _whole(model, [70, 80, 91], None), atol=1e-4)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.mul_(1.5)
