@@ -20,8 +20,8 @@ from lm.errors import UserError
 from lm.files import read_json
 from lm.model.config import ModelConfig
 from lm.model.heads import Model, build_model
+from lm.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from lm.text.tokenizer import FILE as TOKENIZER
-from lm.text.tokenizer import fingerprint
 from lm.text.vocabulary import (
     SETTINGS,
     Vocabulary,
@@ -71,7 +71,11 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
     _write_json(folder / CONFIG, {**values, OURS: config.to_dict()})
     _write_json(folder / ANCESTRY, ancestry)
     if config.kind in ("causal-lm", "text-to-text"):
-        _write_json(folder / GENERATION, ids)
+        generation = tokenizer / GENERATION
+        # Special tokens other than <eos> are never written, by transformers' `generate` no more than by ours.
+        never = {} if own else {"suppress_tokens": [id for id in range(FIRST_TEXT_ID) if id != EOS]}
+        known = read_settings(generation) if generation.exists() else {**ids, **never}
+        _write_json(folder / GENERATION, known)
     source = (tokenizer / TOKENIZER).read_bytes()
     (folder / TOKENIZER).write_bytes(source if own else framed(source, config))
     if own:

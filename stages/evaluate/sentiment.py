@@ -29,7 +29,7 @@ class SentimentResult:
     metrics: dict[str, Any]
     labels: tuple[str, ...]
     predictions: "pl.DataFrame"
-    """One row for each test document, sorted by id: id, text, label, and of each model the label that it
+    """One row for each test document, in their order: id, text, label, and of each model the label that it
     predicts and the probability that it gives to it."""
     confusion: list[list[int]]
     """Of the fine-tuned model; rows are actual labels, columns predicted ones."""
