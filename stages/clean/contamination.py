@@ -53,11 +53,11 @@ def contamination(
 
     training = keys.filter(pl.col("split") == "train")
     held_out = documents(keys.filter(pl.col("split") != "train"), measured)
-    rows = Rows.of(training, measured)
+    rows, names = Rows.of(training, measured), training["id"].rechunk()
     found: list[tuple[str, float, str, str]] = []
     for table in _tables(chain(held_out, named_files(files, settings.files, "clean.contamination.files"))):
         for numbers, frame in rows.read(["text"]):
-            ids = training["id"].gather(numbers)
+            ids = names.gather(numbers)
             worst = overlaps(frame["text"], table, settings.max_share)
             found += [(ids[n], share, span, name) for n, share, span, name in worst]
     schema = {"id": pl.String, "share": pl.Float64, "span": pl.String, "found_in": pl.String}
@@ -100,7 +100,7 @@ def _tables(named: Iterable[Named]) -> Iterator[Table]:
     size = 0
     for names, texts in named:
         some.append((names, texts))
-        size += len(names) + int(texts.str.len_chars().sum())  # no text has more units than characters
+        size += len(units(texts).hashes)
         if size >= TABLE:
             yield Table.of(some, RUN)
             some, size = [], 0

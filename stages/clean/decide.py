@@ -1,10 +1,12 @@
 """Which documents stay, and why the others go: a few small tables for the whole corpus."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.clean.judge import judge
+from stages.clean.keys import categories
 from stages.clean.rules import RULES
 from stages.clean.rules.conflicting_labels import conflicting_labels
 from stages.clean.rules.exact_duplicate import exact_duplicate
@@ -32,6 +34,17 @@ class Decisions:
     """id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
     selection: dict[str, Any] | None = None
     """What the classifier learnt from, and how well."""
+
+    def by_source(self) -> "dict[str, pl.DataFrame]":
+        """The documents of each source, in order of the names; stretches of the table, not copies."""
+        sources = self.documents["source"]
+        counts = dict(sources.rle().struct.unnest().select("value", "len").iter_rows())
+        names = categories(sources)
+        ends = accumulate(counts.get(name, 0) for name in names)
+        return {
+            name: self.documents[end - counts.get(name, 0) : end]
+            for name, end in zip(names, ends, strict=True)
+        }
 
 
 def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
