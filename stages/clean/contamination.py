@@ -38,8 +38,9 @@ def contamination(
 ) -> "pl.DataFrame":
     """Training documents that overlap a held-out document, or a record of the named ``files``, too much.
 
-    ``keys`` (columns id, part, split) has all documents that are left. Their texts are compared, not their
-    targets. A held-out text of fewer than RUN units is found only where it is the whole of a training text.
+    ``keys`` (columns id, part, row, split) has all documents that are left. Their texts are compared, not
+    their targets. A held-out text of fewer than RUN units is found only where it is the whole of a training
+    text.
 
     Returns:
         A row for each document that overlaps by more than ``max_share``, sorted by id: id; share, of its own
@@ -51,7 +52,7 @@ def contamination(
     """
     import polars as pl
 
-    training = keys.filter(pl.col("split") == "train")
+    training = keys.filter(pl.col("split") == "train").select("id", "part", "row")
     held_out = documents(keys.filter(pl.col("split") != "train"), measured)
     rows, names = Rows.of(training, measured), training["id"].rechunk()
     found: list[tuple[str, float, str, str]] = []

@@ -30,10 +30,10 @@ PORTION = 1 << 22
 def near_duplicates(keys: "pl.DataFrame", measured: Path, settings: NearDuplicateSettings) -> "pl.DataFrame":
     """Which documents are near-duplicates of which.
 
-    ``keys`` has a row for each document that passed the rules before (columns id, part, label, characters,
-    bytes, target_bytes). Of documents that are alike the best is kept: one with a label rather than one
-    without, then the longest, then the first by id. Documents with different labels are no copies of each
-    other, however alike: a single word may turn a review round. Both stay, in one cluster.
+    ``keys`` has a row for each document that passed the rules before (columns id, part, row, label,
+    characters, bytes, target_bytes). Of documents that are alike the best is kept: one with a label rather
+    than one without, then the longest, then the first by id. Documents with different labels are no copies of
+    each other, however alike: a single word may turn a review round. Both stay, in one cluster.
 
     Returns:
         A row for each document of a cluster, sorted by id: id; kept_id, of the document that it is a copy of,
