@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from stages.clean.scratch import Scratch, scratch_file
 from stages.measure.signatures import SIZE
 from stages.measure.units import Hashes, scramble
 
@@ -27,8 +28,6 @@ Numbers = npt.NDArray[np.int64]
 FIRST = 16
 """In a large bucket a document is paired with this many of its best members only, or the pairs of n copies
 would be n^2. It is them that are kept, so copies are found all the same."""
-BUCKET_BYTES = 64 << 20
-"""Memory for the bands that are read from the parts at once; each document takes 8 bytes a band."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -36,32 +35,31 @@ def candidates(documents: "Rows", order: Numbers, bands: int) -> Numbers:
     """Distinct pairs (pairs, 2) of documents that agree in one of ``bands`` bands, sorted; the better first.
 
     Documents are named by their place in ``order``, the numbers of ``documents`` from best to worst. Memory
-    holds a few bands of all documents at a time, and the pairs.
+    holds one band of all documents at a time, and the pairs; all bands wait in a file.
     """
     place = np.empty(len(order), np.int64)
     place[order] = np.arange(len(order))
-    together = max(1, min(bands, BUCKET_BYTES // (8 * max(len(order), 1))))
     found = np.zeros(0, np.uint64)
-    for first in range(0, bands, together):
-        members, buckets = _buckets(documents, range(first, min(first + together, bands)), SIZE // bands)
-        members = place[members]
-        for column in buckets.T:
-            found = np.unique(np.concatenate((found, *_pairs(members, column))))
+    with scratch_file() as scratch:
+        members = place[_write_buckets(documents, bands, scratch)]
+        for band in range(bands):
+            buckets = scratch.read([(band * len(order), len(members))])
+            found = np.unique(np.concatenate((found, *_pairs(members, buckets))))
     return np.stack((found >> np.uint64(32), found & np.uint64(0xFFFFFFFF)), axis=1).astype(np.int64)
 
 
-def _buckets(documents: "Rows", bands: range, rows: int) -> tuple[Numbers, npt.NDArray[np.uint64]]:
-    """Documents that have a signature, and the buckets (documents, bands) of ``rows`` numbers of it."""
-    members, buckets = [np.zeros(0, np.int64)], [np.zeros((0, len(bands)), np.uint64)]
+def _write_buckets(documents: "Rows", bands: int, scratch: Scratch) -> Numbers:
+    """Documents that have a signature; their buckets of each band stand in ``scratch``, band after band."""
+    members, done, rows = [np.zeros(0, np.int64)], 0, SIZE // bands
     for numbers, frame in documents.read(["signature"]):
         signature = frame["signature"]
-        there = signature.is_not_null().to_numpy()
+        members.append(numbers[signature.is_not_null().to_numpy()])
         matrix = signature.drop_nulls().to_numpy()
-        members.append(numbers[there])
-        buckets.append(
-            np.stack([_bucket(matrix[:, band * rows : (band + 1) * rows]) for band in bands], axis=1)
-        )
-    return np.concatenate(members), np.concatenate(buckets)
+        for band in range(bands):
+            own = _bucket(matrix[:, band * rows : (band + 1) * rows])
+            scratch.write(own, band * len(documents.part) + done)
+        done += len(matrix)
+    return np.concatenate(members)
 
 
 def _bucket(rows: npt.NDArray[np.uint32]) -> Hashes:
@@ -76,6 +74,9 @@ def _pairs(members: Numbers, buckets: npt.NDArray[np.uint64]) -> Iterator[npt.ND
     """In each bucket the pairs of a member with the FIRST best before it, as ``better * 2^32 + worse``."""
     order = np.lexsort((members, buckets))
     members, buckets = members[order], buckets[order]
+    with_next = np.append(buckets[1:] == buckets[:-1], False)[: len(buckets)]
+    shared = with_next | np.append(False, with_next)[: len(buckets)]
+    members, buckets = members[shared], buckets[shared]  # most are alone in theirs
     new = np.ones(len(buckets), np.bool_)
     new[1:] = buckets[1:] != buckets[:-1]
     starts = np.flatnonzero(new)

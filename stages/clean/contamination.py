@@ -38,8 +38,9 @@ def contamination(
 ) -> "pl.DataFrame":
     """Training documents that overlap a held-out document, or a record of the named ``files``, too much.
 
-    ``keys`` (columns id, part, split) has all documents that are left. Their texts are compared, not their
-    targets. A held-out text of fewer than RUN units is found only where it is the whole of a training text.
+    ``keys`` (columns id, part, row, split) has all documents that are left. Their texts are compared, not
+    their targets. A held-out text of fewer than RUN units is found only where it is the whole of a training
+    text.
 
     Returns:
         A row for each document that overlaps by more than ``max_share``, sorted by id: id; share, of its own
@@ -51,13 +52,13 @@ def contamination(
     """
     import polars as pl
 
-    training = keys.filter(pl.col("split") == "train")
+    training = keys.filter(pl.col("split") == "train").select("id", "part", "row")
     held_out = documents(keys.filter(pl.col("split") != "train"), measured)
-    rows = Rows.of(training, measured)
+    rows, names = Rows.of(training, measured), training["id"].rechunk()
     found: list[tuple[str, float, str, str]] = []
     for table in _tables(chain(held_out, named_files(files, settings.files, "clean.contamination.files"))):
         for numbers, frame in rows.read(["text"]):
-            ids = training["id"].gather(numbers)
+            ids = names.gather(numbers)
             worst = overlaps(frame["text"], table, settings.max_share)
             found += [(ids[n], share, span, name) for n, share, span, name in worst]
     schema = {"id": pl.String, "share": pl.Float64, "span": pl.String, "found_in": pl.String}
@@ -100,7 +101,7 @@ def _tables(named: Iterable[Named]) -> Iterator[Table]:
     size = 0
     for names, texts in named:
         some.append((names, texts))
-        size += len(names) + int(texts.str.len_chars().sum())  # no text has more units than characters
+        size += len(units(texts).hashes)
         if size >= TABLE:
             yield Table.of(some, RUN)
             some, size = [], 0

@@ -1,10 +1,12 @@
 """Which documents stay, and why the others go: a few small tables for the whole corpus."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.clean.judge import judge
+from stages.clean.keys import categories
 from stages.clean.rules import RULES
 from stages.clean.rules.conflicting_labels import conflicting_labels
 from stages.clean.rules.exact_duplicate import exact_duplicate
@@ -33,6 +35,17 @@ class Decisions:
     selection: dict[str, Any] | None = None
     """What the classifier learnt from, and how well."""
 
+    def by_source(self) -> "dict[str, pl.DataFrame]":
+        """The documents of each source, in order of the names; stretches of the table, not copies."""
+        sources = self.documents["source"]
+        counts = dict(sources.rle().struct.unnest().select("value", "len").iter_rows())
+        names = categories(sources)
+        ends = accumulate(counts.get(name, 0) for name in names)
+        return {
+            name: self.documents[end - counts.get(name, 0) : end]
+            for name, end in zip(names, ends, strict=True)
+        }
+
 
 def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
     """Try all rules. ``files`` is the folder of the user's own test sets.
@@ -50,7 +63,8 @@ def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
         nonlocal passed, failures
         values = failed.select("id", pl.lit(rule, dtype=pl.Enum(RULES)).alias("rule"), "value")
         failures = pl.concat([failures, values])
-        passed = passed.join(failed, on="id", how="anti", maintain_order="left")
+        if len(failed):  # else there is no need for another copy
+            passed = passed.join(failed, on="id", how="anti", maintain_order="left")
 
     drop("conflicting_labels", conflicting_labels(passed))
     drop("exact_duplicate", exact_duplicate(passed))
@@ -74,7 +88,9 @@ def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
                 "id", value=pl.format("{}, similarity {}", "kept_id", pl.col("similarity").round(2))
             ),
         )
-    passed = assign_splits(passed, clusters, settings.split)
+    passed = assign_splits(passed, clusters, settings.split).select(
+        "id", "characters", "part", "row", "split"
+    )
     overlaps = _no_overlaps()
     if settings.contamination is not None:
         from stages.clean.contamination import contamination
@@ -95,10 +111,14 @@ def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
         drop("duplicate_passages", emptied.select("id", value=pl.col("removed").list.join(" … ")))
     failures = failures.sort("id", "rule")
     first = failures.group_by("id", maintain_order=True).first().select("id", "rule")
-    documents = keys.join(passed.select("id", "split"), on="id", how="left", maintain_order="left")
-    documents = documents.join(first, on="id", how="left", maintain_order="left")
+    verdicts = keys.select("id").join(
+        passed.select("id", "split"), on="id", how="left", maintain_order="left"
+    )
+    verdicts = verdicts.join(first, on="id", how="left", maintain_order="left")
+    documents = keys.with_columns(verdicts["split"], verdicts["rule"])
     shorter = shortened.drop_nulls("text").with_columns(pl.col("text").str.len_chars().alias("characters"))
-    documents = documents.update(shorter.select("id", "characters"), on="id")
+    if len(shorter):
+        documents = documents.update(shorter.select("id", "characters"), on="id")
     return Decisions(documents, failures, clusters, overlaps, shortened, selection)
 
 

@@ -26,7 +26,7 @@ BATCH = 8192
 
 def documents(keys: "pl.DataFrame", measured: Path) -> Iterator[Named]:
     """The documents of ``keys`` by id, part by part."""
-    ids = keys["id"]
+    ids = keys["id"].rechunk()
     for numbers, frame in Rows.of(keys, measured).read(["text"]):
         yield ids.gather(numbers).to_list(), frame["text"]
 

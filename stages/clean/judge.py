@@ -38,17 +38,23 @@ def judge(measured: Path, settings: CleanSettings) -> "tuple[pl.DataFrame, pl.Da
 
     rules = document_rules(settings)
     keys, failures = [], []
-    for path in measured_parts(measured):
+    paths = measured_parts(measured)
+    names = [f"{path.parent.name}/{path.name}" for path in paths]
+    part, source = pl.Enum(names), pl.Enum(sorted({path.parent.name for path in paths}))
+    for name, path in zip(names, paths, strict=True):
         # All expressions look at numbers, so a part costs little more than reading its narrow columns.
         judged = pl.scan_parquet(path).select(*MEASURES, **rules).collect()
-        keys.append(judged.select(pl.lit(f"{path.parent.name}/{path.name}").alias("part"), *MEASURES))
+        own = judged.select(pl.lit(name, dtype=part).alias("part"), *MEASURES).with_row_index("row")
+        keys.append(own.cast({"source": source, "language": pl.Categorical()}))
         failing = judged.filter(pl.any_horizontal(pl.col(list(rules)).is_not_null()))
-        failures.append(failing.select("id", *rules).unpivot(index="id", variable_name="rule").drop_nulls())
-    every = pl.concat(keys)
+        long = failing.select("id", *rules).unpivot(index="id", variable_name="rule").drop_nulls()
+        failures.append(long.cast({"rule": pl.Enum(RULES)}))
+    every = pl.concat(keys, rechunk=True)  # in one piece, or each gather would put the pieces together
+    del keys, own, judged
     if every["id"].n_unique() < every.height:
         again = every.filter(pl.col("id").is_duplicated()).select("id", "source").row(0)
         raise UserError(
             f"data/measured: id {again[0]!r} of {again[1]} stands more than once; ids must differ, so that "
             "drops can be traced: leave out the id column of the source, or mend it"
         )
-    return every, pl.concat(failures).with_columns(pl.col("rule").cast(pl.Enum(RULES)))
+    return every, pl.concat(failures, rechunk=True)

@@ -1,7 +1,6 @@
 """What decisions about the whole corpus are made from: one row a document, without its text."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,10 +18,10 @@ MEASURES = (
 )
 """Columns of data/measured that go into the keys."""
 
-KEYS = (*MEASURES, "part", "split")
+KEYS = (*MEASURES, "part", "row", "split")
 """Columns that a corpus rule sees. ``part`` is the file below data/measured in which the document stands,
-``source/000000.parquet``; ``characters`` and ``bytes`` are those of the text; ``split`` is there once the
-split is made.
+``source/000000.parquet`` (Enum of all), and ``row`` its place in that file; ``characters`` and ``bytes`` are
+those of the text; ``split`` is there once the split is made.
 
 The corpus rules, in order: conflicting_labels, exact_duplicate, low_score, near_duplicate, contamination,
 duplicate_passages. Each gets the keys of the documents that passed everything before it and answers for
@@ -45,6 +44,6 @@ Texts and signatures are read from ``measured``, by part or by column, never all
 """
 
 
-def part_paths(keys: "pl.DataFrame", measured: Path) -> list[Path]:
-    """The files that hold the documents of ``keys``, in order."""
-    return [measured / part for part in keys["part"].unique().sort().to_list()]
+def categories(column: "pl.Series") -> list[str]:
+    """All names of an Enum, those that no document has too."""
+    return cast("pl.Enum", column.dtype).categories.to_list()

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.clean.candidates import Numbers, candidates
+from stages.clean.scratch import Scratch, scratch_file
 from stages.clean.texts import Rows
 from stages.data_settings import NearDuplicateSettings
 from stages.measure.signatures import shingle_sets, whole
@@ -29,10 +30,10 @@ PORTION = 1 << 22
 def near_duplicates(keys: "pl.DataFrame", measured: Path, settings: NearDuplicateSettings) -> "pl.DataFrame":
     """Which documents are near-duplicates of which.
 
-    ``keys`` has a row for each document that passed the rules before (columns id, part, label, characters,
-    bytes, target_bytes). Of documents that are alike the best is kept: one with a label rather than one
-    without, then the longest, then the first by id. Documents with different labels are no copies of each
-    other, however alike: a single word may turn a review round. Both stay, in one cluster.
+    ``keys`` has a row for each document that passed the rules before (columns id, part, row, label,
+    characters, bytes, target_bytes). Of documents that are alike the best is kept: one with a label rather
+    than one without, then the longest, then the first by id. Documents with different labels are no copies of
+    each other, however alike: a single word may turn a review round. Both stay, in one cluster.
 
     Returns:
         A row for each document of a cluster, sorted by id: id; kept_id, of the document that it is a copy of,
@@ -46,7 +47,9 @@ def near_duplicates(keys: "pl.DataFrame", measured: Path, settings: NearDuplicat
     documents = Rows.of(keys, measured)
     pairs = candidates(documents, order, settings.bands)
     size = (keys["bytes"] + keys["target_bytes"].fill_null(0)).to_numpy()[order]
-    blocks = [(block, _similarities(documents, order, block)) for block in _blocks(pairs, size)]
+    with scratch_file() as scratch:
+        spans = _write_sets(documents, order[np.unique(pairs)], scratch)
+        blocks = [(block, _similarities(scratch, spans, order[block])) for block in _blocks(pairs, size)]
     pairs = np.concatenate([pairs[:0], *(block for block, _ in blocks)])
     similarity = np.concatenate([np.zeros(0), *(values for _, values in blocks)])
     alike = similarity >= settings.similarity
@@ -101,21 +104,29 @@ def _blocks(pairs: Numbers, size: Numbers) -> Iterator[Numbers]:
     return iter(np.split(pairs, np.flatnonzero(np.diff(block)) + 1) if len(pairs) else [])
 
 
-def _similarities(documents: Rows, order: Numbers, pairs: Numbers) -> npt.NDArray[np.float64]:
-    """The Jaccard similarity of the shingle sets of each pair."""
+def _write_sets(documents: Rows, numbers: Numbers, scratch: Scratch) -> Numbers:
+    """Write the shingle sets of documents in one pass over the texts: those of a block stand anywhere.
+
+    Returns:
+        (all documents, 2) place and size of each set; zero for documents that are not in ``numbers``.
+    """
+    spans, done = np.zeros((len(documents.part), 2), np.int64), 0
+    for found, frame in documents.read(["text", "target"], np.sort(numbers)):
+        hashes, offsets = shingle_sets(whole(frame))
+        scratch.write(hashes, done)
+        spans[found] = np.stack((done + offsets[:-1], np.diff(offsets)), axis=1)
+        done += len(hashes)
+    return spans
+
+
+def _similarities(scratch: Scratch, spans: Numbers, pairs: Numbers) -> npt.NDArray[np.float64]:
+    """The Jaccard similarity of the shingle sets of each pair of numbers of documents."""
     from scipy.sparse import csr_array
 
     members, edges = np.unique(pairs, return_inverse=True)
     edges = edges.reshape(-1, 2)
-    numbers = order[members]
-    sets: list[npt.NDArray[np.uint64]] = [np.zeros(0, np.uint64)] * len(members)
-    place = dict(zip(numbers.tolist(), range(len(members)), strict=True))
-    for found, frame in documents.read(["text", "target"], numbers):
-        hashes, offsets = shingle_sets(whole(frame))
-        for number, own in zip(found.tolist(), np.split(hashes, offsets[1:-1]), strict=True):
-            sets[place[number]] = own
-    sizes = np.array([len(own) for own in sets])
-    _, columns = np.unique(np.concatenate(sets), return_inverse=True)
+    sizes = spans[members, 1]
+    _, columns = np.unique(scratch.read(spans[members].tolist()), return_inverse=True)
     shape = (len(members), int(columns.max(initial=0)) + 1)
     table = csr_array((np.ones(len(columns), np.int64), columns, np.append(0, np.cumsum(sizes))), shape)
     portion = np.cumsum(sizes[edges[:, 0]]) // PORTION

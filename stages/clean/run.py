@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from stages.clean.decide import Decisions, decide
-from stages.clean.judge import measured_parts
 from stages.clean.page import page
 from stages.clean.statistics import summarize
+from stages.clean.texts import Rows
 from stages.data_settings import CleanSettings
 from stages.parquet import write_parquet
 from stages.publish import digest_value, sha256_file, write_json, write_text
@@ -30,18 +30,14 @@ def clean(measured: Path, files: Path, out: Path, settings: CleanSettings) -> di
     Raises:
         UserError: there is nothing to read, an id stands twice, or nothing is left.
     """
-    import polars as pl
-
     decisions = decide(measured, files, settings)
-    kept = decisions.documents.filter(pl.col("rule").is_null())
-    if kept.is_empty():
+    if not decisions.documents["rule"].null_count():
         raise UserError(
             "clean: not one document is left; loosen `clean` in params.yaml (data/measured holds the texts)"
         )
     (out / "documents").mkdir(parents=True)
     (out / "drops").mkdir()
-    for name in sorted({path.parent.name for path in measured_parts(measured)}):
-        part = decisions.documents.filter(pl.col("source") == name)
+    for name, part in decisions.by_source().items():
         _write_source(measured, name, part, decisions, out)
     report = summarize(measured, out, decisions, settings)
     write_json(out / "report.json", report)
@@ -62,26 +58,24 @@ def _write_source(
     kept, dropped = decided.filter(pl.col("rule").is_null()), decided.filter(pl.col("rule").is_not_null())
     dropped = dropped.drop("split").join(reasons, on="id", how="left", maintain_order="left")
     for folder, verdict, chosen in (("documents", "split", kept), ("drops", "reasons", dropped)):
-        rows = chosen.select("id", "part", verdict)
-        schema = dict.fromkeys(COLUMNS, pl.String()) | {verdict: rows.schema[verdict]}
-        table = _streamed(measured, rows, schema, decisions.shortened)
+        table = _streamed(Rows.of(chosen, measured), chosen[verdict], decisions.shortened)
         text_bytes = int(chosen["bytes"].sum()) + int(chosen["target_bytes"].sum())
         write_parquet(table, out / folder / f"{name}.parquet", rows=chosen.height, text_bytes=text_bytes)
 
 
-def _streamed(
-    measured: Path, rows: "pl.DataFrame", schema: "dict[str, pl.DataType]", shortened: "pl.DataFrame"
-) -> "pl.LazyFrame":
-    """The documents of ``rows`` (id, part, and what is added to them), read part by part when needed."""
+def _streamed(rows: Rows, verdicts: "pl.Series", shortened: "pl.DataFrame") -> "pl.LazyFrame":
+    """The documents of ``rows`` with their ``verdicts``, read part by part when needed."""
     import polars as pl
     from polars.io.plugins import register_io_source
+
+    verdicts = verdicts.rechunk()
+    schema = dict.fromkeys(COLUMNS, pl.String()) | {verdicts.name: verdicts.dtype}
 
     def frames(
         columns: list[str] | None, predicate: "pl.Expr | None", limit: int | None, batch: int | None
     ) -> "Iterator[pl.DataFrame]":
-        for (part,), chosen in rows.group_by("part", maintain_order=True):
-            texts = pl.read_parquet(measured / str(part), columns=list(COLUMNS))
-            frame = texts.join(chosen.drop("part"), on="id", how="inner", maintain_order="left")
+        for numbers, texts in rows.read(list(COLUMNS)):
+            frame = texts.with_columns(verdicts.gather(numbers))
             if len(shortened):
                 # Of those that lost everything the text is null, which leaves what drops are to hold.
                 frame = frame.update(shortened.select("id", "text"), on="id").select(list(schema))

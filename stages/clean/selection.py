@@ -45,7 +45,7 @@ class Selection:
 def select(keys: "pl.DataFrame", measured: Path, settings: SelectionSettings, files: Path) -> Selection:
     """Learn from ``settings.good`` and ``settings.bad``, files below ``files``, and score all of ``keys``.
 
-    ``keys`` has the columns id and part. Who decides by the scores is the caller.
+    ``keys`` has the columns id, part and row. Who decides by the scores is the caller.
 
     Raises:
         UserError: a file is missing or cannot be read, or there are too few texts of a kind.

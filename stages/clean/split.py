@@ -24,7 +24,7 @@ def assign_splits(
     """
     import polars as pl
 
-    grouped = documents.with_columns(_groups(documents, clusters))
+    grouped = documents.select("source", "label", "text_hash", _groups(documents, clusters))
     groups = grouped.group_by("group").agg(
         # Of several, any will do that does not depend on the order.
         pl.col("text_hash").min(),
@@ -36,7 +36,8 @@ def assign_splits(
         place=pl.when(pl.col("stratum").is_null()).then(number).otherwise(rank)
     )
     sides = groups.select("group", split=side(pl.col("place"), settings))
-    return grouped.join(sides, on="group", how="left", maintain_order="left").drop("group")
+    splits = grouped.select("group").join(sides, on="group", how="left", maintain_order="left")
+    return documents.with_columns(splits["split"])
 
 
 def _groups(documents: "pl.DataFrame", clusters: "pl.DataFrame") -> "pl.Series":
@@ -46,7 +47,9 @@ def _groups(documents: "pl.DataFrame", clusters: "pl.DataFrame") -> "pl.Series":
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    linked = documents.join(clusters.select("id", "cluster"), on="id", how="left", maintain_order="left")
+    linked = documents.select("id", "text_hash").join(
+        clusters.select("id", "cluster"), on="id", how="left", maintain_order="left"
+    )
     text, cluster = (
         linked[name].rank("dense").fill_null(0).cast(pl.Int64).to_numpy() for name in ("text_hash", "cluster")
     )

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from stages.clean.copies import clusters_of, contamination_of
 from stages.clean.decide import Decisions
-from stages.clean.judge import measured_parts
 from stages.clean.rules import RULES
 from stages.data_settings import CleanSettings
 from stages.documents import SPLITS
@@ -29,8 +28,7 @@ def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSe
     import polars as pl
 
     documents = decisions.documents
-    names = sorted({path.parent.name for path in measured_parts(measured)})
-    parts = {name: documents.filter(pl.col("source") == name) for name in names}
+    parts = decisions.by_source()
     dropped = {rule: _examples(out / "drops", parts, rule) for rule in RULES}
     failed = dict(
         decisions.failures.select(pl.col("rule").cast(pl.String).value_counts()).unnest("rule").iter_rows()
@@ -46,7 +44,7 @@ def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSe
             "sources": {name: _lengths(part) for name, part in parts.items()},
         },
         "languages": {name: _languages(part) for name, part in parts.items()},
-        "pii": {name: _pii(measured, name) for name in names},
+        "pii": {name: _pii(measured, name) for name in parts},
         "clusters": clusters_of(measured, decisions),
         "contamination": contamination_of(decisions),
         "passages": _passages(decisions),
@@ -86,9 +84,8 @@ def _languages(decisions: "pl.DataFrame") -> dict[str, int]:
     import polars as pl
 
     kept = decisions.filter(pl.col("split").is_not_null())
-    return dict(
-        kept["language"].value_counts().sort("count", "language", descending=[True, False]).iter_rows()
-    )
+    counts = kept["language"].cast(pl.String).value_counts()
+    return dict(counts.sort("count", "language", descending=[True, False]).iter_rows())
 
 
 def _pii(measured: Path, source: str) -> dict[str, int]:
@@ -136,7 +133,9 @@ def _examples(
     columns = ["id", "text", "label", "target"] + ([] if rule is None else ["reasons"])
     examples: dict[str, list[dict[str, Any]]] = {}
     for name, part in parts.items():
-        ordered = part.filter(fits).sort("text_hash", "id")
+        fitting = part.filter(fits).select("id", "text_hash", "label")
+        lowest = fitting["text_hash"].unique().sort().head(EXAMPLES)
+        ordered = fitting.filter(pl.col("text_hash").is_in(lowest.implode())).sort("text_hash", "id")
         # Copies of one text tell no more than one of them, unless they differ in their labels.
         picked = ordered.unique(["text_hash", "label"], keep="first", maintain_order=True).head(EXAMPLES)
         if not picked.is_empty():

@@ -24,10 +24,10 @@ MOST_CHARACTERS = 1 << 27
 def remove_substrings(keys: "pl.DataFrame", measured: Path, settings: SubstringSettings) -> "pl.DataFrame":
     """New texts of the training documents that lose a passage of ``min_characters`` or more.
 
-    ``keys`` (columns id, part, split, characters) has all documents that are left. Held-out ones come first,
-    then the order is by id; held-out texts stay as they are. A passage is cut wherever each of its stretches
-    of ``min_characters`` stands before, in whatever document, without overlapping it. A line end takes its
-    place, so that no word is made of two halves.
+    ``keys`` (columns id, part, row, split, characters) has all documents that are left. Held-out ones come
+    first, then the order is by id; held-out texts stay as they are. A passage is cut wherever each of its
+    stretches of ``min_characters`` stands before, in whatever document, without overlapping it. A line end
+    takes its place, so that no word is made of two halves.
 
     Returns:
         A row for each document that loses something, sorted by id: id; text, null where no letter or digit

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from stages.clean.keys import categories
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -19,24 +21,15 @@ class Rows:
     """Where each document of a table of keys stands: document i is row ``row[i]`` of ``paths[part[i]]``."""
 
     paths: tuple[Path, ...]
-    part: npt.NDArray[np.uint32]
+    part: npt.NDArray[np.unsignedinteger]
     row: npt.NDArray[np.uint32]
 
     @classmethod
     def of(cls, keys: "pl.DataFrame", measured: Path) -> "Rows":
-        """Find the documents of ``keys`` (columns id, part) below ``measured``."""
-        import polars as pl
-
-        names = keys["part"].cast(pl.String)
-        paths = names.unique().sort().to_list()
-        part = names.replace_strict(paths, range(len(paths)), return_dtype=pl.UInt32).to_numpy()
-        row = np.zeros(len(keys), np.uint32)
-        for number, path in enumerate(paths):
-            (here,) = np.nonzero(part == number)
-            ids = pl.read_parquet(measured / path, columns=["id"]).with_row_index("row")
-            wanted = keys[here].select("id").join(ids, on="id", how="left", maintain_order="left")
-            row[here] = wanted["row"].to_numpy()
-        return cls(tuple(measured / path for path in paths), part, row)
+        """The documents of ``keys`` (columns part, row) below ``measured``."""
+        part = keys["part"]
+        paths = tuple(measured / name for name in categories(part))
+        return cls(paths, part.to_physical().to_numpy(), keys["row"].to_numpy())
 
     def read(
         self, columns: list[str], chosen: Numbers | None = None

@@ -16,7 +16,8 @@ def exact_duplicate(keys: "pl.DataFrame") -> "pl.DataFrame":
     import polars as pl
 
     group = ["text_hash", "target_hash"]
-    ordered = keys.sort("id").with_columns(
+    copies = keys.filter(pl.col("text_hash").is_duplicated()).select("id", "label", *group)
+    ordered = copies.sort("id").with_columns(
         label=pl.coalesce("label", pl.col("label").drop_nulls().first().over(group)),
         unlabelled=pl.col("label").is_null(),
     )

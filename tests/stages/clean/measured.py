@@ -22,7 +22,10 @@ def write_measured(folder: Path, rows: Sequence[Row], parts: int = 1) -> pl.Data
     frame = pl.DataFrame([{"split": None} | row for row in rows], schema)
     frame = frame.with_columns(
         signatures(units(whole(frame))),
-        part=pl.format("s/{}.parquet", pl.int_range(pl.len()).mod(parts).cast(pl.String).str.zfill(6)),
+        part=pl.format("s/{}.parquet", pl.int_range(pl.len()).mod(parts).cast(pl.String).str.zfill(6)).cast(
+            pl.Enum([f"s/{number:06d}.parquet" for number in range(parts)])
+        ),
+        row=(pl.int_range(pl.len()) // parts).cast(pl.UInt32),
         characters=pl.col("text").str.len_chars(),
         bytes=pl.col("text").str.len_bytes(),
         target_bytes=pl.col("target").str.len_bytes(),

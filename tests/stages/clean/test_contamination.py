@@ -181,7 +181,7 @@ def test_neither_order_nor_parts_nor_tables_matter(
     rows = [held(f"e{n}", some(n // 2, 20)) for n in range(8)]
     rows += [train(f"t{n}", f"{some(n, 16 + n)} {some(n + 50, 9)}") for n in range(8)]
     first = found(tmp_path_factory.mktemp("a"), rows)
-    size, module.TABLE = module.TABLE, 300
+    size, module.TABLE = module.TABLE, 50
     try:
         again = found(tmp_path_factory.mktemp("b"), chance.sample(rows, len(rows)), parts=parts)
     finally:

@@ -188,12 +188,12 @@ def test_neither_order_nor_parts_nor_blocks_matter(
     rows = [document(f"{n:02d}", text, label) for n, (text, label) in enumerate(texts)]
     first = found(tmp_path_factory.mktemp("a"), rows)
     shuffled = chance.sample(rows, len(rows))
-    sizes = near_duplicates.BLOCK_BYTES, near_duplicates.PORTION, candidates.BUCKET_BYTES
-    near_duplicates.BLOCK_BYTES = near_duplicates.PORTION = candidates.BUCKET_BYTES = 20
+    sizes = near_duplicates.BLOCK_BYTES, near_duplicates.PORTION
+    near_duplicates.BLOCK_BYTES = near_duplicates.PORTION = 20
     try:
         assert found(tmp_path_factory.mktemp("b"), shuffled, parts=parts).equals(first)
     finally:
-        near_duplicates.BLOCK_BYTES, near_duplicates.PORTION, candidates.BUCKET_BYTES = sizes
+        near_duplicates.BLOCK_BYTES, near_duplicates.PORTION = sizes
     gone = kept(first)
     assert not set(gone.values()) & set(gone)
     labels = {str(row["id"]): row["label"] for row in rows}
