@@ -26,9 +26,13 @@ BATCH = 8192
 
 def documents(keys: "pl.DataFrame", measured: Path) -> Iterator[Named]:
     """The documents of ``keys`` by id, part by part."""
+    import polars as pl
+
     ids = keys["id"].rechunk()
     for numbers, frame in Rows.of(keys, measured).read(["text"]):
-        yield ids.gather(numbers).to_list(), frame["text"]
+        # Copied, for a selection of rows keeps all texts of its part in memory.
+        texts = pl.Series(frame["text"].to_list(), dtype=pl.String)
+        yield ids.gather(numbers).to_list(), texts
 
 
 def named_files(root: Path, names: Sequence[str], setting: str) -> Iterator[Named]:
