@@ -84,7 +84,11 @@ def results_table(metrics: Path, language: str) -> str:
             percent(measured(figures.BERT)),
             words["frequent"].format(percent(measured(figures.MOST_FREQUENT))),
         ),
-        (words["t5"], percent(measured(figures.T5)), ""),
+        (
+            words["t5"],
+            percent(measured(figures.T5)),
+            words["frequent"].format(percent(measured(figures.MOST_FREQUENT))),
+        ),
     ]
     tokens = {
         split: count(figure(found, "tokenize", split, "tokens")) for split in ("train", "validation", "test")
