@@ -1,5 +1,7 @@
 """Models that do not descend from the data at hand are refused before anything is computed."""
 
+import json
+
 import polars as pl
 import pytest
 
@@ -31,6 +33,17 @@ def test_other_shards_are_refused(inputs: Inputs) -> None:
 def test_a_classifier_of_other_documents_is_refused(inputs: Inputs) -> None:
     inputs.save_model("sentiment", "sequence-classifier", 1, documents="2" * 64)
     with pytest.raises(UserError, match=r"models/sentiment: made with documents 2{12}, but .*clean has"):
+        read_ancestry(inputs.paths, inputs.digests)
+
+
+def test_a_classifier_from_a_model_of_others_needs_only_its_documents(inputs: Inputs) -> None:
+    path = inputs.paths["sentiment"] / "ancestry.json"
+    ancestry = json.loads(path.read_text("utf-8"))
+    del ancestry["shards"]
+    path.write_text(json.dumps({**ancestry, "tokenizer": "3" * 64}), "utf-8")
+    assert read_ancestry(inputs.paths, inputs.digests)["sentiment"]["tokenizer"] == "3" * 64
+    path.write_text(json.dumps({**ancestry, "documents": "2" * 64}), "utf-8")
+    with pytest.raises(UserError, match=r"models/sentiment: made with documents 2{12}"):
         read_ancestry(inputs.paths, inputs.digests)
 
 
