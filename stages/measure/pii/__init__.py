@@ -55,12 +55,17 @@ def _replaced(texts: "pl.Series") -> "tuple[pl.Series, list[pl.Series]]":
 
 
 def _replace(text: str, kind: Kind) -> tuple[str, int]:
-    """The text with every valid match of a kind replaced, and how many there were."""
-    plain = narrow(text) if kind.wide else text
-    spans = [match.span() for match in kind.pattern.finditer(plain) if kind.valid(match)]
-    if not spans:
-        return text, 0
-    begins = [0, *(end for _, end in spans)]
-    ends = [*(start for start, _ in spans), len(text)]
-    kept = (text[start:end] for start, end in zip(begins, ends, strict=True))
-    return kind.placeholder.join(kept), len(spans)
+    """The text with every valid match of a kind replaced, and how many there were.
+
+    What stood beside a match may be one in its own right once that is gone (``a@b.com.c@d.com``), hence the loop.
+    """
+    count = 0
+    while True:
+        plain = narrow(text) if kind.wide else text
+        spans = [match.span() for match in kind.pattern.finditer(plain) if kind.valid(match)]
+        if not spans:
+            return text, count
+        begins = [0, *(end for _, end in spans)]
+        ends = [*(start for start, _ in spans), len(text)]
+        text = kind.placeholder.join(text[start:end] for start, end in zip(begins, ends, strict=True))
+        count += len(spans)

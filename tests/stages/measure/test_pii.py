@@ -4,7 +4,7 @@ import re
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lm.text.tokenizer import SPECIAL_TOKENS
@@ -130,6 +130,7 @@ MIXED = st.lists(PIECES | st.text(alphabet="0189.-@:/ 电话a", max_size=14), ma
 
 
 @given(st.lists(MIXED, max_size=4))
+@example(["mail me: jane.doe+news@example.co.uk.a@b.cn"])
 def test_nothing_is_found_twice(texts: list[str]) -> None:
     once = replaced(*texts)
     twice = replaced(*once["text"])
