@@ -57,7 +57,7 @@ def _replaced(texts: "pl.Series") -> "tuple[pl.Series, list[pl.Series]]":
 def _replace(text: str, kind: Kind) -> tuple[str, int]:
     """The text with every valid match of a kind replaced, and how many there were.
 
-    What stood beside a match may be one in its own right once that is gone (``a@b.com.c@d.com``), hence the loop.
+    What stood beside a match may be one itself once that is gone (``a@b.com.c@d.com``), hence the loop.
     """
     count = 0
     while True:
