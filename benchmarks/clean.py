@@ -124,11 +124,27 @@ def print_ratio(theirs: Run, ours: Run) -> None:
     print(f"  faster than datatrove: {theirs.wall / ours.wall:.1f} x wall, {theirs.cpu / ours.cpu:.1f} x cpu")
 
 
-def compare(language: str, arguments: argparse.Namespace) -> None:
-    """Print both sides' figures for a language."""
-    documents = corpus(language, arguments.megabytes)
+def announced(language: str, wanted: float) -> tuple[list[str], float]:
+    """The corpus of a language and its size in MB, both printed with its digest."""
+    documents = corpus(language, wanted)
     megabytes = sum(len(text.encode()) for text in documents) / 1e6
     print(f"{language}: {len(documents):,} documents, {megabytes:.1f} MB, corpus {digest(documents)}")
+    return documents, megabytes
+
+
+def new_parser(name: str, description: str | None, megabytes: float) -> argparse.ArgumentParser:
+    """The options that the benchmarks beside datatrove share."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    parser.add_argument("--datatrove", metavar="PYTHON", help="interpreter of an environment with datatrove")
+    parser.add_argument("--languages", nargs="+", choices=["zh", "en"], default=["zh", "en"])
+    parser.add_argument("--megabytes", type=float, default=megabytes, help="of each language")
+    parser.add_argument("--runs", type=int, default=3)
+    return parser
+
+
+def compare(language: str, arguments: argparse.Namespace) -> None:
+    """Print both sides' figures for a language."""
+    documents, megabytes = announced(language, arguments.megabytes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_raw(folder, language, documents)
@@ -145,11 +161,7 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Print a table for each language."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.clean", description=__doc__)
-    parser.add_argument("--datatrove", metavar="PYTHON", help="interpreter of an environment with datatrove")
-    parser.add_argument("--languages", nargs="+", choices=["zh", "en"], default=["zh", "en"])
-    parser.add_argument("--megabytes", type=float, default=10.5, help="of each language")
-    parser.add_argument("--runs", type=int, default=3)
+    parser = new_parser("clean", __doc__, megabytes=10.5)
     parser.add_argument("--peer-runs", type=int, default=3)
     parser.add_argument("--rules", action="store_true", help="also the time of each rule")
     arguments = parser.parse_args()

@@ -11,8 +11,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.clean import ROOT, WORKERS, Run, middle, print_ratio, timed, write_raw
-from benchmarks.corpus import corpus, digest
+from benchmarks.clean import (
+    ROOT,
+    WORKERS,
+    Run,
+    announced,
+    middle,
+    new_parser,
+    print_ratio,
+    timed,
+    write_raw,
+)
 
 VOCAB_SIZE = 8192
 
@@ -34,9 +43,7 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
     """Print both sides' figures for a language."""
     from stages.tokenize.train import train_tokenizer
 
-    documents = corpus(language, arguments.megabytes)
-    megabytes = sum(len(text.encode()) for text in documents) / 1e6
-    print(f"{language}: {len(documents):,} documents, {megabytes:.1f} MB, corpus {digest(documents)}")
+    documents, megabytes = announced(language, arguments.megabytes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_raw(folder, language, documents)
@@ -66,11 +73,7 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Print a table for each language."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.tokenize", description=__doc__)
-    parser.add_argument("--datatrove", metavar="PYTHON", help="interpreter of an environment with datatrove")
-    parser.add_argument("--languages", nargs="+", choices=["zh", "en"], default=["zh", "en"])
-    parser.add_argument("--megabytes", type=float, default=80, help="of each language")
-    parser.add_argument("--runs", type=int, default=3)
+    parser = new_parser("tokenize", __doc__, megabytes=80)
     parser.add_argument("--encode", nargs=2, type=Path, metavar=("RAW", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.encode:
