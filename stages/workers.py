@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, TypeVar
 
 from lm.errors import UserError
+from lm.training.threads import compute_threads
 from stages.job import code_digest, die_with_parent
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def each(
     if dask is not None:
         yield from _on_cluster(function, parts, dask)
         return
-    count = min(workers or cores(), len(parts))
+    count = min(compute_threads(workers), len(parts))
     if count == 1:
         yield from map(function, parts)
         return
@@ -61,11 +62,6 @@ def each(
             ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _prepare() -> None:
