@@ -10,7 +10,7 @@ from stages.params import RuntimeSettings
 from stages.publish import write_text
 
 if TYPE_CHECKING:
-    from lm.training.fit import Runtime
+    from lm.training.loop import Runtime
 
 VALIDATION_TOKENS = 1 << 14
 """Tokens of the validation split behind each point of a learning curve; final figures use all of it."""
@@ -18,7 +18,7 @@ VALIDATION_TOKENS = 1 << 14
 
 def runtime(settings: RuntimeSettings) -> "Runtime":
     """The ``runtime`` group as the trainer takes it."""
-    from lm.training.fit import Runtime
+    from lm.training.loop import Runtime
 
     return Runtime(settings.threads, settings.checkpoint_every_seconds, settings.log_every_steps)
 

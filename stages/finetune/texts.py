@@ -12,7 +12,7 @@ from stages.params import FinetuneSettings
 
 if TYPE_CHECKING:
     from lm.text.vocabulary import Vocabulary
-    from lm.training.tasks import LabelledTexts
+    from lm.training.classification import LabelledTexts
 
 
 def label_names(clean: Path, source: str, task: str) -> list[str]:
@@ -38,7 +38,7 @@ def labelled_texts(
     Raises:
         UserError: the split has no labelled document.
     """
-    from lm.training.tasks import LabelledTexts
+    from lm.training.classification import LabelledTexts
 
     frame = read_documents(clean, settings.source, split).drop_nulls("label")
     if frame.is_empty():

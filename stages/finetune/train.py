@@ -16,7 +16,7 @@ from stages.training import runtime, write_curve
 if TYPE_CHECKING:
     from lm.model.config import ModelConfig
     from lm.model.heads import Model
-    from lm.training.tasks import LabelledTexts
+    from lm.training.classification import LabelledTexts
 
 VALIDATIONS_PER_EPOCH = 2
 
@@ -102,8 +102,9 @@ class _Task:
         """
         from lm.checkpoint import save_model
         from lm.lora import merge
+        from lm.training.classification import Classification
         from lm.training.fit import fit
-        from lm.training.tasks import Classification, Schedule
+        from lm.training.task import Schedule
 
         settings = self.settings
         model = self._new_model(base)

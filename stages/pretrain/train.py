@@ -24,7 +24,8 @@ def pretrain(
     from lm.checkpoint import save_model
     from lm.text.tokenizer import fingerprint, load_tokenizer
     from lm.training.fit import fit
-    from lm.training.tasks import LanguageModelling, Schedule, language_scores
+    from lm.training.language import LanguageModelling, language_scores
+    from lm.training.task import Schedule
 
     tokenizer = fingerprint(tokens)
     train = open_split(tokens, "train", fingerprint=tokenizer)

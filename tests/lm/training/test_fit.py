@@ -10,8 +10,10 @@ import pytest
 
 from lm.batches import Objective
 from lm.errors import Stopped
-from lm.training.fit import Runtime, fit
-from lm.training.tasks import LanguageModelling, Schedule
+from lm.training.fit import fit
+from lm.training.language import LanguageModelling
+from lm.training.loop import Runtime
+from lm.training.task import Schedule
 from tests.tiny_models import tiny_model
 
 

@@ -1,0 +1,81 @@
+"""Classification: a step on labelled texts of like length, and its validation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lm.batches import pad_rows
+from lm.model.heads import TaskModel
+from lm.training.order import length_buckets
+from lm.training.task import Schedule, Task
+
+
+@dataclass(frozen=True)
+class LabelledTexts:
+    """Texts as the model reads them, and the numbers of their labels."""
+
+    rows: Sequence[Sequence[int]]
+    labels: npt.NDArray[np.int64]
+    padding: int
+    """Id that fills up shorter rows of a batch."""
+
+    def batch(self, chosen: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (B, T), where they are (B, T), and label numbers (B) of some of the texts."""
+        tokens, present = pad_rows([self.rows[index] for index in chosen], self.padding)
+        return tokens, present, torch.from_numpy(self.labels[list(chosen)])
+
+
+class Classification(Task):
+    """Sequence classification with batches of like length."""
+
+    def __init__(
+        self,
+        model: TaskModel,
+        schedule: Schedule,
+        *,
+        train: LabelledTexts,
+        validation: LabelledTexts,
+        batch_size: int,
+    ) -> None:
+        super().__init__(model, schedule)
+        self.train_texts, self.validation_texts, self.batch_size = train, validation, batch_size
+        self._lengths = [len(row) for row in train.rows]
+        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+
+    @staticmethod
+    def steps_in(texts: int, batch_size: int, epochs: int) -> int:
+        """Optimizer steps that ``epochs`` passes over ``texts`` take."""
+        return epochs * len(length_buckets([1] * texts, batch_size, 0, 0))
+
+    def loss(self, step: int) -> Tensor:
+        """Cross-entropy over the labels of one batch."""
+        per_epoch = self.steps_in(len(self._lengths), self.batch_size, 1)
+        epoch, place = divmod(step, per_epoch)
+        if self._epoch[0] != epoch:
+            self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.schedule.seed, epoch))
+        chosen = self._epoch[1][place]
+        tokens, present, labels = self.train_texts.batch(chosen)
+        self.seen += int(present.sum())
+        logits = self.model(tokens.to(self.device), present.to(self.device))
+        return F.cross_entropy(logits, labels.to(self.device))
+
+    @torch.inference_mode()
+    def validate(self) -> dict[str, float]:
+        """Loss in nats a text, and accuracy."""
+        self.model.eval()
+        texts = self.validation_texts
+        order = sorted(range(len(texts.rows)), key=lambda index: (len(texts.rows[index]), index))
+        loss, right = 0.0, 0
+        for start in range(0, len(order), 64):
+            chosen = order[start : start + 64]
+            tokens, present, labels = texts.batch(chosen)
+            logits = self.model(tokens.to(self.device), present.to(self.device)).cpu()
+            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+            right += int((logits.argmax(-1) == labels).sum())
+        self.model.train()
+        return {"loss": loss / len(order), "accuracy": right / len(order)}

@@ -1,0 +1,92 @@
+"""Language modelling: a step of an objective on rows of a token stream, and its validation."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lm import scoring
+from lm.batches import Objective
+from lm.model.config import ModelConfig
+from lm.model.heads import LanguageModel
+from lm.text.tokenizer import FIRST_TEXT_ID
+from lm.training.order import TokenRows
+from lm.training.task import Schedule, Task
+
+
+class LanguageModelling(Task):
+    """An objective on rows of a token stream."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        schedule: Schedule,
+        *,
+        objective: Objective,
+        train: npt.NDArray[Any],
+        validation: npt.NDArray[Any],
+        bytes_per_token: float,
+        batch_rows: int,
+    ) -> None:
+        """``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average."""
+        super().__init__(model, schedule)
+        self.objective, self.batch_rows = objective, batch_rows
+        self.data = TokenRows(train, objective.row_tokens(model.config), schedule.seed)
+        self.validation = validation
+        self.bytes_per_token = bytes_per_token
+
+    @staticmethod
+    def steps_in(tokens: int, batch_rows: int, objective: Objective, config: ModelConfig) -> int:
+        """Optimizer steps that go through about ``tokens`` tokens of the stream."""
+        return max(1, round(tokens / (batch_rows * stream_tokens(objective, config))))
+
+    def loss(self, step: int) -> Tensor:
+        """Mean cross-entropy over the batch's targets."""
+        rows = self.data.batch(step, self.batch_rows)
+        self.seen += self.batch_rows * stream_tokens(self.objective, self.model.config)
+        batch = self.objective.batch(
+            rows,
+            vocab_size=self.model.config.vocab_size,
+            generator=torch.Generator().manual_seed(self.schedule.seed * 1_000_003 + step),
+        )
+        return batch.to(self.device).loss(self.model)
+
+    def validate(self) -> dict[str, float]:
+        """:func:`language_scores` on the validation tokens."""
+        return language_scores(
+            self.model, self.validation, self.objective, bytes_per_token=self.bytes_per_token
+        )
+
+
+def stream_tokens(objective: Objective, config: ModelConfig) -> int:
+    """Tokens of the stream that a row uses up: the last of a causal row is the next one's first."""
+    return (
+        min(objective.row_tokens(config), config.context) if config.causal else objective.row_tokens(config)
+    )
+
+
+def language_scores(
+    model: LanguageModel, stream: npt.NDArray[Any], objective: Objective, *, bytes_per_token: float
+) -> dict[str, float]:
+    """Validation figures of a language model on a token stream (1-D).
+
+    Causal: ``loss`` (nats a text token), ``bits_per_byte``, ``perplexity``. Otherwise ``loss`` (nats a
+    target) and ``accuracy``: such a model gives no probability of the text, hence no bits per byte.
+    """
+    model.eval()
+    if objective.name == "causal":
+        nats, count = scoring.stream_nats(
+            model, stream, first_text_id=FIRST_TEXT_ID, stride=model.config.context
+        )
+        figures = {
+            "loss": nats / count,
+            "bits_per_byte": scoring.bits_per_byte(nats, count * bytes_per_token),
+            "perplexity": float(np.exp(nats / count)),
+        }
+    else:
+        loss, accuracy = scoring.objective_scores(model, stream, objective, seed=0)
+        figures = {"loss": loss, "accuracy": accuracy}
+    model.train()
+    return figures

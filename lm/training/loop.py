@@ -1,0 +1,116 @@
+"""What happens after each training step, in one fixed order: log, validate, checkpoint, stop."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from lm.errors import Stopped
+from lm.training.task import Task
+
+Log = Callable[[Mapping[str, float], int], None]
+"""Takes figures and the number of tokens seen; the caller decides where they go."""
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How to compute; nothing of it changes the result."""
+
+    threads: int
+    checkpoint_every_seconds: float
+    log_every_steps: int
+
+
+class Loop(pl.Callback):
+    """What happens after each step, in one fixed order: log, validate, checkpoint, stop.
+
+    Validation stands here and not in Lightning's own loop, so that a step is validated exactly once however
+    often the run is interrupted around it.
+    """
+
+    def __init__(self, checkpoint: Path, validate_at: frozenset[int], runtime: Runtime, log: Log) -> None:
+        self.checkpoint, self.validate_at, self.runtime, self.report = checkpoint, validate_at, runtime, log
+        self.stop_signal: int | None = None
+        self._saved_at = time.monotonic()
+        self._losses: list[torch.Tensor] = []
+        self._mark = (time.monotonic(), 0)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Lightning has put a handler of its own around ours. A SIGTERM that arrives between our look at the
+        # flag and Lightning's would end the process with status 0 and no checkpoint.
+        self.listen()
+        self._mark = (time.monotonic(), self._task(pl_module).seen)
+
+    def listen(self) -> dict[int, Any]:
+        """Have SIGTERM and Ctrl-C noted; returns the handlers before."""
+        return {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def _note(self, number: int, frame: object) -> None:
+        if self.stop_signal is not None:
+            raise Stopped(signal.Signals(number).name)
+        self.stop_signal = number
+        print("stopping after this step, with a checkpoint ...", file=sys.stderr, flush=True)
+
+    @staticmethod
+    def _task(module: pl.LightningModule) -> Task:
+        assert isinstance(module, Task)
+        return module
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        task, step = self._task(pl_module), trainer.global_step
+        self._losses.append(outputs["loss"].detach())
+        if step % self.runtime.log_every_steps == 0:
+            self._log_training(task)
+        if step in self.validate_at:
+            figures = task.validate()
+            task.curve.append({"tokens": task.seen, "split": "validation", **figures})
+            self.report({f"val/{name}": value for name, value in figures.items()}, task.seen)
+        if self.stop_signal is not None:
+            self.save(trainer)
+            # Not KeyboardInterrupt, on which Lightning would leave the process itself.
+            raise Stopped(signal.Signals(self.stop_signal).name)
+        if time.monotonic() - self._saved_at >= self.runtime.checkpoint_every_seconds:
+            self.save(trainer)
+
+    def _log_training(self, task: Task) -> None:
+        now, (then, seen) = time.monotonic(), self._mark
+        loss = float(torch.stack(self._losses).mean())
+        self.report(
+            {"train/loss": loss, "train/tokens_per_second": (task.seen - seen) / (now - then)}, task.seen
+        )
+        self._losses, self._mark = [], (now, task.seen)
+
+    def save(self, trainer: pl.Trainer) -> None:
+        """Write the checkpoint beside its place, flush it, and rename: the last good one is never touched."""
+        temporary = self.checkpoint.with_suffix(".tmp")
+        trainer.save_checkpoint(temporary)
+        descriptor = os.open(temporary, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.replace(self.checkpoint)
+        self._saved_at = time.monotonic()
+
+
+class Signals:
+    """The first SIGTERM or Ctrl-C is a flag that :class:`Loop` reads after the step; the second ends it."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+
+    def __enter__(self) -> None:
+        self.previous = self.loop.listen()
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
