@@ -5,7 +5,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from lm.model.flops import flops_per_token, forward_flops, training_flops
+from lm.flops import flops_per_token, forward_flops, training_flops
 from lm.model.heads import LanguageModel
 from lm.names import Family, Kind
 from tests.tiny_models import tiny_model
