@@ -26,6 +26,9 @@ ObjectiveName = Literal["causal", "prefix", "masked", "span-corruption"]
 MaskUnits = Literal["tokens", "words", "spans"]
 """What the masked objective hides together."""
 
+ScheduleName = Literal["linear", "warm-up-stable-decay", "cosine"]
+"""How the learning rate falls after its warm-up (lm/training/schedule.py)."""
+
 KIND_OF: dict[ObjectiveName, Kind] = {
     "causal": "causal-lm",
     "prefix": "causal-lm",

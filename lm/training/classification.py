@@ -12,7 +12,8 @@ from torch import Tensor
 from lm.batches import pad_rows
 from lm.model.heads import TaskModel
 from lm.training.order import length_buckets
-from lm.training.task import Schedule, Task
+from lm.training.schedule import Schedule
+from lm.training.task import Task
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from lm.model.config import ModelConfig
 from lm.model.heads import LanguageModel
 from lm.text.tokenizer import FIRST_TEXT_ID
 from lm.training.order import TokenRows
-from lm.training.task import Schedule, Task
+from lm.training.schedule import Schedule
+from lm.training.task import Task
 
 
 class LanguageModelling(Task):

@@ -1,4 +1,4 @@
-"""Muon for the matrices and AdamW for the rest, in one optimizer, with a linear schedule."""
+"""Muon for the matrices and AdamW for the rest, in one optimizer."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -105,14 +105,3 @@ def parameter_groups(model: nn.Module, learning_rate: float, embedding_rate: flo
         {"params": rest, "lr": embedding_rate, "muon": False},
     ]
     return [group for group in groups if group["params"]]
-
-
-def linear_schedule(step: int, *, steps: int, warm_up: float) -> float:
-    """Factor on the learning rate: up over the first ``warm_up`` share of the steps, then in a line to zero.
-
-    Down to zero beats stopping at a tenth (Bergsma et al. 2025, arXiv:2502.15938).
-    """
-    rising = max(1, round(warm_up * steps))
-    if step < rising:
-        return (step + 1) / rising
-    return max(0.0, (steps - step) / max(1, steps - rising))

@@ -1,6 +1,5 @@
 """What every training has: schedule, optimizer, a seeded step, and what a checkpoint keeps of it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,23 +8,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lm.errors import UserError
-from lm.training.optimizer import MuonAdamW, linear_schedule, parameter_groups
+from lm.training.optimizer import MuonAdamW, parameter_groups
 from lm.training.order import Steps
+from lm.training.schedule import Schedule
 
 EMBEDDING_RATE = 0.5
 """AdamW's learning rate (embeddings, vectors, heads) as a share of Muon's; see docs/experiments.md."""
-
-WARM_UP = 0.05
-"""Share of the steps in which the learning rate rises."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train."""
-
-    steps: int
-    learning_rate: float
-    seed: int
 
 
 class Task(pl.LightningModule):
@@ -50,12 +38,10 @@ class Task(pl.LightningModule):
         return DataLoader(self.steps, batch_size=None)
 
     def configure_optimizers(self) -> Any:
-        """Muon and AdamW, warmed up and then lowered to zero in a line."""
+        """Muon and AdamW, their rates moved by the schedule."""
         rate = self.schedule.learning_rate
         optimizer = MuonAdamW(parameter_groups(self.model, rate, EMBEDDING_RATE * rate))
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: linear_schedule(step, steps=self.schedule.steps, warm_up=WARM_UP)
-        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def training_step(self, batch: int, batch_idx: int) -> Tensor:

@@ -104,7 +104,7 @@ class _Task:
         from lm.lora import merge
         from lm.training.classification import Classification
         from lm.training.fit import fit
-        from lm.training.task import Schedule
+        from lm.training.schedule import Schedule
 
         settings = self.settings
         model = self._new_model(base)

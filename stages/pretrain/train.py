@@ -25,7 +25,7 @@ def pretrain(
     from lm.text.tokenizer import fingerprint, load_tokenizer
     from lm.training.fit import fit
     from lm.training.language import LanguageModelling, language_scores
-    from lm.training.task import Schedule
+    from lm.training.schedule import Schedule
 
     tokenizer = fingerprint(tokens)
     train = open_split(tokens, "train", fingerprint=tokenizer)

@@ -13,7 +13,7 @@ from lm.errors import Stopped
 from lm.training.fit import fit
 from lm.training.language import LanguageModelling
 from lm.training.loop import Runtime
-from lm.training.task import Schedule
+from lm.training.schedule import Schedule
 from tests.tiny_models import tiny_model
 
 
