@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, ValidationError, model_validator
 
 from lm.errors import UserError
-from lm.names import KIND_OF, Decoder, Encoder, Family, MaskUnits, ObjectiveName, TextToText
+from lm.names import KIND_OF, Decoder, Encoder, Family, MaskUnits, ObjectiveName, ScheduleName, TextToText
 from stages.data_settings import CleanSettings, MeasureSettings
 from stages.mistakes import explain, quote
 from stages.settings import Count, Name, Positive, Settings, Share
@@ -92,12 +92,16 @@ class PretrainSettings(Settings):
     """What is hidden together (masked)."""
     mean_span: Annotated[float, Field(ge=1)] = 3.0
     """Mean length of a hidden span in tokens (span-corruption)."""
-    tokens: Count
-    """Training budget."""
-    batch_rows: Count
-    """Rows of ``context`` tokens in one optimizer step."""
-    learning_rate: Positive
-    """Of the matrices (Muon); embeddings and vectors follow from it."""
+    tokens: Count | None = None
+    """Training budget in tokens of the stream; or ``epochs``."""
+    epochs: Positive | None = None
+    """Training budget in passes over the training tokens; or ``tokens``."""
+    batch_rows: Count | None = None
+    """Rows of ``context`` tokens in one optimizer step. Null: what suits the budget (lm/training/budget.py)."""
+    learning_rate: Positive | None = None
+    """Of the matrices (Muon); embeddings and vectors follow from it. Null: what suits the batch."""
+    schedule: ScheduleName = "linear"
+    """How the learning rate falls after its warm-up."""
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -116,7 +120,14 @@ class PretrainSettings(Settings):
             )
         if self.objective == "masked" and self.mask_units == "spans" and self.mask_share > 0.5:
             raise ValueError(f"mask_share must be at most 0.5 for spans, got {self.mask_share}")
+        if (self.tokens is None) == (self.epochs is None):
+            got = "neither" if self.tokens is None else "both"
+            raise ValueError(f"give either tokens or epochs as the budget of training, got {got}")
         return self
+
+    def budget(self, training_tokens: int) -> int:
+        """Tokens to train on, of a stream of ``training_tokens``."""
+        return self.tokens or round((self.epochs or 0) * training_tokens)
 
     @property
     def shape(self) -> dict[str, int]:

@@ -38,11 +38,6 @@ class LanguageModelling(Task):
         self.validation = validation
         self.bytes_per_token = bytes_per_token
 
-    @staticmethod
-    def steps_in(tokens: int, batch_rows: int, objective: Objective, config: ModelConfig) -> int:
-        """Optimizer steps that go through about ``tokens`` tokens of the stream."""
-        return max(1, round(tokens / (batch_rows * stream_tokens(objective, config))))
-
     def loss(self, step: int) -> Tensor:
         """Mean cross-entropy over the batch's targets."""
         rows = self.data.batch(step, self.batch_rows)

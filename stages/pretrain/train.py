@@ -23,8 +23,9 @@ def pretrain(
     from lm.batches import new_objective
     from lm.checkpoint import save_model
     from lm.text.tokenizer import fingerprint, load_tokenizer
+    from lm.training.budget import new_budget
     from lm.training.fit import fit
-    from lm.training.language import LanguageModelling, language_scores
+    from lm.training.language import LanguageModelling, language_scores, stream_tokens
     from lm.training.schedule import Schedule
 
     tokenizer = fingerprint(tokens)
@@ -39,16 +40,21 @@ def pretrain(
         mean_span=settings.mean_span,
         tokenizer=load_tokenizer(tokens),
     )
-    steps = LanguageModelling.steps_in(settings.tokens, settings.batch_rows, objective, model.config)
+    budget = new_budget(
+        settings.budget(train.tokens),
+        row_tokens=stream_tokens(objective, model.config),
+        batch_rows=settings.batch_rows,
+        learning_rate=settings.learning_rate,
+    )
     per_token = validation.bytes_per_text_token
     task = LanguageModelling(
         model,
-        Schedule(steps, settings.learning_rate, settings.seed),
+        Schedule(budget.steps, budget.learning_rate, settings.seed, settings.schedule),
         objective=objective,
         train=train.stream(),
         validation=validation.sample(VALIDATION_TOKENS),
         bytes_per_token=per_token,
-        batch_rows=settings.batch_rows,
+        batch_rows=budget.batch_rows,
     )
     fit(
         task,
@@ -74,7 +80,9 @@ def pretrain(
     job.write_metrics(
         {
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "steps": steps,
+            "steps": budget.steps,
+            "batch_rows": budget.batch_rows,
+            "learning_rate": round(budget.learning_rate, 6),
             "tokens_seen": task.seen,
             "epochs": round(task.seen / train.tokens, 3),
             "validation": {key: round(value, 6) for key, value in final.items()},

@@ -158,6 +158,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("    kind: files\n", "", "sources.own.kind must be one of package, files, huggingface, got nothing"),
     ("  own:\n", "  own: 3\n  other:\n", "sources.own must be a mapping, got 3"),
     # settings that do not go together
+    ("    tokens: 1000\n", "", "pretrain.gpt: give either tokens or epochs as the budget of training, got neither"),
+    ("tokens: 1000", "tokens: 1000\n    epochs: 2", "pretrain.gpt: give either tokens or epochs as the budget of training, got both"),
     ("width: 256", "width: 100", "pretrain.gpt: width must be a multiple of 2 x heads (rotary positions pair up dimensions), got width 100 and heads 4"),
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
