@@ -10,20 +10,15 @@ probability of 1 - (1 - s^rows)^bands:
     28 x 4    0.20  0.52  0.84  0.98  1.00  1.00  1.00  1.00  1.000  1.000
 """
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from stages.clean.corpus import Corpus, Numbers, repeated
 from stages.clean.scratch import Scratch, scratch_file
 from stages.measure.signatures import SIZE
 from stages.measure.units import Hashes, scramble
-
-if TYPE_CHECKING:
-    from stages.clean.texts import Rows
-
-Numbers = npt.NDArray[np.int64]
 
 FIRST = 16
 """In a large bucket a document is paired with this many of its best members only, or the pairs of n copies
@@ -31,35 +26,45 @@ would be n^2. It is them that are kept, so copies are found all the same."""
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 
 
-def candidates(documents: "Rows", order: Numbers, bands: int) -> Numbers:
-    """Distinct pairs (pairs, 2) of documents that agree in one of ``bands`` bands, sorted; the better first.
+def candidates(
+    corpus: Corpus, passed: Numbers, bands: int, best_first: Callable[[Numbers], Numbers]
+) -> tuple[Numbers, Numbers]:
+    """Which of the documents ``passed`` agree in one of ``bands`` bands.
 
-    Documents are named by their place in ``order``, the numbers of ``documents`` from best to worst. Memory
-    holds one band of all documents at a time, and the pairs; all bands wait in a file.
+    ``best_first`` puts documents in the order from best to worst. Memory holds 16 bytes for each document
+    besides what is found; all bands wait in a file.
+
+    Returns:
+        The documents that agree with any other, from best to worst, and distinct pairs (pairs, 2) of places
+        in that order, sorted, the better one first.
     """
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
     found = np.zeros(0, np.uint64)
     with scratch_file() as scratch:
-        members = place[_write_buckets(documents, bands, scratch)]
+        signed = passed[_write_buckets(corpus, passed, bands, scratch)]
+        shared = np.zeros(len(signed), np.bool_)
         for band in range(bands):
-            buckets = scratch.read([(band * len(order), len(members))])
+            shared |= repeated(scratch.read([(band * len(passed), len(signed))]))
+        order = best_first(signed[shared])
+        members = np.argsort(order)
+        for band in range(bands):
+            buckets = scratch.read([(band * len(passed), len(signed))])[shared]
             found = np.unique(np.concatenate((found, *_pairs(members, buckets))))
-    return np.stack((found >> np.uint64(32), found & np.uint64(0xFFFFFFFF)), axis=1).astype(np.int64)
+    pairs = np.stack((found >> np.uint64(32), found & np.uint64(0xFFFFFFFF)), axis=1).astype(np.int64)
+    return order, pairs
 
 
-def _write_buckets(documents: "Rows", bands: int, scratch: Scratch) -> Numbers:
-    """Documents that have a signature; their buckets of each band stand in ``scratch``, band after band."""
-    members, done, rows = [np.zeros(0, np.int64)], 0, SIZE // bands
-    for numbers, frame in documents.read(["signature"]):
+def _write_buckets(corpus: Corpus, passed: Numbers, bands: int, scratch: Scratch) -> npt.NDArray[np.bool_]:
+    """Which documents have a signature; their buckets of each band stand in ``scratch``, band after band."""
+    signed, done, rows = [np.zeros(0, np.bool_)], 0, SIZE // bands
+    for _, frame in corpus.read(["signature"], passed):
         signature = frame["signature"]
-        members.append(numbers[signature.is_not_null().to_numpy()])
+        signed.append(signature.is_not_null().to_numpy())
         matrix = signature.drop_nulls().to_numpy()
         for band in range(bands):
             own = _bucket(matrix[:, band * rows : (band + 1) * rows])
-            scratch.write(own, band * len(documents.part) + done)
+            scratch.write(own, band * len(passed) + done)
         done += len(matrix)
-    return np.concatenate(members)
+    return np.concatenate(signed)
 
 
 def _bucket(rows: npt.NDArray[np.uint32]) -> Hashes:

@@ -1,8 +1,8 @@
 """What was found of near-duplicates and of contamination, for the report."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stages.clean.corpus import Corpus
 from stages.clean.decide import Decisions
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ SIZES = (2, 3, 5, 10, 100, 1000)
 """Lower ends of the bins of cluster sizes."""
 
 
-def clusters_of(measured: Path, decisions: Decisions) -> dict[str, Any]:
+def clusters_of(decisions: Decisions) -> dict[str, Any]:
     """Counts of clusters and of the documents in them, sizes, and examples: the largest ones, with texts."""
     import polars as pl
 
@@ -31,7 +31,7 @@ def clusters_of(measured: Path, decisions: Decisions) -> dict[str, Any]:
         members = clusters.filter(pl.col("cluster") == cluster)
         # The kept one, then those that differ most.
         members = members.sort(pl.col("id") != kept_id, "similarity", "id").head(MEMBERS)
-        found = _texts(measured, decisions.documents, members)
+        found = _texts(decisions.corpus, members)
         examples.append({"size": size, "members": found})
     return {
         "clusters": sizes.height,
@@ -44,15 +44,13 @@ def clusters_of(measured: Path, decisions: Decisions) -> dict[str, Any]:
     }
 
 
-def _texts(measured: Path, documents: "pl.DataFrame", members: "pl.DataFrame") -> list[dict[str, Any]]:
+def _texts(corpus: Corpus, members: "pl.DataFrame") -> list[dict[str, Any]]:
     import polars as pl
 
-    rows = members.join(documents.select("id", "part"), on="id", maintain_order="left")
-    paths = [measured / part for part in rows["part"].unique().sort()]
-    found = pl.scan_parquet(paths).filter(pl.col("id").is_in(rows["id"].to_list()))
-    texts = found.select("id", pl.col("text").str.slice(0, CHARACTERS)).collect()
-    rows = rows.join(texts, on="id", maintain_order="left")
-    return rows.select("id", "text", pl.col("similarity").round(3)).to_dicts()
+    texts = corpus.table(["text"], members["number"].sort().to_numpy())
+    rows = members.join(texts, on="number", maintain_order="left")
+    shown = rows.select("id", pl.col("text").str.slice(0, CHARACTERS), pl.col("similarity").round(3))
+    return shown.to_dicts()
 
 
 def contamination_of(decisions: Decisions) -> dict[str, Any]:
@@ -66,7 +64,7 @@ def contamination_of(decisions: Decisions) -> dict[str, Any]:
     return {
         "documents": overlaps.height,
         "found_in": dict(sources.sort("found_in").iter_rows()),
-        "examples": largest.with_columns(
-            pl.col("share").round(3), pl.col("span").str.slice(0, CHARACTERS)
+        "examples": largest.select(
+            "id", pl.col("share").round(3), pl.col("span").str.slice(0, CHARACTERS), "found_in"
         ).to_dicts(),
     }

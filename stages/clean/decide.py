@@ -1,17 +1,20 @@
-"""Which documents stay, and why the others go: a few small tables for the whole corpus."""
+"""Which documents stay, and why the others go: a few numbers for each document of the corpus."""
 
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.clean.judge import judge
-from stages.clean.keys import categories
-from stages.clean.rules import RULES
+import numpy as np
+import numpy.typing as npt
+
+from stages.clean.corpus import Corpus, Numbers, repeated
+from stages.clean.judge import NONE, judge, roots
+from stages.clean.rules import RULES, document_rules
 from stages.clean.rules.conflicting_labels import conflicting_labels
 from stages.clean.rules.exact_duplicate import exact_duplicate
 from stages.clean.split import assign_splits
 from stages.data_settings import CleanSettings
+from stages.documents import SPLITS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,124 +24,148 @@ if TYPE_CHECKING:
 class Decisions:
     """All that was decided; no texts."""
 
-    documents: "pl.DataFrame"
-    """``KEYS`` of every document, and ``rule``: the first that it fails, null where it stays. ``split`` is
-    null for drops."""
-    failures: "pl.DataFrame"
-    """id, rule, value: all that a dropped document fails, in the order of ``RULES``."""
+    corpus: Corpus
+    rule: npt.NDArray[np.uint8]
+    """The first rule that each document fails, as its place in ``RULES``, or ``NONE``."""
+    split: npt.NDArray[np.uint8]
+    """Its split, as the place in ``SPLITS``; ``NONE`` for drops."""
+    failed: dict[str, int]
+    """How many documents fail each rule, whether or not it is their first."""
+    document_rules: "dict[str, pl.Expr]"
+    values: "pl.DataFrame"
+    """number, value: what the documents have that a rule about the whole corpus drops, sorted by number."""
     clusters: "pl.DataFrame"
-    """id, kept_id, similarity, cluster of near-duplicates; empty where they were not looked for."""
+    """number, id, kept_id, similarity, cluster of near-duplicates; empty where they were not looked for."""
     overlaps: "pl.DataFrame"
-    """id, share, span, found_in of training text that is in held-out text; likewise."""
+    """number, id, share, span, found_in of training text that is in held-out text; likewise."""
     shortened: "pl.DataFrame"
-    """id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
+    """number, id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
     selection: dict[str, Any] | None = None
     """What the classifier learnt from, and how well."""
 
-    def by_source(self) -> "dict[str, pl.DataFrame]":
-        """The documents of each source, in order of the names; stretches of the table, not copies."""
-        sources = self.documents["source"]
-        counts = dict(sources.rle().struct.unnest().select("value", "len").iter_rows())
-        names = categories(sources)
-        ends = accumulate(counts.get(name, 0) for name in names)
-        return {
-            name: self.documents[end - counts.get(name, 0) : end]
-            for name, end in zip(names, ends, strict=True)
-        }
+    def of_source(self, name: str) -> tuple[Numbers, Numbers]:
+        """The documents of a source that stay, and those that go."""
+        span = self.corpus.numbers_of(name)
+        stays = self.rule[span.start : span.stop] == NONE
+        return np.flatnonzero(stays) + span.start, np.flatnonzero(~stays) + span.start
+
+    def verdicts(self, numbers: Numbers) -> "pl.DataFrame":
+        """rule and split of these documents, by their names (String, null for none)."""
+        import polars as pl
+
+        def named(codes: npt.NDArray[np.uint8], names: tuple[str, ...]) -> "pl.Series":
+            return pl.Series(names, dtype=pl.String).gather(pl.Series(codes).replace(NONE, None))
+
+        return pl.DataFrame(
+            {"rule": named(self.rule[numbers], RULES), "split": named(self.split[numbers], SPLITS)}
+        )
+
+    def reasons(self, numbers: Numbers) -> "pl.Series":
+        """All that each of some dropped documents fails, in the order of ``RULES``: structs of rule, value.
+
+        What document rules say is asked again rather than kept: a large corpus has many drops.
+        """
+        import polars as pl
+
+        rule = pl.Enum(RULES)
+        long = [pl.DataFrame(schema={"number": pl.Int64, "rule": rule, "value": pl.String})]
+        for here, frame in self.corpus.read(roots(self.document_rules), numbers):
+            judged = frame.select(number=pl.Series(here), **self.document_rules)
+            failing = judged.unpivot(index="number", variable_name="rule").drop_nulls()
+            long.append(failing.cast({"rule": rule}))
+        dropped = pl.DataFrame({"number": numbers, "rule": self.verdicts(numbers)["rule"].cast(rule)})
+        long.append(dropped.join(self.values, on="number").select("number", "rule", "value"))
+        reasons = pl.concat(long).sort("number", "rule").group_by("number", maintain_order=True)
+        found = reasons.agg(reasons=pl.struct(pl.col("rule").cast(pl.String), "value"))
+        return dropped.join(found, on="number", how="left", maintain_order="left")["reasons"]
 
 
 def decide(measured: Path, files: Path, settings: CleanSettings) -> Decisions:
     """Try all rules. ``files`` is the folder of the user's own test sets.
 
-    Document rules are all tried on every document. Corpus rules see what passed those before them, so that
-    a duplicate always points at a document that was not dropped as a duplicate itself. Contamination comes
-    after the split, for it needs to know which documents are held out; passages are cut from what is left.
+    Document rules are all tried on every document. The rules about the whole corpus, in the order in which
+    they stand here, see what passed those before them, so that a duplicate always points at a document that
+    was not dropped as a duplicate itself. Contamination comes after the split, for it needs to know which
+    documents are held out; passages are cut from what is left.
     """
     import polars as pl
 
-    keys, failures = judge(measured, settings)
-    passed = keys.join(failures, on="id", how="anti", maintain_order="left")
+    corpus = Corpus.of(measured)
+    rules = document_rules(settings)
+    judged = judge(corpus, rules)
+    rule, failed = judged.rule, dict.fromkeys(RULES, 0) | judged.failed
+    values = [pl.DataFrame(schema={"number": pl.Int64, "value": pl.String})]
 
-    def drop(rule: str, failed: "pl.DataFrame") -> None:
-        nonlocal passed, failures
-        values = failed.select("id", pl.lit(rule, dtype=pl.Enum(RULES)).alias("rule"), "value")
-        failures = pl.concat([failures, values])
-        if len(failed):  # else there is no need for another copy
-            passed = passed.join(failed, on="id", how="anti", maintain_order="left")
+    def passed() -> Numbers:
+        return np.flatnonzero(rule == NONE)
 
-    drop("conflicting_labels", conflicting_labels(passed))
-    drop("exact_duplicate", exact_duplicate(passed))
+    def drop(name: str, failing: "pl.DataFrame") -> None:
+        rule[failing["number"].to_numpy()] = RULES.index(name)
+        failed[name] = len(failing)
+        values.append(failing.select("number", "value"))
+
+    left = passed()
+    copied = left[repeated(judged.text[left])]
+    copies = corpus.table(("id", "source", "label", "text_hash", "target_hash"), copied)
+    conflicts = conflicting_labels(copies)
+    drop("conflicting_labels", conflicts)
+    drop("exact_duplicate", exact_duplicate(copies.join(conflicts, on="number", how="anti")))
+    del left, copies, conflicts
     selection = None
     if settings.selection is not None:
         from stages.clean.selection import select
 
-        selected = select(passed, measured, settings.selection, files)
+        selected = select(corpus, passed(), settings.selection, files)
         selection = selected.report
-        low = selected.scores.filter(pl.col("score") < settings.selection.min_score)
-        drop("low_score", low.select("id", value=pl.col("score").round(3).cast(pl.String)))
-    clusters = _no_clusters()
+        scores = pl.DataFrame({"number": passed(), "score": selected.scores})
+        low = scores.filter(pl.col("score") < settings.selection.min_score)
+        drop("low_score", low.select("number", value=pl.col("score").round(3).cast(pl.String)))
+    clusters = _empty(id=pl.String, kept_id=pl.String, similarity=pl.Float64, cluster=pl.String)
     if settings.near_duplicates is not None:
         from stages.clean.near_duplicates import near_duplicates
 
-        clusters = near_duplicates(passed, measured, settings.near_duplicates)
-        copies = clusters.filter(pl.col("id") != pl.col("kept_id"))
-        drop(
-            "near_duplicate",
-            copies.select(
-                "id", value=pl.format("{}, similarity {}", "kept_id", pl.col("similarity").round(2))
-            ),
-        )
-    passed = assign_splits(passed, clusters, settings.split).select(
-        "id", "characters", "part", "row", "split"
-    )
-    overlaps = _no_overlaps()
+        clusters = near_duplicates(corpus, passed(), settings.near_duplicates)
+        value = pl.format("{}, similarity {}", "kept_id", pl.col("similarity").round(2))
+        drop("near_duplicate", clusters.filter(pl.col("id") != pl.col("kept_id")).with_columns(value=value))
+    split = np.full(len(corpus), NONE, np.uint8)
+    split[passed()] = assign_splits(corpus, passed(), judged, clusters, settings.split)
+    overlaps = _empty(id=pl.String, share=pl.Float64, span=pl.String, found_in=pl.String)
     if settings.contamination is not None:
         from stages.clean.contamination import contamination
 
-        overlaps = contamination(passed, measured, settings.contamination, files)
-        drop(
-            "contamination",
-            overlaps.select(
-                "id", value=pl.format("{} shared with {}: {}", pl.col("share").round(2), "found_in", "span")
-            ),
-        )
-    shortened = _no_passages()
+        training, held_out = _sides(split, rule)
+        overlaps = contamination(corpus, training, held_out, settings.contamination, files)
+        value = pl.format("{} shared with {}: {}", pl.col("share").round(2), "found_in", "span")
+        drop("contamination", overlaps.with_columns(value=value))
+    shortened = _empty(id=pl.String, text=pl.String, removed=pl.List(pl.String))
     if settings.substrings is not None:
         from stages.clean.substrings import remove_substrings
 
-        shortened = remove_substrings(passed, measured, settings.substrings)
+        shortened = remove_substrings(corpus, *_sides(split, rule), settings.substrings)
         emptied = shortened.filter(pl.col("text").is_null())
-        drop("duplicate_passages", emptied.select("id", value=pl.col("removed").list.join(" … ")))
-    failures = failures.sort("id", "rule")
-    first = failures.group_by("id", maintain_order=True).first().select("id", "rule")
-    verdicts = keys.select("id").join(
-        passed.select("id", "split"), on="id", how="left", maintain_order="left"
-    )
-    verdicts = verdicts.join(first, on="id", how="left", maintain_order="left")
-    documents = keys.with_columns(verdicts["split"], verdicts["rule"])
-    shorter = shortened.drop_nulls("text").with_columns(pl.col("text").str.len_chars().alias("characters"))
-    if len(shorter):
-        documents = documents.update(shorter.select("id", "characters"), on="id")
-    return Decisions(documents, failures, clusters, overlaps, shortened, selection)
-
-
-def _no_clusters() -> "pl.DataFrame":
-    import polars as pl
-
-    return pl.DataFrame(
-        schema={"id": pl.String, "kept_id": pl.String, "similarity": pl.Float64, "cluster": pl.String}
+        drop("duplicate_passages", emptied.with_columns(value=pl.col("removed").list.join(" … ")))
+    split[rule != NONE] = NONE
+    return Decisions(
+        corpus,
+        rule,
+        split,
+        failed,
+        rules,
+        pl.concat(values).sort("number"),
+        clusters,
+        overlaps,
+        shortened,
+        selection,
     )
 
 
-def _no_overlaps() -> "pl.DataFrame":
+def _sides(split: npt.NDArray[np.uint8], rule: npt.NDArray[np.uint8]) -> tuple[Numbers, Numbers]:
+    """Documents for training, and those held out, of all that are left."""
+    training = split == SPLITS.index("train")
+    return np.flatnonzero(training & (rule == NONE)), np.flatnonzero(~training & (rule == NONE))
+
+
+def _empty(**columns: "pl.DataType | type[pl.DataType]") -> "pl.DataFrame":
     import polars as pl
 
-    return pl.DataFrame(
-        schema={"id": pl.String, "share": pl.Float64, "span": pl.String, "found_in": pl.String}
-    )
-
-
-def _no_passages() -> "pl.DataFrame":
-    import polars as pl
-
-    return pl.DataFrame(schema={"id": pl.String, "text": pl.String, "removed": pl.List(pl.String)})
+    return pl.DataFrame(schema={"number": pl.Int64, **columns})

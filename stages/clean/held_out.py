@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
-from stages.clean.texts import Rows
-from stages.measure.units import Hashes, shingles, units
+from stages.clean.corpus import Corpus, Numbers
+from stages.measure.units import Hashes, Places, shingles, units
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,16 +23,14 @@ Counts = npt.NDArray[np.uint32]
 BATCH = 8192
 """Records of a file that are looked at together."""
 
+_EIGHT = np.uint64(3)
+"""The place of a bit, shifted by so many places, is that of its byte."""
 
-def documents(keys: "pl.DataFrame", measured: Path) -> Iterator[Named]:
-    """The documents of ``keys`` by id, part by part."""
-    import polars as pl
 
-    ids = keys["id"].rechunk()
-    for numbers, frame in Rows.of(keys, measured).read(["text"]):
-        # Copied, for a selection of rows keeps all texts of its part in memory.
-        texts = pl.Series(frame["text"].to_list(), dtype=pl.String)
-        yield ids.gather(numbers).to_list(), texts
+def documents(corpus: Corpus, chosen: Numbers) -> Iterator[Named]:
+    """The documents ``chosen`` by id, part by part."""
+    for _, frame in corpus.read(["id", "text"], chosen):
+        yield frame["id"].to_list(), frame["text"]
 
 
 def named_files(root: Path, names: Sequence[str], setting: str) -> Iterator[Named]:
@@ -69,78 +67,76 @@ def named_files(root: Path, names: Sequence[str], setting: str) -> Iterator[Name
 
 @dataclass(frozen=True)
 class Table:
-    """Every run of ``size`` units of some held-out texts, and where it stands."""
+    """Every run of ``size`` units of some held-out texts, and where it stands. A run takes 12 bytes."""
 
     size: int
     names: list[str]
     """Of the texts, sorted."""
-    lengths: npt.NDArray[np.int64]
-    """Units of each text."""
+    offsets: Places
+    """(texts + 1,) the units of text i are those from ``offsets[i]`` up to ``offsets[i + 1]``."""
     runs: Hashes
-    """Sorted; equal ones by text and position."""
-    text: Counts
-    """For each run the number of its text."""
-    position: Counts
-    """For each run the unit of its text at which it begins."""
+    """Sorted; equal ones by place."""
+    place: Counts
+    """For each run its first unit, counted over all texts."""
     short: dict[str, str]
     """Names of texts of fewer than ``size`` units, by the text."""
-    _seen: npt.NDArray[np.bool_] = field(repr=False)
-    """Whether any run begins with these bits: most lookups end here."""
+    _seen: npt.NDArray[np.uint8] = field(repr=False)
+    """A bit for each beginning of a run, set where there is one: most lookups end here."""
 
-    def places(self, runs: Hashes, most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Where ``runs`` stand in held-out texts: numbers of runs, and of entries of the table.
+    def places(self, runs: Hashes, most: int) -> tuple[Places, Places]:
+        """Where ``runs`` stand in held-out texts: numbers of runs, and units of held-out texts.
 
         Of a run that stands at more than ``most`` places only the first of them are given.
         """
-        (found,) = np.nonzero(self._seen[runs >> self._shift(self._seen)])
+        begins = runs >> self._shift(self._seen)
+        (found,) = np.nonzero(self._seen[begins >> _EIGHT] >> (begins & np.uint64(7)).astype(np.uint8) & 1)
         found = found[np.argsort(runs[found])]  # sorted, they are looked up from neighbours in memory
         begin = np.searchsorted(self.runs, runs[found])
         there = self.runs.take(begin, mode="clip") == runs[found] if len(self.runs) else begin < 0
         found, begin = found[there], begin[there]
         count = (np.searchsorted(self.runs, runs[found], "right") - begin).clip(max=most)
         behind = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        return np.repeat(found, count), np.repeat(begin, count) + behind
+        return np.repeat(found, count), self.place[np.repeat(begin, count) + behind].astype(np.int64)
 
     @classmethod
-    def of(cls, named: Sequence[Named], size: int) -> "Table":
-        """The table of these texts."""
-        names = [name for some, _ in named for name in some]
-        rank = np.empty(len(names), np.int64)
-        rank[sorted(range(len(names)), key=lambda number: (names[number], number))] = np.arange(len(names))
-        lengths = np.zeros(len(names), np.int64)
-        columns: list[tuple[Hashes, Counts, Counts]] = []
+    def of(cls, named: Iterator[Named], size: int, most: int) -> "Table":
+        """The table of the first of these texts, up to ``most`` units; the others stay in ``named``."""
+        names: list[str] = []
+        lengths = np.zeros(0, np.int64)
+        columns: list[tuple[Hashes, Counts, Places]] = []
         short: dict[str, str] = {}
-        begin = 0
+        total = 0
         for some, texts in named:
             found = units(texts)
             runs, offsets, first = shingles(found, size)
-            own = rank[begin : begin + len(some)]
             counts = np.diff(found.offsets)
-            lengths[own] = counts
-            text_of = np.repeat(own, np.diff(offsets)).astype(np.uint32)
-            place = (first - np.repeat(found.offsets[:-1], np.diff(offsets))).astype(np.uint32)
-            columns.append((runs, text_of, place))
+            columns.append((runs, (total + first).astype(np.uint32), np.diff(offsets)))
             for n in np.flatnonzero(counts < size).tolist():
                 short[texts[n]] = min(some[n], short.get(texts[n], some[n]))
-            begin += len(some)
-        runs = np.concatenate([column[0] for column in columns])
-        text, position = (np.concatenate([column[n] for column in columns]) for n in (1, 2))
+            names += some
+            lengths = np.concatenate((lengths, counts))
+            total += len(found.hashes)
+            if total >= most:
+                break
+        by_name = np.array(sorted(range(len(names)), key=lambda n: (names[n], n)), np.int64)
+        offsets = np.concatenate(([0], np.cumsum(lengths[by_name])))
+        # Texts come in any order; what is found must not depend on it, so their units are counted by name.
+        moved = np.empty(len(names), np.int64)
+        moved[by_name] = offsets[:-1] - (np.cumsum(lengths) - lengths)[by_name]
+        per_text = np.concatenate([np.zeros(0, np.int64), *(column[2] for column in columns)])
+        place = np.concatenate([np.zeros(0, np.uint32), *(column[1] for column in columns)])
+        runs = np.concatenate([np.zeros(0, np.uint64), *(column[0] for column in columns)])
         del columns
-        order = np.lexsort((position, text, runs))
-        runs = runs[order]
-        seen = np.zeros(1 << min(max(int(len(runs) * 8).bit_length(), 10), 26), np.bool_)
-        seen[runs >> cls._shift(seen)] = True
-        return cls(
-            size,
-            sorted(names),
-            lengths,
-            runs,
-            text[order],
-            position[order],
-            short,
-            seen,
-        )
+        place += np.repeat(moved.astype(np.uint32), per_text)  # modulo 2^32, so what moves down fits
+        order = np.argsort(place)
+        order = order[np.argsort(runs[order], kind="stable")]
+        runs, place = runs[order], place[order]
+        seen = np.zeros(1 << len(runs).bit_length(), np.uint8)
+        begins = runs >> cls._shift(seen)
+        bits = np.uint8(1) << (begins & np.uint64(7)).astype(np.uint8)
+        np.bitwise_or.at(seen, begins >> _EIGHT, bits)
+        return cls(size, sorted(names), offsets, runs, place, short, seen)
 
     @staticmethod
-    def _shift(seen: npt.NDArray[np.bool_]) -> np.uint64:
-        return np.uint64(64 - (len(seen).bit_length() - 1))
+    def _shift(seen: npt.NDArray[np.uint8]) -> np.uint64:
+        return np.uint64(64 - (len(seen).bit_length() + 2))

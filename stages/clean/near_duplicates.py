@@ -6,15 +6,15 @@ kept: of a chain a ~ b ~ c whose ends differ, the best and whatever is not like 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from stages.clean.candidates import Numbers, candidates
+from stages.clean.candidates import candidates
+from stages.clean.connect import connected
+from stages.clean.corpus import Corpus, Numbers
 from stages.clean.scratch import Scratch, scratch_file
-from stages.clean.texts import Rows
 from stages.data_settings import NearDuplicateSettings
 from stages.measure.signatures import shingle_sets, whole
 
@@ -27,76 +27,71 @@ PORTION = 1 << 22
 """Shingles of pairs that are compared at a time."""
 
 
-def near_duplicates(keys: "pl.DataFrame", measured: Path, settings: NearDuplicateSettings) -> "pl.DataFrame":
-    """Which documents are near-duplicates of which.
+def near_duplicates(corpus: Corpus, passed: Numbers, settings: NearDuplicateSettings) -> "pl.DataFrame":
+    """Which of the documents ``passed`` are near-duplicates of which.
 
-    ``keys`` has a row for each document that passed the rules before (columns id, part, row, label,
-    characters, bytes, target_bytes). Of documents that are alike the best is kept: one with a label rather
-    than one without, then the longest, then the first by id. Documents with different labels are no copies of
-    each other, however alike: a single word may turn a review round. Both stay, in one cluster.
+    Of documents that are alike the best is kept: one with a label rather than one without, then the longest,
+    then the first by id. Documents with different labels are no copies of each other, however alike: a single
+    word may turn a review round. Both stay, in one cluster.
 
     Returns:
-        A row for each document of a cluster, sorted by id: id; kept_id, of the document that it is a copy of,
-        or its own if it stays; similarity to that one (Float64); cluster, the id of the cluster's best. A
-        cluster is what chains of similar documents connect; the split keeps it on one side.
+        A row for each document of a cluster, sorted by id: number; id; kept_id, of the document that it is a
+        copy of, or its own if it stays; similarity to that one (Float64); cluster, the id of the cluster's
+        best. A cluster is what chains of similar documents connect; the split keeps it on one side.
     """
     import polars as pl
 
-    best = keys.select("id", "characters", unlabelled=pl.col("label").is_null()).with_row_index("number")
-    order = best.sort("unlabelled", "characters", "id", descending=[False, True, False])["number"].to_numpy()
-    documents = Rows.of(keys, measured)
-    pairs = candidates(documents, order, settings.bands)
-    size = (keys["bytes"] + keys["target_bytes"].fill_null(0)).to_numpy()[order]
+    def best_first(numbers: Numbers) -> Numbers:
+        best = corpus.table(("id", "characters", "label"), numbers)
+        best = best.select("number", "id", "characters", unlabelled=pl.col("label").is_null())
+        best = best.sort("unlabelled", "characters", "id", descending=[False, True, False])
+        return best["number"].to_numpy()
+
+    order, pairs = candidates(corpus, passed, settings.bands, best_first)
     with scratch_file() as scratch:
-        spans = _write_sets(documents, order[np.unique(pairs)], scratch)
-        blocks = [(block, _similarities(scratch, spans, order[block])) for block in _blocks(pairs, size)]
+        spans, size = _write_sets(corpus, order, scratch)
+        blocks = [(block, _similarities(scratch, spans, block)) for block in _blocks(pairs, size)]
     pairs = np.concatenate([pairs[:0], *(block for block, _ in blocks)])
     similarity = np.concatenate([np.zeros(0), *(values for _, values in blocks)])
     alike = similarity >= settings.similarity
-    labels = keys["label"].rank("dense").fill_null(0).to_numpy()[order]
-    return _decided(pairs[alike], similarity[alike], labels, keys["id"].gather(order))
+    members, edges = np.unique(pairs[alike], return_inverse=True)
+    return _decided(corpus, order[members], edges.reshape(-1, 2), similarity[alike])
 
 
 def _decided(
-    pairs: Numbers, similarity: npt.NDArray[np.float64], labels: npt.NDArray[np.integer], ids: "pl.Series"
+    corpus: Corpus, members: Numbers, edges: Numbers, similarity: npt.NDArray[np.float64]
 ) -> "pl.DataFrame":
-    """The table for pairs that are alike; documents are numbered from best to worst."""
+    """The table for ``members``, from best to worst, of which pairs of places ``edges`` are alike."""
     import polars as pl
 
-    members, edges = np.unique(pairs, return_inverse=True)
-    edges = edges.reshape(-1, 2)
+    by_number = np.argsort(members)
+    table = corpus.table(("id", "label"), members[by_number])[np.argsort(by_number)]
+    labels = table["label"].rank("dense").fill_null(0).to_numpy()
     kept, similar = np.arange(len(members)), np.ones(len(members))
     # By the worse one of a pair, and for each the most similar first: whatever may be kept is decided before.
     by_worse = np.lexsort((edges[:, 0], -similarity, edges[:, 1]))
     for (better, worse), value in zip(edges[by_worse].tolist(), similarity[by_worse].tolist(), strict=True):
         free = kept[worse] == worse and kept[better] == better
-        one, other = labels[members[better]], labels[members[worse]]
+        one, other = labels[better], labels[worse]
         if free and (one == other or not one or not other):
             kept[worse], similar[worse] = better, value
-    ids = ids.gather(members)
-    table = {
+    ids = table["id"]
+    found = {
+        "number": table["number"],
         "id": ids,
         "kept_id": ids.gather(kept),
         "similarity": similar,
-        "cluster": ids.gather(_roots(edges, len(members))),
+        "cluster": ids.gather(connected(edges[:, 0], edges[:, 1], len(members))),
     }
-    return pl.DataFrame(table).sort("id")
-
-
-def _roots(edges: Numbers, size: int) -> Numbers:
-    """For each of ``size`` documents the first one that it is connected with."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    graph = coo_array((np.ones(len(edges), np.bool_), (edges[:, 0], edges[:, 1])), shape=(size, size))
-    _, component = connected_components(graph, directed=False)
-    _, first = np.unique(component, return_index=True)
-    return first[component]
+    return pl.DataFrame(found).sort("id")
 
 
 def _blocks(pairs: Numbers, size: Numbers) -> Iterator[Numbers]:
-    """The pairs in portions whose documents have about BLOCK_BYTES of text, neighbours together."""
-    root = _roots(pairs, len(size))
+    """The pairs in portions whose documents have about BLOCK_BYTES of text, neighbours together.
+
+    ``size``: bytes of the documents that pairs name by place.
+    """
+    root = connected(pairs[:, 0], pairs[:, 1], len(size))
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0], root[pairs[:, 0]]))] if len(pairs) else pairs
     seen, first = np.unique(pairs, return_index=True)
     new = np.bincount(first // 2, weights=size[seen], minlength=len(pairs))
@@ -104,23 +99,29 @@ def _blocks(pairs: Numbers, size: Numbers) -> Iterator[Numbers]:
     return iter(np.split(pairs, np.flatnonzero(np.diff(block)) + 1) if len(pairs) else [])
 
 
-def _write_sets(documents: Rows, numbers: Numbers, scratch: Scratch) -> Numbers:
+def _write_sets(corpus: Corpus, order: Numbers, scratch: Scratch) -> tuple[Numbers, Numbers]:
     """Write the shingle sets of documents in one pass over the texts: those of a block stand anywhere.
 
     Returns:
-        (all documents, 2) place and size of each set; zero for documents that are not in ``numbers``.
+        In the order of ``order``: (documents, 2) place and size of each set, and the bytes of each document.
     """
-    spans, done = np.zeros((len(documents.part), 2), np.int64), 0
-    for found, frame in documents.read(["text", "target"], np.sort(numbers)):
-        hashes, offsets = shingle_sets(whole(frame))
+    spans, size = np.zeros((len(order), 2), np.int64), np.zeros(len(order), np.int64)
+    by_number = np.argsort(order)
+    done = read = 0
+    for numbers, frame in corpus.read(["text", "target"], order[by_number]):
+        texts = whole(frame)
+        hashes, offsets = shingle_sets(texts)
         scratch.write(hashes, done)
-        spans[found] = np.stack((done + offsets[:-1], np.diff(offsets)), axis=1)
+        places = by_number[read : read + len(numbers)]
+        spans[places] = np.stack((done + offsets[:-1], np.diff(offsets)), axis=1)
+        size[places] = texts.str.len_bytes().to_numpy()
         done += len(hashes)
-    return spans
+        read += len(numbers)
+    return spans, size
 
 
 def _similarities(scratch: Scratch, spans: Numbers, pairs: Numbers) -> npt.NDArray[np.float64]:
-    """The Jaccard similarity of the shingle sets of each pair of numbers of documents."""
+    """The Jaccard similarity of the shingle sets of each pair of places in ``spans``."""
     from scipy.sparse import csr_array
 
     members, edges = np.unique(pairs, return_inverse=True)

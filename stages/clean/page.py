@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.clean.rules.bounds import LANGUAGES
-from stages.clean.statistics import EXAMPLE_CHARACTERS, LENGTH_EDGES
+from stages.clean.statistics import EXAMPLE_CHARACTERS
+from stages.clean.survey import LENGTH_EDGES
 from stages.clean.wording import WORDS
 from stages.documents import SPLITS
 from stages.report import SERIES, render

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
+from stages.clean.corpus import Corpus, Numbers
 from stages.clean.held_out import named_files
-from stages.clean.texts import Rows
 from stages.data_settings import SelectionSettings
 from stages.measure.units import shingles, units
 
@@ -36,16 +36,16 @@ FOLDS = 5
 class Selection:
     """What was learnt, and what it says of each document."""
 
-    scores: "pl.DataFrame"
-    """id, score (Float64): the probability that a document is good."""
+    scores: npt.NDArray[np.float64]
+    """The probability that a document is good, for each of those asked about."""
     report: dict[str, Any]
     """good, bad: texts learnt from. accuracy: share of them told apart by a model that did not see them."""
 
 
-def select(keys: "pl.DataFrame", measured: Path, settings: SelectionSettings, files: Path) -> Selection:
-    """Learn from ``settings.good`` and ``settings.bad``, files below ``files``, and score all of ``keys``.
+def select(corpus: Corpus, passed: Numbers, settings: SelectionSettings, files: Path) -> Selection:
+    """Learn from ``settings.good`` and ``settings.bad``, files below ``files``, and score all of ``passed``.
 
-    ``keys`` has the columns id, part and row. Who decides by the scores is the caller.
+    Who decides by the scores is the caller.
 
     Raises:
         UserError: a file is missing or cannot be read, or there are too few texts of a kind.
@@ -58,11 +58,11 @@ def select(keys: "pl.DataFrame", measured: Path, settings: SelectionSettings, fi
     counted = features(texts)
     accuracy = _accuracy(counted, good)
     model = _model().fit(counted, good)
-    scores = np.zeros(len(keys))
-    for numbers, frame in Rows.of(keys, measured).read(["text"]):
-        scores[numbers] = model.predict_proba(features(frame["text"]))[:, 1]
+    scores = [
+        model.predict_proba(features(frame["text"]))[:, 1] for _, frame in corpus.read(["text"], passed)
+    ]
     report = {**{name: len(own) for name, own in kinds.items()}, "accuracy": accuracy}
-    return Selection(pl.DataFrame({"id": keys["id"], "score": scores}), report)
+    return Selection(np.concatenate([np.zeros(0), *scores]), report)
 
 
 def features(texts: "pl.Series") -> "csr_array":

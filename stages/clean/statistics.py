@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Any
 from stages.clean.copies import clusters_of, contamination_of
 from stages.clean.decide import Decisions
 from stages.clean.rules import RULES
+from stages.clean.survey import EXAMPLES, LENGTH_EDGES, Survey
+from stages.clean.write import COLUMNS, written
 from stages.data_settings import CleanSettings
 from stages.documents import SPLITS
 
 if TYPE_CHECKING:
     import polars as pl
 
-LENGTH_EDGES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000)
-"""Lower ends of the length histogram's bins, in characters."""
-EXAMPLES = 3
-"""Documents shown of each source, and of each rule and source."""
 EXAMPLE_CHARACTERS = 280
 
 
-def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSettings) -> dict[str, Any]:
+def summarize(measured: Path, decisions: Decisions, found: Survey, settings: CleanSettings) -> dict[str, Any]:
     """The report: totals, one part for each source, what was found, and examples.
 
     A document that fails several rules is counted under the first of them, so that read = kept + dropped;
@@ -27,65 +25,66 @@ def summarize(measured: Path, out: Path, decisions: Decisions, settings: CleanSe
     """
     import polars as pl
 
-    documents = decisions.documents
-    parts = decisions.by_source()
-    dropped = {rule: _examples(out / "drops", parts, rule) for rule in RULES}
-    failed = dict(
-        decisions.failures.select(pl.col("rule").cast(pl.String).value_counts()).unnest("rule").iter_rows()
-    )
+    sources = decisions.corpus.sources
+    parts = {name: found.counts.filter(pl.col("source") == name) for name in sources}
     return {
         "settings": settings.model_dump(),
         "rules": list(RULES),
-        "total": figures(documents),
-        "failed": {rule: failed.get(rule, 0) for rule in RULES},
+        "total": figures(found.counts),
+        "failed": decisions.failed,
         "sources": {name: figures(part) | {"labels": _labels(part)} for name, part in parts.items()},
         "lengths": {
             "edges": list(LENGTH_EDGES),
             "sources": {name: _lengths(part) for name, part in parts.items()},
         },
         "languages": {name: _languages(part) for name, part in parts.items()},
-        "pii": {name: _pii(measured, name) for name in parts},
-        "clusters": clusters_of(measured, decisions),
+        "pii": {name: _pii(measured, name) for name in sources},
+        "clusters": clusters_of(decisions),
         "contamination": contamination_of(decisions),
         "passages": _passages(decisions),
         "selection": decisions.selection,
-        "examples": {"kept": _examples(out / "documents", parts, None), "dropped": dropped},
+        "examples": _examples(decisions, found.examples),
     }
 
 
-def figures(decisions: "pl.DataFrame") -> dict[str, Any]:
+def figures(counts: "pl.DataFrame") -> dict[str, Any]:
     """Counts of documents read, kept, dropped by rule and in each split, and of characters (normalised)."""
-    import polars as pl
-
-    kept = decisions.filter(pl.col("split").is_not_null())
-    by_rule = dict(decisions["rule"].drop_nulls().cast(pl.String).value_counts().iter_rows())
-    by_split = dict(kept["split"].value_counts().iter_rows())
+    kept = _kept(counts)
+    by_rule, by_split = _sums(counts, "rule"), _sums(kept, "split")
     return {
-        "read": decisions.height,
-        "kept": kept.height,
+        "read": int(counts["documents"].sum()),
+        "kept": int(kept["documents"].sum()),
         "dropped": {rule: by_rule.get(rule, 0) for rule in RULES},
         "splits": {split: by_split.get(split, 0) for split in SPLITS},
         "characters": int(kept["characters"].sum()),
     }
 
 
-def _labels(decisions: "pl.DataFrame") -> dict[str, dict[str, int]]:
+def _kept(counts: "pl.DataFrame") -> "pl.DataFrame":
+    import polars as pl
+
+    return counts.filter(pl.col("rule").is_null())
+
+
+def _sums(counts: "pl.DataFrame", *columns: str) -> dict[Any, int]:
+    """Documents by one column, or by several as tuples, null left out."""
+    import polars as pl
+
+    sums = counts.drop_nulls(columns).group_by(columns).agg(pl.col("documents").sum())
+    return {keys[0] if len(columns) == 1 else tuple(keys): count for *keys, count in sums.iter_rows()}
+
+
+def _labels(counts: "pl.DataFrame") -> dict[str, dict[str, int]]:
     """Kept documents by label and split."""
-    import polars as pl
-
-    kept = decisions.filter(pl.col("split").is_not_null() & pl.col("label").is_not_null())
-    counts = {(label, split): n for label, split, n in kept.group_by("label", "split").len().iter_rows()}
-    labels = sorted({label for label, _ in counts})
-    return {label: {split: counts.get((label, split), 0) for split in SPLITS} for label in labels}
+    sums = _sums(_kept(counts), "label", "split")
+    labels = sorted({label for label, _ in sums})
+    return {label: {split: sums.get((label, split), 0) for split in SPLITS} for label in labels}
 
 
-def _languages(decisions: "pl.DataFrame") -> dict[str, int]:
+def _languages(counts: "pl.DataFrame") -> dict[str, int]:
     """Kept documents by language, the most frequent first."""
-    import polars as pl
-
-    kept = decisions.filter(pl.col("split").is_not_null())
-    counts = kept["language"].cast(pl.String).value_counts()
-    return dict(counts.sort("count", "language", descending=[True, False]).iter_rows())
+    sums = _sums(_kept(counts), "language")
+    return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _pii(measured: Path, source: str) -> dict[str, int]:
@@ -111,39 +110,28 @@ def _passages(decisions: Decisions) -> dict[str, Any]:
     }
 
 
-def _lengths(decisions: "pl.DataFrame") -> list[int]:
+def _lengths(counts: "pl.DataFrame") -> list[int]:
     """Kept documents in each bin of ``LENGTH_EDGES``."""
+    sums = _sums(_kept(counts), "bin")
+    return [sums.get(place, 0) for place in range(len(LENGTH_EDGES))]
+
+
+def _examples(decisions: Decisions, picked: "pl.DataFrame") -> dict[str, Any]:
+    """``kept``, and ``dropped`` by rule: by source, the picked documents as they were written."""
     import polars as pl
 
-    characters = decisions.filter(pl.col("split").is_not_null())["characters"]
-    at_least = [int((characters >= edge).sum()) for edge in LENGTH_EDGES]
-    return [more - fewer for more, fewer in zip(at_least, [*at_least[1:], 0], strict=True)]
-
-
-def _examples(
-    folder: Path, parts: "dict[str, pl.DataFrame]", rule: str | None
-) -> dict[str, list[dict[str, Any]]]:
-    """By source, a few documents that a rule dropped, or that were kept (None).
-
-    Those with the lowest hash: a pick without bias that stays the same.
-    """
-    import polars as pl
-
-    fits = pl.col("split").is_not_null() if rule is None else pl.col("rule") == rule
-    columns = ["id", "text", "label", "target"] + ([] if rule is None else ["reasons"])
-    examples: dict[str, list[dict[str, Any]]] = {}
-    for name, part in parts.items():
-        fitting = part.filter(fits).select("id", "text_hash", "label")
-        lowest = fitting["text_hash"].unique().sort().head(EXAMPLES)
-        ordered = fitting.filter(pl.col("text_hash").is_in(lowest.implode())).sort("text_hash", "id")
-        # Copies of one text tell no more than one of them, unless they differ in their labels.
-        picked = ordered.unique(["text_hash", "label"], keep="first", maintain_order=True).head(EXAMPLES)
-        if not picked.is_empty():
-            table = pl.scan_parquet(folder / f"{name}.parquet").select(columns)
-            found = table.filter(pl.col("id").is_in(picked["id"].to_list())).collect()
-            rows = picked.select("id").join(found, on="id", maintain_order="left").to_dicts()
-            examples[name] = [{key: _cut(value) for key, value in row.items()} for row in rows]
-    return examples
+    numbers = picked["number"].unique().sort().to_numpy()
+    texts = written(decisions, numbers, decisions.corpus.table(COLUMNS, numbers))
+    dropped = picked.filter(pl.col("rule").is_not_null())["number"].unique().sort().to_numpy()
+    reasons = dict(zip(dropped.tolist(), decisions.reasons(dropped).to_list(), strict=True))
+    rows = {row["number"]: row for row in texts.select("number", "id", "text", "label", "target").to_dicts()}
+    shown: dict[str | None, dict[str, list[dict[str, Any]]]] = {rule: {} for rule in (None, *RULES)}
+    for source, rule, number in picked.sort("source", maintain_order=True).iter_rows():
+        row = {key: _cut(value) for key, value in rows[number].items() if key != "number"}
+        if rule is not None:
+            row["reasons"] = reasons[number]
+        shown[rule].setdefault(source, []).append(row)
+    return {"kept": shown[None], "dropped": {rule: shown[rule] for rule in RULES}}
 
 
 def _cut(value: Any) -> Any:

@@ -4,14 +4,13 @@ Exact, by a suffix array of all texts (Lee et al. 2022, who remove 50 tokens and
 for corpora of pages that share menus, disclaimers and quotations, and what is left of a text has gaps.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
-from stages.clean.texts import Rows
+from stages.clean.corpus import Corpus, Numbers
 from stages.data_settings import SubstringSettings
 
 if TYPE_CHECKING:
@@ -21,38 +20,40 @@ MOST_CHARACTERS = 1 << 27
 """A suffix array is one piece: it takes about 20 bytes of memory for each character of the corpus."""
 
 
-def remove_substrings(keys: "pl.DataFrame", measured: Path, settings: SubstringSettings) -> "pl.DataFrame":
+def remove_substrings(
+    corpus: Corpus, training: Numbers, held_out: Numbers, settings: SubstringSettings
+) -> "pl.DataFrame":
     """New texts of the training documents that lose a passage of ``min_characters`` or more.
 
-    ``keys`` (columns id, part, row, split, characters) has all documents that are left. Held-out ones come
-    first, then the order is by id; held-out texts stay as they are. A passage is cut wherever each of its
-    stretches of ``min_characters`` stands before, in whatever document, without overlapping it. A line end
-    takes its place, so that no word is made of two halves.
+    Held-out ones come first, then the order is by id; held-out texts stay as they are. A passage is cut
+    wherever each of its stretches of ``min_characters`` stands before, in whatever document, without
+    overlapping it. A line end takes its place, so that no word is made of two halves.
 
     Returns:
-        A row for each document that loses something, sorted by id: id; text, null where no letter or digit
-        is left; removed (List(String)), the passages.
+        A row for each document that loses something, sorted by id: number; id; text, null where no letter or
+        digit is left; removed (List(String)), the passages.
 
     Raises:
         UserError: there is too much text for a suffix array.
     """
     import polars as pl
 
-    characters = int(keys["characters"].sum())
+    left = np.sort(np.concatenate((training, held_out)))
+    characters = sum(int(frame["characters"].sum()) for _, frame in corpus.read(["characters"], left))
     if characters > MOST_CHARACTERS:
         raise UserError(
             f"params.yaml: clean.substrings: {characters:,} characters of text are more than the "
             f"{MOST_CHARACTERS:,} that it can compare; set it to null"
         )
-    keys = keys.with_columns(training=pl.col("split") == "train").sort("training", "id")
-    texts = _texts(keys, measured)
-    fixed = int((~keys["training"]).sum())
+    table = pl.concat([corpus.table(("id", "text"), own).sort("id") for own in (held_out, training)])
+    texts = table["text"].to_list()
     rows = []
-    for number, spans in sorted(later_copies(texts, settings.min_characters).items()):
-        if number >= fixed:
-            text, removed = cut(texts[number], spans)
-            rows.append((keys["id"][number], text if any(map(str.isalnum, text)) else None, removed))
+    for place, spans in sorted(later_copies(texts, settings.min_characters).items()):
+        if place >= len(held_out):
+            text, removed = cut(texts[place], spans)
+            rows.append((*table.row(place)[:2], text if any(map(str.isalnum, text)) else None, removed))
     schema: dict[str, pl.DataType] = {
+        "number": pl.Int64(),
         "id": pl.String(),
         "text": pl.String(),
         "removed": pl.List(pl.String()),
@@ -90,15 +91,6 @@ def cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[str]]:
     begins, ends = [0, *(end for _, end in spans)], [*(begin for begin, _ in spans), len(text)]
     pieces = [text[begin:end].strip(" \n") for begin, end in zip(begins, ends, strict=True)]
     return "\n".join(piece for piece in pieces if piece), [text[begin:end] for begin, end in spans]
-
-
-def _texts(keys: "pl.DataFrame", measured: Path) -> list[str]:
-    """The texts of ``keys`` in their order."""
-    texts = [""] * len(keys)
-    for numbers, frame in Rows.of(keys, measured).read(["text"]):
-        for number, text in zip(numbers.tolist(), frame["text"], strict=True):
-            texts[number] = text
-    return texts
 
 
 def _spans(

@@ -1,10 +1,13 @@
-"""Small tables of measured documents, and the keys that corpus rules see."""
+"""Small corpora of measured documents, as the rules about the whole corpus see them."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from stages.clean.corpus import Corpus, Numbers
+from stages.measure.part import content_hash
 from stages.measure.signatures import signatures, whole
 from stages.measure.units import units
 
@@ -16,24 +19,30 @@ def document(id: str, text: str, label: str | None = None, target: str | None = 
     return {"id": id, "text": text, "label": label, "target": target, "source": "s"} | more
 
 
-def write_measured(folder: Path, rows: Sequence[Row], parts: int = 1) -> pl.DataFrame:
-    """Write ``folder/s/00000<n>.parquet``, row i into part i modulo ``parts``; returns the keys."""
+def write_measured(folder: Path, rows: Sequence[Row], parts: int = 1) -> Corpus:
+    """Write ``folder/s/00000<n>.parquet``, row i into part i modulo ``parts``, and open the corpus."""
     schema = dict.fromkeys(("id", "text", "label", "target", "source", "split"), pl.String)
     frame = pl.DataFrame([{"split": None} | row for row in rows], schema)
     frame = frame.with_columns(
         signatures(units(whole(frame))),
-        part=pl.format("s/{}.parquet", pl.int_range(pl.len()).mod(parts).cast(pl.String).str.zfill(6)).cast(
-            pl.Enum([f"s/{number:06d}.parquet" for number in range(parts)])
-        ),
-        row=(pl.int_range(pl.len()) // parts).cast(pl.UInt32),
+        text_hash=content_hash(frame["text"]),
         characters=pl.col("text").str.len_chars(),
-        bytes=pl.col("text").str.len_bytes(),
-        target_bytes=pl.col("target").str.len_bytes(),
     )
-    for (part,), own in frame.group_by("part"):
-        (folder / str(part)).parent.mkdir(parents=True, exist_ok=True)
-        own.drop("part", "split").write_parquet(folder / str(part))
-    return frame.drop("text", "target", "signature")
+    (folder / "s").mkdir(parents=True, exist_ok=True)
+    for number in range(parts):
+        frame.gather_every(parts, number).write_parquet(folder / f"s/{number:06d}.parquet")
+    return Corpus.of(folder)
+
+
+def every(corpus: Corpus) -> Numbers:
+    """The numbers of all documents."""
+    return np.arange(len(corpus))
+
+
+def sides(corpus: Corpus) -> tuple[Numbers, Numbers]:
+    """The documents whose split is train, and the others."""
+    training = corpus.table(["split"], every(corpus))["split"].to_numpy() == "train"
+    return np.flatnonzero(training), np.flatnonzero(~training)
 
 
 def texts_of(rows: Sequence[Row]) -> Mapping[str, str]:

@@ -13,7 +13,7 @@ from stages.clean import contamination as module
 from stages.clean.contamination import contamination, overlaps
 from stages.clean.held_out import Table
 from stages.data_settings import ContaminationSettings
-from tests.stages.clean.measured import Row, document, write_measured
+from tests.stages.clean.measured import Row, document, sides, write_measured
 
 
 def held(id: str, text: str) -> Row:
@@ -29,9 +29,9 @@ def found(
 ) -> pl.DataFrame:
     for name, content in files.items():
         (folder / f"{name.replace('_', '.')}").write_text(content, "utf-8")
-    keys = write_measured(folder / "measured", rows, parts)
+    corpus = write_measured(folder / "measured", rows, parts)
     chosen = ContaminationSettings(max_share=max_share, files=[name.replace("_", ".") for name in files])
-    return contamination(keys, folder / "measured", chosen, folder)
+    return contamination(corpus, *sides(corpus), chosen, folder).drop("number")
 
 
 def some(seed: int, count: int) -> str:
@@ -130,11 +130,9 @@ def test_named_files(tmp_path: Path) -> None:
 def test_mistakes_in_files(tmp_path: Path, name: str, content: str | None, message: str) -> None:
     if content is not None:
         (tmp_path / name).write_text(content, "utf-8")
-    keys = write_measured(tmp_path / "measured", [train("t", some(1, 30))])
+    corpus = write_measured(tmp_path / "measured", [train("t", some(1, 30))])
     with pytest.raises(UserError, match=message):
-        contamination(
-            keys, tmp_path / "measured", ContaminationSettings(max_share=0.5, files=[name]), tmp_path
-        )
+        contamination(corpus, *sides(corpus), ContaminationSettings(max_share=0.5, files=[name]), tmp_path)
 
 
 def test_nothing_held_out_and_nothing_to_train_on(tmp_path: Path) -> None:
@@ -161,7 +159,7 @@ HAN = st.text(alphabet="甲乙丙", min_size=1, max_size=12)
 def test_the_same_as_one_pair_at_a_time(texts: list[str], others: list[str]) -> None:
     size = 3
     names = [f"e{n}" for n in range(len(others))]
-    table = Table.of([(names, pl.Series(others, dtype=pl.String))], size)
+    table = Table.of(iter([(names, pl.Series(others, dtype=pl.String))]), size, most=1)
     result = {n: (share, name) for n, share, _, name in overlaps(pl.Series(texts), table, 0.0)}
     for n, text in enumerate(texts):
         shares = {name: slowly(text, other, size) for name, other in zip(names, others, strict=True)}

@@ -6,7 +6,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from stages.clean.page import page
-from stages.clean.statistics import LENGTH_EDGES, drops_csv, metrics
+from stages.clean.statistics import drops_csv, metrics
+from stages.clean.survey import LENGTH_EDGES
 from tests.stages.clean.helpers import clean_rows, row
 
 SCRIPT = "<scripts>alert(1)</scripts>"

@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from lm.errors import UserError
-from stages.clean.selection import LEAST, features, select
+from stages.clean.corpus import Corpus
+from stages.clean.selection import LEAST, Selection, features, select
 from stages.data_settings import SelectionSettings
 from tests.stages.clean.helpers import clean_rows, reasons, row
-from tests.stages.clean.measured import document, write_measured
+from tests.stages.clean.measured import document, every, write_measured
 
 GOOD = ["the", "committee", "report", "on", "rivers", "and", "lakes", "委员会", "发表", "年度", "报告"]
 BAD = ["buy", "cheap", "watches", "now", "click", "here", "点击", "免费", "送货", "上门", "最低价"]
@@ -31,13 +32,18 @@ def files(folder: Path, count: int = 80) -> SelectionSettings:
     return SelectionSettings(good=["good.txt"], bad=["bad.jsonl"], min_score=0.5)
 
 
+def by_id(corpus: Corpus, selection: Selection) -> dict[str, float]:
+    ids = corpus.table(["id"], every(corpus))["id"]
+    return dict(zip(ids, selection.scores.tolist(), strict=True))
+
+
 def test_good_and_bad_are_told_apart(tmp_path: Path) -> None:
     rows = [document(f"g{n}", text) for n, text in enumerate(texts(GOOD, 20, 3))]
     rows += [document(f"b{n}", text) for n, text in enumerate(texts(BAD, 20, 4))]
-    keys = write_measured(tmp_path / "measured", rows, parts=3)
-    selection = select(keys, tmp_path / "measured", files(tmp_path / "files"), tmp_path / "files")
+    corpus = write_measured(tmp_path / "measured", rows, parts=3)
+    selection = select(corpus, every(corpus), files(tmp_path / "files"), tmp_path / "files")
     assert selection.report == {"good": 80, "bad": 80, "accuracy": 1.0}
-    scores = dict(selection.scores.iter_rows())
+    scores = by_id(corpus, selection)
     assert min(score for id_, score in scores.items() if id_.startswith("g")) > 0.5
     assert max(score for id_, score in scores.items() if id_.startswith("b")) < 0.5
 
@@ -47,8 +53,8 @@ def test_what_cannot_be_told_apart_is_reported_as_that(tmp_path: Path) -> None:
     (tmp_path / "files/bad.jsonl").write_text(
         "\n".join(json.dumps({"text": text}) for text in texts(GOOD, 80, 5)), "utf-8"
     )
-    keys = write_measured(tmp_path / "measured", [document("a", "rivers")])
-    selection = select(keys, tmp_path / "measured", chosen, tmp_path / "files")
+    corpus = write_measured(tmp_path / "measured", [document("a", "rivers")])
+    selection = select(corpus, every(corpus), chosen, tmp_path / "files")
     assert 0.3 < selection.report["accuracy"] < 0.7
 
 
@@ -57,9 +63,9 @@ def test_scores_do_not_depend_on_order_or_parts(tmp_path: Path) -> None:
     chosen = files(tmp_path / "files")
     tables = []
     for name, own, parts in (("a", rows, 1), ("b", rows[::-1], 4)):
-        keys = write_measured(tmp_path / name, own, parts)
-        tables.append(select(keys, tmp_path / name, chosen, tmp_path / "files").scores.sort("id"))
-    assert tables[0].equals(tables[1])
+        corpus = write_measured(tmp_path / name, own, parts)
+        tables.append(by_id(corpus, select(corpus, every(corpus), chosen, tmp_path / "files")))
+    assert tables[0] == tables[1]
 
 
 def test_features_are_counts_of_units_and_pairs_of_length_one() -> None:
@@ -73,19 +79,19 @@ def test_features_are_counts_of_units_and_pairs_of_length_one() -> None:
 
 
 def test_too_few_texts(tmp_path: Path) -> None:
-    keys = write_measured(tmp_path / "measured", [document("a", "rivers")])
+    corpus = write_measured(tmp_path / "measured", [document("a", "rivers")])
     with pytest.raises(UserError, match=rf"clean\.selection\.good: 9 different texts are too few .*{LEAST}"):
-        select(keys, tmp_path / "measured", files(tmp_path / "files", count=9), tmp_path / "files")
+        select(corpus, every(corpus), files(tmp_path / "files", count=9), tmp_path / "files")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    keys = write_measured(tmp_path / "measured", [document("a", "rivers")])
+    corpus = write_measured(tmp_path / "measured", [document("a", "rivers")])
     chosen = files(tmp_path / "files")
     (tmp_path / "files/bad.jsonl").unlink()
     with pytest.raises(
         UserError, match=r"params\.yaml: clean\.selection\.bad: .*bad\.jsonl is no file; mend"
     ):
-        select(keys, tmp_path / "measured", chosen, tmp_path / "files")
+        select(corpus, every(corpus), chosen, tmp_path / "files")
 
 
 def test_through_the_stage(tmp_path: Path) -> None:

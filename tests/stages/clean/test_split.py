@@ -1,14 +1,20 @@
 """The split: what stays together, the shares of each label, and how little moves when documents come."""
 
+import tempfile
 from collections import Counter
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.clean.corpus import Corpus
+from stages.clean.judge import judge
 from stages.clean.split import assign_splits
 from stages.data_settings import SplitSettings
+from stages.documents import SPLITS
 from stages.measure.part import content_hash
 
 SHARES = SplitSettings(validation=0.05, test=0.1)
@@ -21,13 +27,21 @@ def sides(
 ) -> dict[str, str]:
     """The split by id."""
     frame = pl.DataFrame(documents, {"text": pl.String, "label": pl.String}, orient="row")
-    frame = frame.with_columns(id=pl.col("text"), source=pl.lit("s"), text_hash=content_hash(frame["text"]))
-    linked = pl.DataFrame(
-        list((clusters or {}).items()), {"id": pl.String, "cluster": pl.String}, orient="row"
-    )
-    split = assign_splits(frame, linked, shares)
-    assert split.columns == [*frame.columns, "split"]
-    return dict(split.select("id", "split").iter_rows())
+    return split(frame.with_columns(id=pl.col("text"), source=pl.lit("s")), shares, clusters or {})
+
+
+def split(frame: pl.DataFrame, shares: SplitSettings, clusters: dict[str, str]) -> dict[str, str]:
+    """The split by id of documents with id, text, label and source; ``clusters`` by id."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "s").mkdir()
+        frame = frame.with_columns(text_hash=content_hash(frame["text"]))
+        frame.write_parquet(Path(folder) / "s/000000.parquet")
+        corpus = Corpus.of(Path(folder))
+        numbers = np.arange(len(corpus))
+        linked = [(number, clusters[id_]) for number, id_ in enumerate(frame["id"]) if id_ in clusters]
+        table = pl.DataFrame(linked, {"number": pl.Int64, "cluster": pl.String}, orient="row")
+        chosen = assign_splits(corpus, numbers, judge(corpus, {}), table, shares)
+    return {id_: SPLITS[side] for id_, side in zip(frame["id"], chosen.tolist(), strict=True)}
 
 
 def texts(count: int, label: str | None = None, prefix: str = "") -> Documents:
@@ -87,11 +101,10 @@ def test_a_cluster_is_on_one_side(pairs: list[tuple[int, int]], labelled: bool) 
 
 def test_a_cluster_of_one_text_in_two_sources_holds_all_its_copies() -> None:
     frame = pl.DataFrame({"id": ["a", "b", "c"], "text": ["x", "x", "y"], "source": ["s", "t", "s"]})
-    frame = frame.with_columns(label=pl.lit(None, pl.String), text_hash=content_hash(frame["text"]))
-    linked = pl.DataFrame({"id": ["b", "c"], "cluster": ["b", "b"]})
+    frame = frame.with_columns(label=pl.lit(None, pl.String))
     for share in (0.1, 0.3, 0.5, 0.7, 0.9):
-        split = assign_splits(frame, linked, SplitSettings(validation=0.0, test=share))
-        assert split["split"].n_unique() == 1
+        found = split(frame, SplitSettings(validation=0.0, test=share), {"b": "b", "c": "b"})
+        assert len(set(found.values())) == 1
 
 
 @settings(deadline=None)

@@ -14,14 +14,14 @@ from stages.clean import substrings
 from stages.clean.substrings import cut, later_copies, remove_substrings
 from stages.data_settings import SplitSettings, SubstringSettings
 from tests.stages.clean.helpers import clean_rows, reasons, row
-from tests.stages.clean.measured import Row, document, write_measured
+from tests.stages.clean.measured import Row, document, sides, write_measured
 
 MENU = "首页 | 关于我们 | 联系方式 | 版权所有 © 2020 😀"
 
 
 def removed(folder: Path, rows: list[Row], least: int = 20, parts: int = 1) -> pl.DataFrame:
-    keys = write_measured(folder, rows, parts)
-    return remove_substrings(keys, folder, SubstringSettings(min_characters=least))
+    corpus = write_measured(folder, rows, parts)
+    return remove_substrings(corpus, *sides(corpus), SubstringSettings(min_characters=least)).drop("number")
 
 
 def train(id: str, text: str) -> Row:
