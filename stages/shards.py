@@ -108,6 +108,8 @@ class TokenSplit:
     ends: tuple[npt.NDArray[np.uint64], ...]
     text_bytes: int
     """UTF-8 bytes of the text behind the tokens: the denominator of bits per byte."""
+    names: tuple[str, ...] = ()
+    """The shards' files."""
 
     @property
     def tokens(self) -> int:
@@ -130,6 +132,14 @@ class TokenSplit:
         if len(self.shards) == 1:
             return self.shards[0]
         return np.concatenate(self.shards) if self.shards else np.empty(0, np.uint16)
+
+    def locate(self, place: int) -> str:
+        """The file that holds a token of :meth:`stream`, and the token's place in it."""
+        for name, shard in zip(self.names, self.shards, strict=True):
+            if place < len(shard):
+                return f"{place} of {name}"
+            place -= len(shard)
+        raise IndexError(place)
 
     def sample(self, tokens: int) -> npt.NDArray[Any]:
         """About that many tokens as one array: whole documents, taken at even distances over the split."""
@@ -182,7 +192,8 @@ def open_split(folder: Path, split: Split, *, fingerprint: str | None = None) ->
     for shard in entry["shards"]:
         shards.append(_map(folder / f"{shard['name']}.npy", shard["tokens"], manifest["dtype"]))
         ends.append(_map(folder / f"{shard['name']}.ends.npy", shard["documents"], "uint64"))
-    return TokenSplit(tuple(shards), tuple(ends), entry["bytes"])
+    names = tuple(f"{shard['name']}.npy" for shard in entry["shards"])
+    return TokenSplit(tuple(shards), tuple(ends), entry["bytes"], names)
 
 
 def _map(path: Path, length: int, dtype: str) -> npt.NDArray[Any]:

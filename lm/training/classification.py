@@ -34,6 +34,8 @@ class LabelledTexts:
 class Classification(Task):
     """Sequence classification with batches of like length."""
 
+    skips_outliers = False
+
     def __init__(
         self,
         model: TaskModel,
@@ -53,17 +55,24 @@ class Classification(Task):
         """Optimizer steps that ``epochs`` passes over ``texts`` take."""
         return epochs * len(length_buckets([1] * texts, batch_size, 0, 0))
 
-    def loss(self, step: int) -> Tensor:
-        """Cross-entropy over the labels of one batch."""
+    def _chosen(self, step: int) -> list[int]:
+        """Which texts a step reads."""
         per_epoch = self.steps_in(len(self._lengths), self.batch_size, 1)
         epoch, place = divmod(step, per_epoch)
         if self._epoch[0] != epoch:
             self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.schedule.seed, epoch))
-        chosen = self._epoch[1][place]
-        tokens, present, labels = self.train_texts.batch(chosen)
+        return self._epoch[1][place]
+
+    def loss(self, step: int) -> Tensor:
+        """Cross-entropy over the labels of one batch."""
+        tokens, present, labels = self.train_texts.batch(self._chosen(step))
         self.seen += int(present.sum())
         logits = self.model(tokens.to(self.device), present.to(self.device))
         return F.cross_entropy(logits, labels.to(self.device))
+
+    def origin(self, step: int) -> str:
+        """Which of the training texts a step reads, counted from 0."""
+        return f"its texts are numbers {', '.join(map(str, self._chosen(step)))} of the training split"
 
     @torch.inference_mode()
     def validate(self) -> dict[str, float]:

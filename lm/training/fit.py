@@ -2,17 +2,20 @@
 
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
 
 from lm.errors import UserError
+from lm.training.checkpoints import Checkpoints, cannot_continue
 from lm.training.loop import Log, Loop, Runtime, Signals
 from lm.training.memory import keep_freed_memory
 from lm.training.progress import Progress
 from lm.training.task import Task
-from lm.training.threads import compute_threads
+from lm.training.threads import compute_threads, reproducible_products
 
 
 def validation_steps(steps: int, times: int) -> frozenset[int]:
@@ -20,23 +23,35 @@ def validation_steps(steps: int, times: int) -> frozenset[int]:
     return frozenset(round(steps * part / times) for part in range(1, times + 1)) - {0}
 
 
-def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations: int, name: str) -> None:
+def fit(
+    task: Task,
+    *,
+    checkpoint: Path,
+    identity: Mapping[str, Any],
+    runtime: Runtime,
+    log: Log,
+    validations: int,
+    name: str,
+) -> None:
     """Train ``task`` to the end of its schedule, from ``checkpoint`` on where there is one.
 
-    With one thread the same bytes come out whether or not the run was interrupted, on one kind of CPU; with
-    more, the last bits may differ (docs/experiments.md). SIGTERM and Ctrl-C write a checkpoint after the step
-    at hand.
+    ``identity`` (params, digests of the data) says what the weights come from; a checkpoint of another run is
+    refused.
+
+    On one kind of CPU and with one number of threads the same bytes come out whether or not the run was
+    interrupted. SIGTERM and Ctrl-C write a checkpoint after the step at hand.
 
     Raises:
-        UserError: the checkpoint cannot be read, or the loss is no longer finite.
+        UserError: the checkpoint cannot be read or is of another run, or too many steps went wrong.
         Stopped: SIGTERM or Ctrl-C.
     """
     # Lightning advertises at INFO; what it has to warn of still comes through.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    reproducible_products()
     keep_freed_memory()
     torch.set_num_threads(compute_threads(runtime.threads))
     torch.use_deterministic_algorithms(True)
-    loop = Loop(checkpoint, validation_steps(task.schedule.steps, validations), runtime, log)
+    loop = Loop(name, checkpoint, validation_steps(task.schedule.steps, validations), runtime, log)
     with warnings.catch_warnings():
         # Steps are drawn by number and need no workers; and resuming in the middle is what Steps is for.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -52,17 +67,15 @@ def fit(task: Task, *, checkpoint: Path, runtime: Runtime, log: Log, validations
             enable_progress_bar=False,
             enable_model_summary=False,
             callbacks=[Progress(name), loop],
+            plugins=[Checkpoints(identity)],
         )
         resume = str(checkpoint) if checkpoint.exists() else None
         with Signals(loop):
             try:
                 trainer.fit(task, ckpt_path=resume, weights_only=True)
-            except (RuntimeError, KeyError, EOFError) as error:
-                if resume is None or task.steps.first:
+            except (RuntimeError, KeyError) as error:
+                if resume is None or loop.started:
                     raise
-                problem = str(error).splitlines()[0][:200]
-                raise UserError(
-                    f"{checkpoint}: cannot be continued ({problem}); delete it to begin anew"
-                ) from error
+                raise UserError(cannot_continue(checkpoint, error)) from error
             if trainer.global_step > task.steps.first:
                 loop.save(trainer)  # what follows may be interrupted too

@@ -1,5 +1,6 @@
 """Language modelling: a step of an objective on rows of a token stream, and its validation."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from lm.training.task import Task
 class LanguageModelling(Task):
     """An objective on rows of a token stream."""
 
+    skips_outliers = True
+
     def __init__(
         self,
         model: LanguageModel,
@@ -30,13 +33,19 @@ class LanguageModelling(Task):
         validation: npt.NDArray[Any],
         bytes_per_token: float,
         batch_rows: int,
+        locate: Callable[[int], str] = str,
     ) -> None:
-        """``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average."""
+        """Set up the rows.
+
+        ``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average. ``locate``
+        says where a token of ``train`` stands on disk.
+        """
         super().__init__(model, schedule)
         self.objective, self.batch_rows = objective, batch_rows
         self.data = TokenRows(train, objective.row_tokens(model.config), schedule.seed)
         self.validation = validation
         self.bytes_per_token = bytes_per_token
+        self.locate = locate
 
     def loss(self, step: int) -> Tensor:
         """Mean cross-entropy over the batch's targets."""
@@ -48,6 +57,11 @@ class LanguageModelling(Task):
             generator=torch.Generator().manual_seed(self.schedule.seed * 1_000_003 + step),
         )
         return batch.to(self.device).loss(self.model)
+
+    def origin(self, step: int) -> str:
+        """Where the rows of a step begin."""
+        places = [self.locate(start) for start in self.data.starts(step, self.batch_rows)]
+        return f"its {len(places)} rows begin at token {', '.join(places)}"
 
     def validate(self) -> dict[str, float]:
         """:func:`language_scores` on the validation tokens."""

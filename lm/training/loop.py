@@ -1,6 +1,5 @@
 """What happens after each training step, in one fixed order: log, validate, checkpoint, stop."""
 
-import os
 import signal
 import sys
 import time
@@ -35,8 +34,12 @@ class Loop(pl.Callback):
     often the run is interrupted around it.
     """
 
-    def __init__(self, checkpoint: Path, validate_at: frozenset[int], runtime: Runtime, log: Log) -> None:
-        self.checkpoint, self.validate_at, self.runtime, self.report = checkpoint, validate_at, runtime, log
+    def __init__(
+        self, name: str, checkpoint: Path, validate_at: frozenset[int], runtime: Runtime, log: Log
+    ) -> None:
+        self.name, self.checkpoint, self.validate_at = name, checkpoint, validate_at
+        self.runtime, self.report = runtime, log
+        self.started, self.saves = False, 0
         self.stop_signal: int | None = None
         self._saved_at = time.monotonic()
         self._losses: list[torch.Tensor] = []
@@ -46,6 +49,7 @@ class Loop(pl.Callback):
         # Lightning has put a handler of its own around ours. A SIGTERM that arrives between our look at the
         # flag and Lightning's would end the process with status 0 and no checkpoint.
         self.listen()
+        self.started = True
         self._mark = (time.monotonic(), self._task(pl_module).seen)
 
     def listen(self) -> dict[int, Any]:
@@ -67,7 +71,8 @@ class Loop(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         task, step = self._task(pl_module), trainer.global_step
-        self._losses.append(outputs["loss"].detach())
+        if step - 1 not in task.spikes.skipped[-1:]:
+            self._losses.append(outputs["loss"].detach())
         if step % self.runtime.log_every_steps == 0:
             self._log_training(task)
         if step in self.validate_at:
@@ -83,23 +88,26 @@ class Loop(pl.Callback):
 
     def _log_training(self, task: Task) -> None:
         now, (then, seen) = time.monotonic(), self._mark
-        loss = float(torch.stack(self._losses).mean())
-        self.report(
-            {"train/loss": loss, "train/tokens_per_second": (task.seen - seen) / (now - then)}, task.seen
-        )
+        figures = {
+            "train/tokens_per_second": (task.seen - seen) / (now - then),
+            "train/skipped_steps": float(len(task.spikes.skipped)),
+        }
+        if self._losses:
+            figures["train/loss"] = float(torch.stack(self._losses).mean())
+        self.report(figures, task.seen)
         self._losses, self._mark = [], (now, task.seen)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Write the checkpoint beside its place, flush it, and rename: the last good one is never touched."""
-        temporary = self.checkpoint.with_suffix(".tmp")
-        trainer.save_checkpoint(temporary)
-        descriptor = os.open(temporary, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        temporary.replace(self.checkpoint)
+        """Replace the checkpoint, and report its size and the time that it took."""
+        started = time.monotonic()
+        trainer.save_checkpoint(self.checkpoint)
         self._saved_at = time.monotonic()
+        seconds, megabytes = self._saved_at - started, self.checkpoint.stat().st_size / 1e6
+        if self.saves == 0:
+            print(f"{self.name}: a checkpoint takes {megabytes:.1f} MB and {seconds:.2f} s", flush=True)
+        self.saves += 1
+        figures = {"checkpoint/megabytes": megabytes, "checkpoint/seconds": seconds}
+        self.report(figures, self._task(trainer.lightning_module).seen)
 
 
 class Signals:

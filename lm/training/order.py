@@ -40,15 +40,19 @@ class TokenRows:
             self._epoch = (epoch, int(random.integers(self._length)), random.permutation(self.rows))
         return self._epoch[1:]
 
-    def batch(self, step: int, size: int) -> Tensor:
-        """Rows ``step * size .. (step + 1) * size`` of the endless sequence of epochs: (size, length)."""
-        rows = np.empty((size, self._length), np.int64)
-        for index in range(size):
-            epoch, place = divmod(step * size + index, self.rows)
+    def starts(self, step: int, size: int) -> list[int]:
+        """Where rows ``step * size .. (step + 1) * size`` of the endless sequence of epochs begin."""
+        starts = []
+        for index in range(step * size, (step + 1) * size):
+            epoch, place = divmod(index, self.rows)
             offset, order = self._order(epoch)
-            begin = offset + int(order[place]) * self._length
-            rows[index] = self._stream[begin : begin + self._length]
-        return torch.from_numpy(rows)
+            starts.append(offset + int(order[place]) * self._length)
+        return starts
+
+    def batch(self, step: int, size: int) -> Tensor:
+        """The rows of :meth:`starts`: (size, length)."""
+        rows = [self._stream[begin : begin + self._length] for begin in self.starts(step, size)]
+        return torch.from_numpy(np.stack(rows).astype(np.int64))
 
 
 def length_buckets(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:

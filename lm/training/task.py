@@ -1,6 +1,7 @@
 """What every training has: schedule, optimizer, a seeded step, and what a checkpoint keeps of it."""
 
-from typing import Any
+import sys
+from typing import Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
@@ -11,6 +12,7 @@ from lm.errors import UserError
 from lm.training.optimizer import MuonAdamW, parameter_groups
 from lm.training.order import Steps
 from lm.training.schedule import Schedule
+from lm.training.spikes import LIMIT, WINDOW, Spikes
 
 EMBEDDING_RATE = 0.5
 """AdamW's learning rate (embeddings, vectors, heads) as a share of Muon's; see docs/experiments.md."""
@@ -23,6 +25,9 @@ class Task(pl.LightningModule):
     a resumed run continues as if it had never stopped.
     """
 
+    skips_outliers: ClassVar[bool]
+    """Whether a finite loss can be a spike; see :class:`Spikes`."""
+
     def __init__(self, model: Any, schedule: Schedule) -> None:
         super().__init__()
         self.model = model
@@ -32,6 +37,7 @@ class Task(pl.LightningModule):
         """Tokens that went through the model so far."""
         self.curve: list[dict[str, Any]] = []
         """Rows of the learning curve: tokens, split, and the figures of that moment."""
+        self.spikes = Spikes(outliers=self.skips_outliers)
 
     def train_dataloader(self) -> DataLoader[int]:
         """The steps still to do, one number a batch."""
@@ -49,15 +55,36 @@ class Task(pl.LightningModule):
         step = int(batch)
         torch.manual_seed(self.schedule.seed * 1_000_003 + step)
         loss = self.loss(step)
-        if not bool(torch.isfinite(loss)):
-            raise UserError(
-                f"the loss of step {step} is {float(loss)}, nothing is published; "
-                "lower learning_rate in params.yaml"
-            )
+        self._current = (step, loss.detach())
         return loss
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Leave out a step that went wrong: without gradients the optimizer changes nothing.
+
+        Raises:
+            UserError: too many of the last steps went wrong.
+        """
+        step, loss = self._current
+        gradients = [p.grad for p in self.parameters() if p.grad is not None]
+        figures = torch.stack([loss, torch.nn.utils.get_total_norm(gradients)])  # one wait for the device
+        why = self.spikes.judge(step, *figures.tolist())
+        if why is None:
+            return
+        optimizer.zero_grad()
+        what = f"step {step}: {why} ({self.origin(step)})"
+        if self.spikes.too_many(step):
+            raise UserError(
+                f"{what}; {LIMIT} of the last {WINDOW} steps went wrong and nothing is published; "
+                "lower learning_rate in params.yaml, or look at that data"
+            )
+        print(f"{what}; skipped", file=sys.stderr, flush=True)
 
     def loss(self, step: int) -> Tensor:
         """Mean loss of a step's batch in nats."""
+        raise NotImplementedError
+
+    def origin(self, step: int) -> str:
+        """Where the data of a step come from, for a person."""
         raise NotImplementedError
 
     def validate(self) -> dict[str, float]:
@@ -66,10 +93,15 @@ class Task(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the counters beside the weights."""
-        checkpoint["tokenmill"] = {"seen": self.seen, "curve": self.curve}
+        checkpoint["tokenmill"] = {
+            "seen": self.seen,
+            "curve": self.curve,
+            "spikes": self.spikes.state_dict(),
+        }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue counters and data where the checkpoint left them."""
-        self.seen = checkpoint["tokenmill"]["seen"]
-        self.curve = checkpoint["tokenmill"]["curve"]
+        kept = checkpoint["tokenmill"]
+        self.seen, self.curve = kept["seen"], kept["curve"]
+        self.spikes.load_state_dict(kept["spikes"])
         self.steps.first = checkpoint["global_step"]

@@ -107,6 +107,7 @@ class _Task:
         from lm.training.schedule import Schedule
 
         settings = self.settings
+        ancestry = {**self.ancestry, "start": name}
         model = self._new_model(base)
         count = len(self.texts["train"].rows)
         steps = Classification.steps_in(count, settings.batch_size, settings.epochs)
@@ -120,6 +121,7 @@ class _Task:
         fit(
             task,
             checkpoint=self.job.work / f"{name}.ckpt",
+            identity=ancestry,
             runtime=runtime(self.runtime),
             log=lambda values, step: self.job.run.log_metrics(
                 {f"{name}/{key}": value for key, value in values.items()}, step
@@ -129,10 +131,11 @@ class _Task:
         )
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         merge(model)
-        save_model(folder, model, tokenizer=self.tokenizer, ancestry={**self.ancestry, "start": name})
+        save_model(folder, model, tokenizer=self.tokenizer, ancestry=ancestry)
         last = {key: round(value, 6) for key, value in task.validate().items()}
         return {
             "steps": steps,
+            "skipped_steps": len(task.spikes.skipped),
             "tokens_seen": task.seen,
             "trained_parameters": trained,
             "validation": last,

@@ -46,6 +46,12 @@ def pretrain(
         batch_rows=settings.batch_rows,
         learning_rate=settings.learning_rate,
     )
+    ancestry = {
+        "tokenizer": tokenizer,
+        "shards": job.digests["tokens"],
+        "pretrain": settings.model_dump(),
+        "data": manifest["ancestry"],
+    }
     per_token = validation.bytes_per_text_token
     task = LanguageModelling(
         model,
@@ -55,32 +61,25 @@ def pretrain(
         validation=validation.sample(VALIDATION_TOKENS),
         bytes_per_token=per_token,
         batch_rows=budget.batch_rows,
+        locate=train.locate,
     )
     fit(
         task,
         checkpoint=job.work / "last.ckpt",
+        identity=ancestry,
         runtime=runtime(runtime_settings),
         log=job.run.log_metrics,
         validations=VALIDATIONS,
         name=name,
     )
     final = language_scores(model, validation.stream(), objective, bytes_per_token=per_token)
-    save_model(
-        job.out["model"],
-        model,
-        tokenizer=tokens,
-        ancestry={
-            "tokenizer": tokenizer,
-            "shards": job.digests["tokens"],
-            "pretrain": settings.model_dump(),
-            "data": manifest["ancestry"],
-        },
-    )
+    save_model(job.out["model"], model, tokenizer=tokens, ancestry=ancestry)
     write_curve(job.out["curve"], task.curve)
     job.write_metrics(
         {
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "steps": budget.steps,
+            "skipped_steps": len(task.spikes.skipped),
             "batch_rows": budget.batch_rows,
             "learning_rate": round(budget.learning_rate, 6),
             "tokens_seen": task.seen,

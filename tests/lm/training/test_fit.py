@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from lm.batches import Objective
-from lm.errors import Stopped
+from lm.errors import Stopped, UserError
 from lm.training.fit import fit
 from lm.training.language import LanguageModelling
 from lm.training.loop import Runtime
 from lm.training.schedule import Schedule
+from lm.training.spikes import LIMIT
 from tests.tiny_models import tiny_model
 
 
@@ -25,23 +28,47 @@ class Interrupted(LanguageModelling):
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def new_task(cls: type[LanguageModelling] = LanguageModelling) -> LanguageModelling:
+class Broken(LanguageModelling):
+    """Has losses that are no numbers at the steps in ``at``."""
+
+    at = frozenset({2, 5})
+
+    def loss(self, step: int) -> Tensor:
+        return super().loss(step) * (torch.nan if step in self.at else 1)
+
+
+class Hopeless(Broken):
+    at = frozenset(range(3, 100))
+
+
+def new_task(cls: type[LanguageModelling] = LanguageModelling, *, steps: int = 8) -> LanguageModelling:
     stream = np.random.default_rng(0).integers(39, 320, 2000).astype(np.uint16)
     model = tiny_model("causal-lm").train()
     return cls(
         model,  # type: ignore[arg-type]
-        Schedule(steps=8, learning_rate=0.01, seed=1),
+        Schedule(steps=steps, learning_rate=0.01, seed=1),
         objective=Objective("causal"),
         train=stream,
         validation=stream[:200],
         bytes_per_token=2.0,
         batch_rows=2,
+        locate=lambda place: f"{place} of train-00000.npy",
     )
 
 
-def run(task: LanguageModelling, checkpoint: Path) -> None:
-    runtime = Runtime(threads=1, checkpoint_every_seconds=1000, log_every_steps=4)
-    fit(task, checkpoint=checkpoint, runtime=runtime, log=lambda *_: None, validations=2, name="gpt")
+def run(task: LanguageModelling, checkpoint: Path) -> list[dict[str, float]]:
+    """Train; returns the figures that were logged."""
+    logged: list[dict[str, float]] = []
+    fit(
+        task,
+        checkpoint=checkpoint,
+        identity={"seed": 1},
+        runtime=Runtime(threads=1, checkpoint_every_seconds=1000, log_every_steps=4),
+        log=lambda figures, _: logged.append(dict(figures)),
+        validations=2,
+        name="gpt",
+    )
+    return logged
 
 
 def test_a_signal_at_any_moment_of_a_step_stops_after_the_next_with_a_checkpoint(tmp_path: Path) -> None:
@@ -57,3 +84,37 @@ def test_a_signal_at_any_moment_of_a_step_stops_after_the_next_with_a_checkpoint
     assert second.curve == first.curve
     for (name, one), (_, other) in zip(first.named_parameters(), second.named_parameters(), strict=True):
         assert bool((one == other).all()), name
+
+
+def test_a_step_without_a_number_changes_no_weight_and_is_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = new_task(Broken)
+    logged = run(task, tmp_path / "last.ckpt")
+    assert task.spikes.skipped == [2, 5]
+    assert all(bool(parameter.isfinite().all()) for parameter in task.parameters())
+    printed = capsys.readouterr()
+    line = "step 2: loss is nan and gradient norm is nan (its 2 rows begin at token "
+    assert line in printed.err and " of train-00000.npy); skipped" in printed.err
+    assert "gpt: a checkpoint takes" in printed.out
+    figures = {name: value for entry in logged for name, value in entry.items()}
+    assert figures["train/skipped_steps"] == 2 and np.isfinite(figures["train/loss"])
+    assert figures["checkpoint/megabytes"] > 0.1 and figures["checkpoint/seconds"] > 0
+
+
+def test_too_many_of_them_end_the_run_at_the_step_and_its_data(tmp_path: Path) -> None:
+    where = (
+        r"\(its 2 rows begin at token \d+ of train-00000.npy, \d+ of train-00000.npy\); 10 of the last 128"
+    )
+    with pytest.raises(UserError, match=f"^step {3 + LIMIT - 1}: loss is nan.*{where}"):
+        run(new_task(Hopeless, steps=100), tmp_path / "last.ckpt")
+
+
+def test_a_checkpoint_that_does_not_fit_the_model_is_one_line(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "last.ckpt"
+    run(new_task(), checkpoint)
+    kept = torch.load(checkpoint, weights_only=True)
+    del kept["state_dict"]["model.trunk.embeddings.token.weight"]
+    torch.save(kept, checkpoint)
+    with pytest.raises(UserError, match=r"last\.ckpt: cannot be continued .*; delete it"):
+        run(new_task(), checkpoint)
