@@ -2,6 +2,7 @@
 
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,10 +10,10 @@ import torch
 from lm.errors import UserError
 from lm.training.checkpoints import Checkpoints
 
-IDENTITY = {"shards": "a" * 64, "pretrain": {"learning_rate": 0.02, "shape": {"width": 32}}}
+IDENTITY: dict[str, Any] = {"shards": "a" * 64, "pretrain": {"learning_rate": 0.02, "shape": {"width": 32}}}
 
 
-def write(path: Path, size: int = 8, identity: dict[str, object] = IDENTITY) -> Checkpoints:
+def write(path: Path, size: int = 8, identity: dict[str, Any] = IDENTITY) -> Checkpoints:
     checkpoints = Checkpoints(identity)
     checkpoints.save_checkpoint({"state_dict": {"weight": torch.ones(size)}, "global_step": 3}, path)
     return checkpoints
@@ -39,16 +40,16 @@ def test_one_of_another_run_is_refused_by_the_names_of_what_differs(tmp_path: Pa
     )
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", None, "other"])
-def test_a_broken_one_is_one_line(tmp_path: Path, content: bytes | str | None) -> None:
+@pytest.mark.parametrize("what", ["empty", "no checkpoint", "cut short", "without an identity"])
+def test_a_broken_one_is_one_line(tmp_path: Path, what: str) -> None:
     path = tmp_path / "last.ckpt"
-    if content == "other":
-        torch.save({"state_dict": {}}, path)  # without an identity
-    elif content is None:
+    if what == "without an identity":
+        torch.save({"state_dict": {}}, path)
+    elif what == "cut short":
         write(path, size=4096)
         path.write_bytes(path.read_bytes()[:9000])
     else:
-        path.write_bytes(content)
+        path.write_bytes(b"" if what == "empty" else what.encode())
     with pytest.raises(UserError, match=r"cannot be continued .*; delete it to begin anew"):
         Checkpoints(IDENTITY).load_checkpoint(path)
 
