@@ -1,7 +1,8 @@
 """Our side of the comparison: measure and clean a folder, as the two stages do, without their MLflow runs.
 
-``python -m benchmarks.clean_run FOLDER WORKERS``: reads FOLDER/raw, writes FOLDER/measured and FOLDER/clean.
-The last line printed is a JSON object: seconds by stage, and documents by what became of them.
+``python -m benchmarks.clean_run FOLDER WORKERS [STAGE]``: reads FOLDER/raw, writes FOLDER/measured and
+FOLDER/clean, or does one of the two stages alone. The last line printed is a JSON object: seconds by stage,
+and documents by what became of them.
 """
 
 import json
@@ -37,20 +38,24 @@ def settings() -> CleanSettings:
 
 
 def main() -> None:
-    """Run both stages."""
-    from stages.clean.run import clean
-    from stages.measure.run import measure
+    """Run both stages, or the one that is named."""
+    folder, runtime = Path(sys.argv[1]), RuntimeSettings(workers=int(sys.argv[2]))
+    seconds: dict[str, float] = {}
+    documents: dict[str, int] = {}
+    for stage in sys.argv[3:] or ("measure", "clean"):
+        started = time.perf_counter()
+        if stage == "measure":
+            from stages.measure.run import measure
 
-    folder = Path(sys.argv[1])
-    started = time.perf_counter()
-    runtime = RuntimeSettings(workers=int(sys.argv[2]))
-    measure(folder / "raw", folder / "measured", folder / "work", MEASURE, runtime)
-    measured = time.perf_counter()
-    report = clean(folder / "measured", folder / "sources", folder / "clean", settings())
-    seconds = {"measure": measured - started, "clean": time.perf_counter() - measured}
-    total = report["total"]
-    dropped = {rule: count for rule, count in total["dropped"].items() if count}
-    print(json.dumps({"seconds": seconds, "documents": {"kept": total["kept"], **dropped}}))
+            measure(folder / "raw", folder / "measured", folder / "work", MEASURE, runtime)
+        else:
+            from stages.clean.run import clean
+
+            total = clean(folder / "measured", folder / "sources", folder / "clean", settings())["total"]
+            dropped = {rule: count for rule, count in total["dropped"].items() if count}
+            documents = {"kept": total["kept"], **dropped}
+        seconds[stage] = time.perf_counter() - started
+    print(json.dumps({"seconds": seconds, "documents": documents}))
 
 
 if __name__ == "__main__":

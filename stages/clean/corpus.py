@@ -71,7 +71,11 @@ class Corpus:
         for path, start, begin, end in zip(self.paths, self.starts, cuts[:-1], cuts[1:], strict=False):
             if begin < end:
                 here = numbers[begin:end]
-                yield here, pl.read_parquet(path, columns=names)[here - start]
+                part = pl.read_parquet(path, columns=names)
+                found = part[here - start]
+                # A selection keeps the strings of its whole part in memory, unless it is copied.
+                few = 2 * found.height < part.height
+                yield here, pl.read_ipc_stream(found.write_ipc_stream(None).getvalue()) if few else found
 
     def table(self, columns: Iterable[str], chosen: Numbers) -> "pl.DataFrame":
         """These columns of some documents, after their numbers (``number``, Int64); all in memory."""
