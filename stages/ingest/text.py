@@ -1,6 +1,5 @@
 """Formats where a line is a document: plain text, JSON lines, part-of-speech tagged text."""
 
-import re
 from collections.abc import Mapping
 
 import orjson
@@ -9,9 +8,7 @@ from lm.errors import UserError
 from stages.ingest.files import SourceFile
 from stages.ingest.lines import read_lines
 from stages.ingest.records import Record, Reject, Rows, decode, make_record, show
-
-GROUP_TAG = re.compile(r"[A-Za-z]+(?:\][A-Za-z]+)*")
-"""A word's tag, and those of the groups that end with it: ``n``, ``n]nt``."""
+from stages.tagged import tagged_words
 
 
 def read_txt(file: SourceFile) -> Rows:
@@ -57,26 +54,15 @@ def read_jsonl(file: SourceFile, columns: Mapping[str, str]) -> Rows:
 
 
 def read_tagged(file: SourceFile) -> Rows:
-    """Lines of ``word/tag  word/tag``: the text is the words joined, the target the line itself.
-
-    ``[中央/n  电视台/n]nt`` marks a group with a tag of its own; the bracket belongs to no word.
-    """
+    """Lines of ``word/tag  word/tag`` (:mod:`stages.tagged`): the text is the words, the target the line."""
     for number, line in read_lines(file):
         if not line.strip():
             continue
         try:
             tagged = decode(line).strip()
-            yield Record(number, "".join(map(_word, tagged.split())), target=tagged)
+            yield Record(number, "".join(word for _, word, _ in tagged_words(tagged)), target=tagged)
         except ValueError as error:
             yield Reject(number, str(error), show(line))
-
-
-def _word(token: str) -> str:
-    word, slash, tag = token.rpartition("/")
-    if not slash or not word or not GROUP_TAG.fullmatch(tag):
-        raise ValueError(f"no word/tag: {token[:40]!r}")
-    # "[" alone is the punctuation mark itself.
-    return word.lstrip("[") or word
 
 
 def missing_column(where: str, ours: str, theirs: str, existing: list[str]) -> UserError:

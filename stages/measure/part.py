@@ -20,6 +20,7 @@ from stages.measure.repetition import repetition
 from stages.measure.signatures import signatures, whole
 from stages.measure.units import units
 from stages.measure.words import words
+from stages.tagged import retag, spells
 
 if TYPE_CHECKING:
     import polars as pl
@@ -82,10 +83,14 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
     """
     import polars as pl
 
-    frame = raw.with_columns(
-        normalize(raw["text"], settings), normalize(raw["target"], settings), source=pl.lit(source)
-    )
-    frame = replace_pii(frame) if settings.replace_pii else frame
+    targets = normalize(raw["target"], settings)
+    frame = raw.with_columns(normalize(raw["text"], settings), targets, source=pl.lit(source))
+    tagged = spells(raw["target"], raw["text"])
+    if settings.replace_pii:
+        # Tags follow their text. On their own they would show a number that the text hides, or hide another.
+        frame = replace_pii(frame.with_columns(target=pl.when(~tagged).then("target")))
+        frame = frame.with_columns(target=pl.when(tagged).then(targets).otherwise("target"))
+    frame = frame.with_columns(_tags_of(frame, raw, tagged))
     texts = frame["text"]
     heads = head(texts)
     found = units(heads)
@@ -108,6 +113,19 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
         ],
         how="horizontal",
     )
+
+
+def _tags_of(frame: "pl.DataFrame", raw: "pl.DataFrame", tagged: "pl.Series") -> "pl.Series":
+    """The targets, made anew where tagged words are no longer the text that normalising left."""
+    import polars as pl
+
+    targets = frame["target"]
+    changed = (tagged & ~spells(targets, frame["text"])).arg_true()
+    if not len(changed):
+        return targets
+    before, after = raw[changed], frame["text"].gather(changed)
+    new = [retag(*row) for row in zip(before["target"], before["text"], after, strict=True)]
+    return targets.scatter(changed, pl.Series(new, dtype=pl.String))
 
 
 def head(texts: "pl.Series") -> "pl.Series":

@@ -29,6 +29,22 @@ def measured(folder: Path, *texts: str | None) -> pl.DataFrame:
     return measure_table(table("s", [row(text) for text in texts]), "s", MEASURE)  # type: ignore[arg-type]
 
 
+def test_tags_follow_their_text_where_personal_data_is_replaced() -> None:
+    """A number of three tokens is found in the text alone; one that only the tags' spaces make is none."""
+    rows = [
+        row("电话010—65092824。", target="电话/n 010/m —/w 65092824/m 。/w"),
+        row("号码00138001380001", target="号码/n 00/m 13800138000/m 1/m"),
+        row("call 13800138000", target="打 13800138000 吧"),
+    ]
+    frame = measure_table(table("s", rows), "s", MEASURE)
+    assert frame.select("text", "target").rows() == [
+        ("电话[PHONE]。", "电话/n [PHONE]/m 。/w"),
+        ("号码00138001380001", "号码/n 00/m 13800138000/m 1/m"),
+        ("call [PHONE]", "打 [PHONE] 吧"),
+    ]
+    assert frame["pii_phone"].to_list() == [1, 0, 2]
+
+
 def test_parts_are_cut_by_bytes_and_cover_the_table(tmp_path: Path) -> None:
     rows = [row("好" * n, target="x" * n) for n in (1, 2, 30, 1, 1, 1)]
     table("s", rows).write_parquet(tmp_path / "s.parquet")
