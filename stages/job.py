@@ -75,6 +75,7 @@ def job(
         named = {name: scratch / name / path.name for name, path in outs.items()}
         for path in named.values():
             path.parent.mkdir()
+        before = _seconds_before(work)
         run = _open_run(stage, key, work, settings, {n: (str(inputs[n]), digests[n]) for n in inputs})
         this = Job(stage, key, work, named, digests, run)
         try:
@@ -93,9 +94,20 @@ def job(
             signal.signal(signum, signal.SIG_IGN)
         publish({named[name]: path for name, path in outs.items()})
         run.finish("FINISHED")
-        seconds = round(time.monotonic() - started, 1)
+        seconds = round(before + time.monotonic() - started, 1)
         write_json(folder / "last.json", {"key": key, "run_id": run.id, "seconds": seconds})
         shutil.rmtree(work)
+
+
+def _seconds_before(work: Path) -> float:
+    """Seconds that interrupted processes of this key were at work, up to the last file that each wrote."""
+    note, before = work / "time.json", 0.0
+    if note.exists():
+        last = json.loads(note.read_text("utf-8"))
+        newest = max(file.stat().st_mtime for file in work.rglob("*") if file.is_file())
+        before = last["before"] + max(0.0, newest - last["began"])
+    write_json(note, {"began": time.time(), "before": before})
+    return before
 
 
 def _open_run(

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lm.errors import UserError
-from stages.job import Stopped, job, run_main
+from stages.job import Stopped, _seconds_before, job, run_main
 from stages.publish import write_json
 from stages.tracking import client
 
@@ -124,6 +124,17 @@ def test_killed_in_the_middle_and_run_again(toy: Path) -> None:
     assert start().wait(timeout=120) == 0
     assert files_below(toy / "out") == interrupted
     assert (toy / "resumed_at").read_text() == "0", "a finished run's work is not taken up again"
+
+
+def test_time_of_interrupted_processes_counts_up_to_what_they_wrote_last(tmp_path: Path) -> None:
+    assert _seconds_before(tmp_path) == 0
+    write_json(tmp_path / "time.json", {"began": 1000.0, "before": 50.0})
+    os.utime(tmp_path / "time.json", (1000, 1000))
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "last.ckpt").write_text("x")
+    os.utime(tmp_path / "parts" / "last.ckpt", (1070, 1070))
+    assert _seconds_before(tmp_path) == 120
+    assert json.loads((tmp_path / "time.json").read_text())["before"] == 120
 
 
 def test_asked_to_stop(toy: Path) -> None:
