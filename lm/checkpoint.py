@@ -152,6 +152,12 @@ def read_model(folder: Path) -> Loaded:
             )
     _check_tokenizer(folder)
     vocabulary = load_vocabulary(folder, values)
+    tokens = vocabulary.tokenizer.get_vocab_size()
+    if tokens > config.vocab_size:
+        raise UserError(
+            f"{folder / TOKENIZER}: has {tokens} tokens, but the model's vocabulary is {config.vocab_size}; "
+            "put the model's own tokenizer there"
+        )
     with torch.random.fork_rng(devices=[]):  # initial values are thrown away; leave the caller's random state
         model = build_model(config)
     _check_shapes(model, state, folder)

@@ -19,6 +19,10 @@ Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "cat
 Column = Literal["id", "source", "text", "label", "target", "language"]
 
 
+Kept = Literal["last", "best"]
+"""The weights after the last step, or those with the lowest validation loss on the way (early stopping)."""
+
+
 class SourceSettings(Settings):
     """What every kind of source has."""
 
@@ -102,6 +106,8 @@ class PretrainSettings(Settings):
     """Of the matrices (Muon); embeddings and vectors follow from it. Null: what suits the batch."""
     schedule: ScheduleName = "linear"
     """How the learning rate falls after its warm-up."""
+    keep: Kept = "last"
+    """Which weights are published."""
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -160,6 +166,8 @@ class FinetuneSettings(Settings):
     lora: LoraSettings | None = None
     freeze: list[str] = Field(default=[])
     """Patterns of the names of parts that stay as they are, such as ``trunk.embeddings``."""
+    keep: Kept = "last"
+    """Which weights are published."""
     seed: Annotated[int, Field(ge=0)]
 
 

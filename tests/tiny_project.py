@@ -55,7 +55,7 @@ def write_clean(folder: Path) -> None:
     documents = folder / "data/clean/documents"
     documents.mkdir(parents=True)
     splits = {"train": 160, "validation": 40, "test": 40}
-    rows = []
+    rows: list[dict[str, str | None]] = []
     for (text, label), split in zip(
         reviews(240, seed=0), [name for name, count in splits.items() for _ in range(count)], strict=True
     ):

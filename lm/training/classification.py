@@ -70,6 +70,15 @@ class Classification(Task):
         logits = self.model(tokens.to(self.device), present.to(self.device))
         return F.cross_entropy(logits, labels.to(self.device))
 
+    def padding_share(self) -> float:
+        """Share of the positions that the whole run computes which hold padding."""
+        tokens = positions = 0
+        for step in range(self.schedule.steps):
+            lengths = [self._lengths[index] for index in self._chosen(step)]
+            tokens += sum(lengths)
+            positions += len(lengths) * max(lengths)
+        return 1 - tokens / positions
+
     def origin(self, step: int) -> str:
         """Which of the training texts a step reads, counted from 0."""
         return f"its texts are numbers {', '.join(map(str, self._chosen(step)))} of the training split"

@@ -32,11 +32,12 @@ def fit(
     log: Log,
     validations: int,
     name: str,
+    keep_best: bool = False,
 ) -> None:
     """Train ``task`` to the end of its schedule, from ``checkpoint`` on where there is one.
 
     ``identity`` (params, digests of the data) says what the weights come from; a checkpoint of another run is
-    refused.
+    refused. With ``keep_best`` the task ends with the weights of its lowest validation loss, not the last.
 
     On one kind of CPU and with one number of threads the same bytes come out whether or not the run was
     interrupted. SIGTERM and Ctrl-C write a checkpoint after the step at hand.
@@ -51,7 +52,15 @@ def fit(
     keep_freed_memory()
     torch.set_num_threads(compute_threads(runtime.threads))
     torch.use_deterministic_algorithms(True)
-    loop = Loop(name, checkpoint, validation_steps(task.schedule.steps, validations), runtime, log)
+    store, best = Checkpoints(identity), checkpoint.with_name(f"{checkpoint.stem}-best.ckpt")
+    loop = Loop(
+        name,
+        checkpoint,
+        validation_steps(task.schedule.steps, validations),
+        runtime,
+        log,
+        (lambda: store.save_checkpoint({"state_dict": task.state_dict()}, best)) if keep_best else None,
+    )
     with warnings.catch_warnings():
         # Steps are drawn by number and need no workers; and resuming in the middle is what Steps is for.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
@@ -67,7 +76,7 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
             callbacks=[Progress(name), loop],
-            plugins=[Checkpoints(identity)],
+            plugins=[store],
         )
         resume = str(checkpoint) if checkpoint.exists() else None
         with Signals(loop):
@@ -79,3 +88,5 @@ def fit(
                 raise UserError(cannot_continue(checkpoint, error)) from error
             if trainer.global_step > task.steps.first:
                 loop.save(trainer)  # what follows may be interrupted too
+    if keep_best:
+        task.load_state_dict(store.load_checkpoint(best)["state_dict"])

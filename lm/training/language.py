@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lm import scoring
 from lm.batches import Objective
+from lm.errors import UserError
 from lm.model.config import ModelConfig
 from lm.model.heads import LanguageModel
 from lm.text.tokenizer import FIRST_TEXT_ID
@@ -48,8 +49,17 @@ class LanguageModelling(Task):
         self.locate = locate
 
     def loss(self, step: int) -> Tensor:
-        """Mean cross-entropy over the batch's targets."""
+        """Mean cross-entropy over the batch's targets.
+
+        Raises:
+            UserError: a row holds a token that the model does not know.
+        """
         rows = self.data.batch(step, self.batch_rows)
+        if int(rows.max()) >= self.model.config.vocab_size:
+            raise UserError(
+                f"token {int(rows.max())} is beyond the model's vocabulary of {self.model.config.vocab_size} "
+                f"in step {step} ({self.origin(step)}); make the shards anew with `dvc repro -f tokenize`"
+            )
         self.seen += self.batch_rows * stream_tokens(self.objective, self.model.config)
         batch = self.objective.batch(
             rows,

@@ -35,9 +35,17 @@ class Loop(pl.Callback):
     """
 
     def __init__(
-        self, name: str, checkpoint: Path, validate_at: frozenset[int], runtime: Runtime, log: Log
+        self,
+        name: str,
+        checkpoint: Path,
+        validate_at: frozenset[int],
+        runtime: Runtime,
+        log: Log,
+        keep_best: Callable[[], None] | None = None,
     ) -> None:
+        """``keep_best`` is called where a validation loss is the lowest so far."""
         self.name, self.checkpoint, self.validate_at = name, checkpoint, validate_at
+        self.keep_best = keep_best
         self.runtime, self.report = runtime, log
         self.started, self.saves = False, 0
         self.stop_signal: int | None = None
@@ -79,6 +87,9 @@ class Loop(pl.Callback):
             figures = task.validate()
             task.curve.append({"tokens": task.seen, "split": "validation", **figures})
             self.report({f"val/{name}": value for name, value in figures.items()}, task.seen)
+            if self.keep_best is not None and figures["loss"] < task.best["loss"]:
+                task.best = {"step": step, "loss": figures["loss"]}
+                self.keep_best()
         if self.stop_signal is not None:
             self.save(trainer)
             # Not KeyboardInterrupt, on which Lightning would leave the process itself.

@@ -1,5 +1,6 @@
 """What every training has: schedule, optimizer, a seeded step, and what a checkpoint keeps of it."""
 
+import math
 import sys
 from typing import Any, ClassVar
 
@@ -37,6 +38,8 @@ class Task(pl.LightningModule):
         """Tokens that went through the model so far."""
         self.curve: list[dict[str, Any]] = []
         """Rows of the learning curve: tokens, split, and the figures of that moment."""
+        self.best: dict[str, Any] = {"step": 0, "loss": math.inf}
+        """The lowest validation loss so far, and after how many steps it was; kept where it is asked for."""
         self.spikes = Spikes(outliers=self.skips_outliers)
 
     def train_dataloader(self) -> DataLoader[int]:
@@ -96,12 +99,13 @@ class Task(pl.LightningModule):
         checkpoint["tokenmill"] = {
             "seen": self.seen,
             "curve": self.curve,
+            "best": self.best,
             "spikes": self.spikes.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Continue counters and data where the checkpoint left them."""
         kept = checkpoint["tokenmill"]
-        self.seen, self.curve = kept["seen"], kept["curve"]
+        self.seen, self.curve, self.best = kept["seen"], kept["curve"], kept["best"]
         self.spikes.load_state_dict(kept["spikes"])
         self.steps.first = checkpoint["global_step"]

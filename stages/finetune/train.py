@@ -128,6 +128,7 @@ class _Task:
             ),
             validations=VALIDATIONS_PER_EPOCH * settings.epochs,
             name=title,
+            keep_best=settings.keep == "best",
         )
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         merge(model)
@@ -136,7 +137,9 @@ class _Task:
         return {
             "steps": steps,
             "skipped_steps": len(task.spikes.skipped),
+            "kept_step": task.best["step"] if settings.keep == "best" else steps,
             "tokens_seen": task.seen,
+            "padding_share": round(task.padding_share(), 6),
             "trained_parameters": trained,
             "validation": last,
             "curve": task.curve,

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from lm.errors import UserError
 from stages.job import Job
 from stages.params import PretrainSettings, RuntimeSettings
 from stages.shards import open_split, read_manifest
@@ -18,7 +19,8 @@ def pretrain(
     """Train model ``name`` and write its folder, metrics and curve into the job's outs.
 
     Raises:
-        UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them.
+        UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them; see also
+            :func:`lm.training.fit.fit`.
     """
     from lm.batches import new_objective
     from lm.checkpoint import save_model
@@ -32,13 +34,19 @@ def pretrain(
     train = open_split(tokens, "train", fingerprint=tokenizer)
     validation = open_split(tokens, "validation", fingerprint=tokenizer)
     manifest = read_manifest(tokens)
+    vocabulary = load_tokenizer(tokens)
+    if vocabulary.get_vocab_size() > manifest["vocab_size"]:
+        raise UserError(
+            f"{tokens}: the tokenizer has {vocabulary.get_vocab_size()} tokens, the manifest says "
+            f"{manifest['vocab_size']}; make the shards anew with `dvc repro -f tokenize`"
+        )
     model = new_model(settings, manifest["vocab_size"])
     objective = new_objective(
         settings.objective,
         share=settings.mask_share,
         units=settings.mask_units,
         mean_span=settings.mean_span,
-        tokenizer=load_tokenizer(tokens),
+        tokenizer=vocabulary,
     )
     budget = new_budget(
         settings.budget(train.tokens),
@@ -71,6 +79,7 @@ def pretrain(
         log=job.run.log_metrics,
         validations=VALIDATIONS,
         name=name,
+        keep_best=settings.keep == "best",
     )
     final = language_scores(model, validation.stream(), objective, bytes_per_token=per_token)
     save_model(job.out["model"], model, tokenizer=tokens, ancestry=ancestry)
@@ -80,6 +89,7 @@ def pretrain(
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
             "steps": budget.steps,
             "skipped_steps": len(task.spikes.skipped),
+            "kept_step": task.best["step"] if settings.keep == "best" else budget.steps,
             "batch_rows": budget.batch_rows,
             "learning_rate": round(budget.learning_rate, 6),
             "tokens_seen": task.seen,

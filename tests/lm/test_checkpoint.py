@@ -149,3 +149,16 @@ def test_a_foreign_folder_without_a_tokenizer_says_so(folder: Path) -> None:
     (folder / "tokenizer.json").unlink()
     with pytest.raises(UserError, match="save the model's tokenizer in that format beside its weights"):
         load_model(folder)
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model")
+    (folder / "ancestry.json").unlink()
+    tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    last = {**tokenizer["added_tokens"][-1], "content": "<one more>", "id": 320}
+    tokenizer["added_tokens"].append(last)
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), "utf-8")
+    with pytest.raises(
+        UserError, match=r"tokenizer\.json: has 321 tokens, but the model's vocabulary is 320"
+    ):
+        load_model(folder)

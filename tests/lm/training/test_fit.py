@@ -56,7 +56,7 @@ def new_task(cls: type[LanguageModelling] = LanguageModelling, *, steps: int = 8
     )
 
 
-def run(task: LanguageModelling, checkpoint: Path) -> list[dict[str, float]]:
+def run(task: LanguageModelling, checkpoint: Path, *, keep_best: bool = False) -> list[dict[str, float]]:
     """Train; returns the figures that were logged."""
     logged: list[dict[str, float]] = []
     fit(
@@ -67,6 +67,7 @@ def run(task: LanguageModelling, checkpoint: Path) -> list[dict[str, float]]:
         log=lambda figures, _: logged.append(dict(figures)),
         validations=2,
         name="gpt",
+        keep_best=keep_best,
     )
     return logged
 
@@ -118,3 +119,24 @@ def test_a_checkpoint_that_does_not_fit_the_model_is_one_line(tmp_path: Path) ->
     torch.save(kept, checkpoint)
     with pytest.raises(UserError, match=r"last\.ckpt: cannot be continued .*; delete it"):
         run(new_task(), checkpoint)
+
+
+def test_the_best_weights_are_kept_across_a_stop(tmp_path: Path) -> None:
+    class Worsening(Interrupted):
+        """Of two validations the first is the best; stopped right after it."""
+
+        def validate(self) -> dict[str, float]:
+            step = self.trainer.global_step
+            weights[step] = self.model.trunk.embeddings.token.weight.detach().clone()
+            return {"loss": abs(step - 4)}
+
+    weights: dict[int, Tensor] = {}
+    checkpoint = tmp_path / "last.ckpt"
+    with pytest.raises(Stopped):
+        run(new_task(Worsening), checkpoint, keep_best=True)
+    task = new_task(Worsening)
+    run(task, checkpoint, keep_best=True)
+    assert sorted(weights) == [4, 8] and task.steps.first == 4
+    assert task.best == {"step": 4, "loss": 0}
+    assert bool((task.model.trunk.embeddings.token.weight == weights[4]).all())
+    assert not bool((weights[4] == weights[8]).all())

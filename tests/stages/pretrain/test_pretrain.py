@@ -2,49 +2,45 @@
 
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tests.tiny_project import write_project
+from benchmarks import kill
+from stages.publish import write_json
+from tests.stages.test_disk_full import in_little_space
+from tests.tiny_project import write_params, write_project
 
-STEPS = 50  # 6400 tokens in batches of 4 x 32
-
-
-def start(model: str, folder: Path, home: Path) -> subprocess.Popen[str]:
-    """The stage as a process; its work folder stands under ``home``."""
-    environment = {**os.environ, "DVC_ROOT": str(home)}
-    return subprocess.Popen(
-        [sys.executable, "-m", "stages.pretrain", model],
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+STEPS = 250  # of 4 rows x 32 tokens: several epochs
+TOKENS = STEPS * 4 * 32
 
 
-def finish(process: subprocess.Popen[str], status: int = 0) -> str:
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == status, output
+def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The stage as a command of its own."""
+    environment = {**os.environ, "DVC_ROOT": str(folder)}
+    words = [sys.executable, "-m", "stages.pretrain", *arguments]
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def finish(process: BaseProcess, folder: Path, status: int) -> str:
+    """What a run printed, once it has ended with this status."""
+    process.join(120)
+    output = (folder / "output.txt").read_text("utf-8")
+    assert process.exitcode == status, output
     return output
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {
-        p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
-    }
-
-
-def wait_for(condition, process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: BaseProcess) -> None:
     deadline = time.monotonic() + 90
     while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
+        assert process.is_alive() and time.monotonic() < deadline
         time.sleep(0.005)
 
 
@@ -52,19 +48,21 @@ def wait_for(condition, process: subprocess.Popen[str]) -> None:
 def whole(tmp_path_factory: pytest.TempPathFactory, migrated_store: Path) -> Path:
     """A project in which gpt was trained without interruption."""
     folder = tmp_path_factory.mktemp("whole")
-    write_project(folder)
+    write_project(folder, pretrain={"gpt": {"tokens": TOKENS}})
     (folder / "mlflow.db").write_bytes(migrated_store.read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[3]))
-        finish(start("gpt", folder, folder))
+        done = command(folder, "gpt")
+    assert done.returncode == 0, done.stderr
     return folder
 
 
 def test_it_learns_and_writes_a_folder_with_its_ancestry(whole: Path) -> None:
     metrics = json.loads((whole / "data/metrics/pretrain-gpt.json").read_text())
     curve = (whole / "data/plots/pretrain-gpt.csv").read_text().splitlines()
-    assert metrics["steps"] == STEPS and metrics["tokens_seen"] == 6400
+    assert metrics["steps"] == STEPS and metrics["tokens_seen"] == TOKENS and metrics["epochs"] > 2
+    assert metrics["skipped_steps"] == 0 and metrics["kept_step"] == STEPS
     header = curve[0].split(",")
     first, last = (dict(zip(header, row.split(","), strict=True)) for row in (curve[1], curve[-1]))
     assert float(last["bits_per_byte"]) < 0.8 * float(first["bits_per_byte"])
@@ -73,31 +71,26 @@ def test_it_learns_and_writes_a_folder_with_its_ancestry(whole: Path) -> None:
     assert not list((whole / ".work/pretrain@gpt").glob("*/")), "the work folder is gone"
 
 
-def test_kill_9_and_the_same_command_again_give_the_same_bytes(whole: Path, project: Path) -> None:
-    write_project(project)
-    process = start("gpt", project, project)
-    checkpoint = lambda: list(project.glob(".work/pretrain@gpt/*/last.ckpt"))  # noqa: E731
-    wait_for(checkpoint, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (project / "data/models").exists(), "killed too late for the test, or published too early"
-    output = finish(start("gpt", project, project))
-    assert "continues at step" in output
-    for part in ("models", "metrics", "plots"):
-        assert files(project / "data" / part) == files(whole / "data" / part)
+def test_killed_three_times_and_run_again_it_ends_with_the_same_bytes(whole: Path, project: Path) -> None:
+    write_project(project, pretrain={"gpt": {"tokens": TOKENS}})
+    outputs = kill.kill(project, "gpt", 3, longest=0.2, seed=1)
+    assert not (project / "data/models").exists(), "published too early"
+    outputs.append(kill.train(project, "gpt"))
+    assert sum("continues at step" in output for output in outputs) >= 2
+    assert kill.outs(project) == kill.outs(whole)
 
 
-def test_sigterm_keeps_a_checkpoint_and_the_run_goes_on_as_one(project: Path) -> None:
+def test_sigterm_keeps_a_checkpoint_of_this_run_which_goes_on_as_one(project: Path) -> None:
     from stages.tracking import client
 
     write_project(project, pretrain={"gpt": {"tokens": 6400000}})  # far more than it gets time for
     outputs = []
     for _ in range(2):
-        process = start("gpt", project, project)
         stands = checkpoints(project)
+        process = kill.start(project, "gpt")
         wait_for(lambda: checkpoints(project) != stands, process)  # noqa: B023
         process.terminate()
-        outputs.append(finish(process, status=143))
+        outputs.append(finish(process, project, status=143))
     assert all("stopping after this step" in output and "Traceback" not in output for output in outputs)
     assert "continues at step" not in outputs[0] and "continues at step" in outputs[1]
     mlflow_client = client()
@@ -105,27 +98,89 @@ def test_sigterm_keeps_a_checkpoint_and_the_run_goes_on_as_one(project: Path) ->
     [run] = mlflow_client.search_runs([experiment.experiment_id])
     assert run.info.status == "KILLED"
 
+    # The same checkpoint in the place of another run's is refused.
+    [kept] = checkpoints(project)
+    write_params(project, pretrain={"gpt": {"tokens": 6400000, "learning_rate": 0.01}})
+    process = kill.start(project, "gpt")
+    wait_for(lambda: len(checkpoints(project)) == 2, process)
+    process.kill()
+    process.join()
+    [other] = set(checkpoints(project)) - {kept}
+    shutil.copy(kept, other)
+    output = finish(kill.start(project, "gpt"), project, status=1)
+    assert "of another run: pretrain.learning_rate is 0.02 there and 0.01 here; delete it" in output
+
 
 def checkpoints(project: Path) -> dict[Path, int]:
     """Each checkpoint in the work folders and when it was written."""
     return {path: path.stat().st_mtime_ns for path in project.glob(".work/pretrain@gpt/*/last.ckpt")}
 
 
-def test_bad_input_is_one_line_and_leaves_what_was_there(project: Path) -> None:
+def test_a_disk_that_fills_while_a_checkpoint_is_written(whole: Path, project: Path) -> None:
+    write_project(project, pretrain={"gpt": {"tokens": TOKENS}})
+    (project / ".work").mkdir()
+    stage = f"{sys.executable} -m stages.pretrain gpt"
+    # Room for one checkpoint, not for the next beside it; then there is room again.
+    twice = f"{stage}; echo status $?; ls .work/pretrain@gpt/*/; mount -o remount,size=16m .work; {stage}"
+    done = subprocess.run(in_little_space("400k", "sh", "-c", twice), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == [
+        "error: the disk is full; free some space, then run the same command again "
+        "(outputs of earlier runs are as they were)"
+    ]
+    first, second = done.stdout.split("status 1\n")
+    assert "last.ckpt" in second and ".tmp" not in second
+    assert "continues at step" not in first and "continues at step" in second
+    assert kill.outs(project) == kill.outs(whole)
+
+
+def cut_short(tokens: Path) -> None:
+    shard = tokens / "train-00000.npy"
+    shard.write_bytes(shard.read_bytes()[:-64])
+
+
+def empty_validation(tokens: Path) -> None:
+    manifest = json.loads((tokens / "manifest.json").read_text("utf-8"))
+    manifest["splits"]["validation"] = {"shards": [], "tokens": 0, "documents": 0, "bytes": 0}
+    write_json(tokens / "manifest.json", manifest)
+
+
+def small_vocabulary(tokens: Path) -> None:
+    manifest = json.loads((tokens / "manifest.json").read_text("utf-8"))
+    write_json(tokens / "manifest.json", {**manifest, "vocab_size": 300})
+
+
+def strange_token(tokens: Path) -> None:
+    shard = np.load(tokens / "train-00000.npy", mmap_mode="r+")
+    shard[:] = 320
+
+
+@pytest.mark.parametrize(
+    ("harm", "line"),
+    [
+        (cut_short, "data/tokens/train-00000.npy: missing or cut short"),
+        (empty_validation, "data/tokens: the validation split is empty; give it a larger share"),
+        (small_vocabulary, "data/tokens: the tokenizer has 320 tokens, the manifest says 300"),
+        (
+            strange_token,
+            "token 320 is beyond the model's vocabulary of 320 in step 0 (its 4 rows begin at token ",
+        ),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_what_was_there(
+    project: Path, harm: Callable[[Path], None], line: str
+) -> None:
     write_project(project)
     kept = project / "data/models/gpt"
     kept.mkdir(parents=True)
     (kept / "model.safetensors").write_bytes(b"before")
-    shard = project / "data/tokens/train-00000.npy"
-    shard.write_bytes(shard.read_bytes()[:-64])
-    output = finish(start("gpt", project, project), status=1)
-    assert (
-        output.strip().splitlines()[-1].startswith("error: data/tokens/train-00000.npy: missing or cut short")
-    )
+    harm(project / "data/tokens")
+    output = finish(kill.start(project, "gpt"), project, status=1)
+    assert output.strip().splitlines()[-1].startswith(f"error: {line}")
     assert "Traceback" not in output
     assert (kept / "model.safetensors").read_bytes() == b"before"
 
 
 def test_an_unknown_model_names_the_known_ones(project: Path) -> None:
     write_project(project)
-    assert "give one of bert, gpt" in finish(start("gtp", project, project), status=1)
+    assert "give one of bert, gpt" in command(project, "gtp").stderr
