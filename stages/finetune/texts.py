@@ -19,14 +19,22 @@ def label_names(clean: Path, source: str, task: str) -> list[str]:
     """The labels of a source's documents, sorted.
 
     Raises:
-        UserError: there are fewer than two.
+        UserError: there are fewer than two, or one that no training document has: it cannot be learnt.
     """
-    names = sorted(read_documents(clean, source)["label"].drop_nulls().unique().to_list())
+    documents = read_documents(clean, source).drop_nulls("label")
+    names = sorted(documents["label"].unique().to_list())
     if len(names) < 2:
         raise UserError(
             f"params.yaml: finetune.{task}.source is {source}, which has {len(names)} label(s); "
             "map a column to `label` or name labels by file under sources"
         )
+    by_split = documents.group_by("label").agg("split", "id").sort("label")
+    for label, splits, ids in by_split.iter_rows():
+        if "train" not in splits:
+            raise UserError(
+                f"{clean}: label {label!r} of {source} is in the {splits[0]} split ({ids[0]}) and on no "
+                "document for training; mend the label, add documents, or lower the shares of clean.split"
+            )
     return names
 
 
