@@ -32,7 +32,7 @@ def test_labels_are_sorted_and_documents_without_one_say_nothing(tmp_path: Path)
     [
         (
             [("good", "train"), (None, "train")],
-            "finetune.mood.source is s, which has 1 label.s.; map a column",
+            r"finetune\.mood\.source is s, which has 1 label\(s\); map",
         ),
         (
             [("good", "train"), ("bad", "train"), ("odd", "test"), ("odd", "validation")],
@@ -48,5 +48,5 @@ def test_labels_that_cannot_be_learnt(tmp_path: Path, documents: Labelled, messa
 
 
 def test_a_source_that_clean_did_not_write(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="s.parquet: missing; is 's' under `sources`"):
+    with pytest.raises(UserError, match=r"s\.parquet: missing; is 's' under `sources`"):
         label_names(tmp_path, "s", "mood")
