@@ -23,6 +23,15 @@ BOILERPLATE = (
     r"all rights reserved|版权所有|未经许可|转载请注明|隐私政策|用户协议|ICP备|ICP证|点击查看更多|扫描二维码"
 )
 """Phrases of web pages that say nothing about their subject: C4's, and their like in Chinese."""
+BOILERPLATE_WORDS = (
+    "(?i)javascript|cookie",
+    "(?i)terms of (?:use|service)",
+    "(?i)rights reserved|privacy policy",
+    "版权所有|未经许可|转载请注明|隐私政策|用户协议|点击查看更多|扫描二维码",
+    "(?i)ICP[备证]",
+)
+"""Every line with a phrase of BOILERPLATE has one of these. They are found in a third of the time, by their
+first letters, as long as no pattern has many."""
 BROKEN = r"\x{FFFD}|\p{Co}|锟斤拷|烫烫烫"
 """What is left of text that was decoded wrongly and cannot be repaired: replacement characters, private ones
 (Big5 read as GBK), and what these come to when they are read and written once more."""
@@ -48,7 +57,7 @@ def quality(texts: "pl.Series") -> "pl.DataFrame":
         curly_braces=text.str.count_matches("{", literal=True),
         lorem_ipsum=text.str.count_matches("(?i)lorem ipsum"),
         sentences=text.str.count_matches(SENTENCE_END),
-        broken_characters=text.str.count_matches(BROKEN),
+        broken_characters=_broken(texts),
         line_ends=text.str.count_matches("\n", literal=True),
     )
     rows = frame.with_row_index("row")
@@ -60,16 +69,30 @@ def quality(texts: "pl.Series") -> "pl.DataFrame":
         short_lines=(pl.col("size") <= SHORT_LINE).sum(),
         bullet_lines=first.is_in(BULLETS).sum(),
         ellipsis_lines=pl.any_horizontal(pl.col("piece").str.ends_with(mark) for mark in ELLIPSES).sum(),
-        boilerplate_lines=pl.col("piece").str.contains(BOILERPLATE).sum(),
+    )
+    suspected = pl.any_horizontal(text.str.contains(one) for one in BOILERPLATE_WORDS)
+    of_boilerplate = (
+        _pieces(rows.filter(suspected), "\n")
+        .group_by("row")
+        .agg(boilerplate_lines=pl.col("piece").str.contains(BOILERPLATE).sum())
     )
     of_copies = _copies(lines, "line")
     paragraphs = _pieces(rows.filter(text.str.contains("\n\n", literal=True)), "\n\n")
     of_paragraphs = paragraphs.group_by("row").agg(paragraphs=pl.len())
     measured = pl.concat([rows.select("row"), whole], how="horizontal")
-    for part in (of_lines, of_copies, of_paragraphs, _copies(paragraphs, "paragraph")):
+    for part in (of_lines, of_boilerplate, of_copies, of_paragraphs, _copies(paragraphs, "paragraph")):
         measured = measured.join(part, on="row", how="left", maintain_order="left")
     alone = pl.col("paragraphs").fill_null(pl.col("head_characters").clip(0, 1))
     return measured.drop("row").with_columns(alone).fill_null(0).cast(pl.UInt32)
+
+
+def _broken(texts: "pl.Series") -> "pl.Series":
+    """How many matches of BROKEN each text has. No class of characters is found fast, and ASCII has none."""
+    import polars as pl
+
+    wide = (texts.str.len_bytes() > texts.str.len_chars()).arg_true()
+    found = texts.gather(wide).str.count_matches(BROKEN)
+    return pl.zeros(len(texts), pl.UInt32, eager=True).scatter(wide, found)
 
 
 def _pieces(rows: "pl.DataFrame", end: str) -> "pl.DataFrame":

@@ -19,10 +19,12 @@ def limit(thresholds: LanguageThresholds, name: str, place: int | None = None) -
         found = getattr(thresholds.of(language), name)  # type: ignore[arg-type]
         return found if place is None or found is None else found[place]
 
-    chosen = pl.lit(value("default"), dtype=pl.Float64)
+    default = value("default")
+    chosen = pl.lit(default, dtype=pl.Float64)
     for language in LANGUAGES:
-        own = pl.lit(value(language), dtype=pl.Float64)
-        chosen = pl.when(pl.col("language") == language).then(own).otherwise(chosen)
+        if (own := value(language)) != default:
+            this = pl.lit(own, dtype=pl.Float64)
+            chosen = pl.when(pl.col("language") == language).then(this).otherwise(chosen)
     return chosen
 
 
@@ -37,18 +39,18 @@ def above(value: "pl.Expr", most: "pl.Expr") -> "pl.Expr":
     """The value as text where it is above a threshold, else null."""
     import polars as pl
 
-    return pl.when(value > most).then(shown(value))
+    return shown(pl.when(value > most).then(value))
 
 
 def below(value: "pl.Expr", least: "pl.Expr") -> "pl.Expr":
     """The value as text where it is below a threshold, else null."""
     import polars as pl
 
-    return pl.when(value < least).then(shown(value))
+    return shown(pl.when(value < least).then(value))
 
 
 def shown(value: "pl.Expr") -> "pl.Expr":
-    """A number as text: whole as it is, else with four digits after the point at most."""
+    """A number as text: whole as it is, else with four digits after the point at most. Null stays null."""
     import polars as pl
 
     number = value.cast(pl.Float64)
