@@ -1,10 +1,13 @@
 """Counters of quality and of words, against plain Python."""
 
+import re
+
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.measure.quality import BULLETS, TERMINAL, quality
+from stages.measure.quality import BOILERPLATE, BULLETS, TERMINAL, quality
 from stages.measure.units import units
 from stages.measure.words import words
 
@@ -48,6 +51,27 @@ def test_marks_of_both_languages() -> None:
     (page,) = counted("Lorem ipsum\n转载请注明出处\nPlease enable JavaScript\n正文\ufffd\ue5ee在这里…")
     assert (page["lorem_ipsum"], page["boilerplate_lines"], page["broken_characters"]) == (1, 2, 2)
     assert page["ellipsis_lines"] == 1
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        *("JavaScript", "Cookie Policy", "use of cookies", "Uses of cookies", "use cookies", "uses Cookies"),
+        *(
+            "privacy policy",
+            "Terms of Use",
+            "terms of service",
+            "ALL RIGHTS RESERVED",
+            "版权所有",
+            "未经许可",
+        ),
+        *("转载请注明", "隐私政策", "用户协议", "icp备", "ICP证", "点击查看更多", "扫描二维码"),
+    ],
+)
+def test_each_phrase_of_web_pages_is_found(phrase: str) -> None:
+    assert re.search(BOILERPLATE, phrase)
+    (made,) = counted(f"one line\nthis one {phrase} here\nanother")
+    assert made["boilerplate_lines"] == 1
 
 
 def test_words() -> None:
