@@ -11,7 +11,7 @@ from torch import Tensor
 from lm import objectives
 from lm.names import MaskUnits, ObjectiveName
 from lm.objectives import IGNORE
-from lm.text.tokenizer import EOS, FIRST_TEXT_ID, MASK, PAD, SENTINEL_IDS
+from lm.text.tokenizer import BOS, EOS, FIRST_TEXT_ID, MASK, PAD, SENTINEL_IDS
 from lm.text.words import WordEdges, word_edges, word_starts
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ class Objective:
     """Mean length of a hidden span in tokens (span-corruption)."""
     edges: WordEdges | None = None
     """Of the tokenizer, for whole words."""
+    apart: bool = False
+    """Documents of a row do not see each other (causal, masked)."""
 
     def row_tokens(self, config: "ModelConfig") -> int:
         """Tokens of a row of the stream that fill a row of the model's context."""
@@ -90,7 +92,8 @@ class Objective:
     def batch(self, rows_BL: Tensor, *, vocab_size: int, generator: torch.Generator) -> Batch:
         """Rows (B, L) with L as :meth:`row_tokens` gives it, to a batch; chance comes from ``generator``."""
         if self.name == "causal":
-            return Batch(*objectives.causal(rows_BL))
+            inputs_BT, targets_BT = objectives.causal(rows_BL)
+            return Batch(inputs_BT, targets_BT, mask_BTS=self._mask(inputs_BT, causal=True))
         if self.name == "prefix":
             inputs_BT, targets_BT, prefix_B = objectives.prefix_lm(rows_BL, generator=generator)
             return Batch(inputs_BT, targets_BT, mask_BTS=objectives.prefix_mask(prefix_B, inputs_BT.shape[1]))
@@ -109,7 +112,7 @@ class Objective:
                 starts_word_BT=starts,
                 spans=self.units == "spans",
             )
-            return Batch(inputs_BT, targets_BT)
+            return Batch(inputs_BT, targets_BT, mask_BTS=self._mask(rows_BL, causal=False))
         source_BS, targets_BT = objectives.span_corruption(
             rows_BL,
             share=self.share,
@@ -121,9 +124,18 @@ class Objective:
         )
         return Batch(objectives.shift_right(targets_BT, start_id=PAD), targets_BT, source_BS=source_BS)
 
+    def _mask(self, tokens_BT: Tensor, *, causal: bool) -> Tensor | None:
+        return objectives.document_mask(tokens_BT, bos_id=BOS, causal=causal) if self.apart else None
+
 
 def new_objective(
-    name: ObjectiveName, *, share: float, units: MaskUnits, mean_span: float, tokenizer: "Tokenizer"
+    name: ObjectiveName,
+    *,
+    share: float,
+    units: MaskUnits,
+    mean_span: float,
+    apart: bool,
+    tokenizer: "Tokenizer",
 ) -> Objective:
     """An objective for texts of ``tokenizer``.
 
@@ -131,4 +143,4 @@ def new_objective(
         UserError: whole words are asked for, and the tokenizer does not tell where they begin.
     """
     edges = word_edges(tokenizer) if name == "masked" and units == "words" else None
-    return Objective(name, share, units, mean_span, edges)
+    return Objective(name, share, units, mean_span, edges, apart)

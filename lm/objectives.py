@@ -23,6 +23,16 @@ def causal(tokens_BT1: Tensor) -> tuple[Tensor, Tensor]:
     return tokens_BT1[:, :-1], tokens_BT1[:, 1:]
 
 
+def document_mask(tokens_BT: Tensor, *, bos_id: int, causal: bool) -> Tensor:
+    """Which positions a position sees (B, T, T): those of its own document, up to itself where ``causal``.
+
+    A document begins at ``bos_id``.
+    """
+    document_BT = (tokens_BT == bos_id).cumsum(1)
+    mask_BTS = document_BT[:, :, None] == document_BT[:, None, :]
+    return mask_BTS.tril() if causal else mask_BTS
+
+
 def prefix_lm(tokens_BT1: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Predict what follows a prefix of random length that is seen in both directions (Raffel et al. 2020).
 

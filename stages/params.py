@@ -108,6 +108,9 @@ class PretrainSettings(Settings):
     """How the learning rate falls after its warm-up."""
     keep: Kept = "last"
     """Which weights are published."""
+    packing: Literal["stream", "documents", "apart"] = "stream"
+    """How rows come about: cut from the stream of all documents, or packed from whole documents, of which some
+    are cut off at the row's end (``packing_waste`` in the metrics); ``apart``: which do not see each other."""
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -126,6 +129,10 @@ class PretrainSettings(Settings):
             )
         if self.objective == "masked" and self.mask_units == "spans" and self.mask_share > 0.5:
             raise ValueError(f"mask_share must be at most 0.5 for spans, got {self.mask_share}")
+        if self.packing == "apart" and self.objective not in ("causal", "masked"):
+            raise ValueError(f"packing can be apart for causal and masked only, not for {self.objective}")
+        if self.packing == "apart" and self.family in ("rnn", "lstm"):
+            raise ValueError(f"packing cannot be apart for {self.family}, whose state runs through the row")
         if (self.tokens is None) == (self.epochs is None):
             got = "neither" if self.tokens is None else "both"
             raise ValueError(f"give either tokens or epochs as the budget of training, got {got}")

@@ -133,6 +133,12 @@ class TokenSplit:
             return self.shards[0]
         return np.concatenate(self.shards) if self.shards else np.empty(0, np.uint16)
 
+    def document_ends(self) -> npt.NDArray[np.int64]:
+        """Where in :meth:`stream` each document ends: the place after its last token."""
+        starts = np.cumsum([0, *map(len, self.shards)])[:-1]
+        pairs = zip(self.ends, starts, strict=True)
+        return np.concatenate([ends.astype(np.int64) + start for ends, start in pairs])
+
     def locate(self, place: int) -> str:
         """The file that holds a token of :meth:`stream`, and the token's place in it."""
         for name, shard in zip(self.names, self.shards, strict=True):

@@ -164,16 +164,25 @@ class Transformer(nn.Module):
     ) -> Tensor:
         """Hidden states (B, T, D) of an encoder or a decoder that stands alone, each in its own way."""
         if self.encoder is not None:
-            return self.encode(tokens_BT, present_BT, segments_BT=segments_BT)
+            return self.encode(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS)
         return self.decode(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS)
 
     def encode(
-        self, tokens_BT: Tensor, present_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
+        self,
+        tokens_BT: Tensor,
+        present_BT: Tensor | None = None,
+        *,
+        segments_BT: Tensor | None = None,
+        mask_BTS: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states (B, T, D) in the light of the whole row; ``present`` is false at padding."""
+        """Hidden states (B, T, D) in the light of the whole row, or of what ``mask`` allows.
+
+        ``present`` is false at padding.
+        """
         assert self.encoder is not None
         positions = slice(0, tokens_BT.shape[1])
-        return self.encoder(self.embeddings(tokens_BT, positions, segments_BT), positions, present_BT)
+        embedded = self.embeddings(tokens_BT, positions, segments_BT)
+        return self.encoder(embedded, positions, present_BT, mask_BTS=mask_BTS)
 
     def decode(
         self,

@@ -15,6 +15,7 @@ from lm.model.config import ModelConfig
 from lm.model.heads import LanguageModel
 from lm.text.tokenizer import FIRST_TEXT_ID
 from lm.training.order import TokenRows
+from lm.training.packing import PackedRows
 from lm.training.schedule import Schedule
 from lm.training.task import Task
 
@@ -34,16 +35,23 @@ class LanguageModelling(Task):
         validation: npt.NDArray[Any],
         bytes_per_token: float,
         batch_rows: int,
+        ends: npt.NDArray[np.int64] | None = None,
         locate: Callable[[int], str] = str,
     ) -> None:
         """Set up the rows.
 
-        ``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average. ``locate``
-        says where a token of ``train`` stands on disk.
+        ``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average. With
+        ``ends``, where the documents of ``train`` end, rows are packed from whole ones. ``locate`` says where
+        a token of ``train`` stands on disk.
         """
         super().__init__(model, schedule)
         self.objective, self.batch_rows = objective, batch_rows
-        self.data = TokenRows(train, objective.row_tokens(model.config), schedule.seed)
+        length = objective.row_tokens(model.config)
+        self.data = (
+            TokenRows(train, length, schedule.seed)
+            if ends is None
+            else PackedRows(train, ends, length, schedule.seed)
+        )
         self.validation = validation
         self.bytes_per_token = bytes_per_token
         self.locate = locate

@@ -1,5 +1,6 @@
 """Data order: the rows of a step are a function of (seed, step) alone, so resuming needs no saved state."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,11 +13,47 @@ from torch.utils.data import IterableDataset
 from lm.errors import UserError
 
 
-class TokenRows:
-    """Rows of a fixed length cut from a token stream, shuffled anew each epoch.
+class Rows(ABC):
+    """Rows of a fixed length, all of them once an epoch, in an order drawn anew from ``(seed, epoch)``."""
 
-    Epoch ``e`` cuts the stream from an offset and visits the rows in an order that are both drawn from
-    ``(seed, e)``, so that rows differ between epochs.
+    waste = 0.0
+    """Share of the stream's tokens that no epoch's rows hold, but for less than two rows."""
+
+    def __init__(self, rows: int, length: int, seed: int) -> None:
+        self.rows, self._length, self._seed = rows, length, seed
+        self._epoch: tuple[int, int, npt.NDArray[np.int64]] | None = None
+
+    def starts(self, step: int, size: int) -> list[int]:
+        """Where in the stream rows ``step * size .. (step + 1) * size`` of the endless sequence begin."""
+        return [self._start(*place) for place in self._places(step, size)]
+
+    def batch(self, step: int, size: int) -> Tensor:
+        """The rows of :meth:`starts`: (size, length)."""
+        rows = [self._read(*place) for place in self._places(step, size)]
+        return torch.from_numpy(np.stack(rows).astype(np.int64))
+
+    def _places(self, step: int, size: int) -> list[tuple[int, int]]:
+        """The offset below ``length`` that the epoch drew, and the number of the row in it."""
+        places = []
+        for index in range(step * size, (step + 1) * size):
+            epoch, place = divmod(index, self.rows)
+            if self._epoch is None or self._epoch[0] != epoch:
+                random = np.random.default_rng([self._seed, epoch])
+                self._epoch = (epoch, int(random.integers(self._length)), random.permutation(self.rows))
+            places.append((self._epoch[1], int(self._epoch[2][place])))
+        return places
+
+    @abstractmethod
+    def _start(self, offset: int, row: int) -> int: ...
+
+    @abstractmethod
+    def _read(self, offset: int, row: int) -> npt.NDArray[Any]: ...
+
+
+class TokenRows(Rows):
+    """Rows cut from a token stream one after the other, wherever documents begin and end in it.
+
+    Each epoch cuts from an offset of its own, so that rows differ between epochs.
     """
 
     def __init__(self, stream: npt.NDArray[Any], length: int, seed: int) -> None:
@@ -25,34 +62,20 @@ class TokenRows:
         Raises:
             UserError: the stream is too short for two rows.
         """
-        self.rows = (len(stream) - length) // length
+        super().__init__((len(stream) - length) // length, length, seed)
         if self.rows < 1:
             raise UserError(
                 f"the training tokens ({len(stream)}) do not fill two rows of {length}; "
                 "add text under sources, or lower context"
             )
-        self._stream, self._length, self._seed = stream, length, seed
-        self._epoch: tuple[int, int, npt.NDArray[np.int64]] | None = None
+        self._stream = stream
 
-    def _order(self, epoch: int) -> tuple[int, npt.NDArray[np.int64]]:
-        if self._epoch is None or self._epoch[0] != epoch:
-            random = np.random.default_rng([self._seed, epoch])
-            self._epoch = (epoch, int(random.integers(self._length)), random.permutation(self.rows))
-        return self._epoch[1:]
+    def _start(self, offset: int, row: int) -> int:
+        return offset + row * self._length
 
-    def starts(self, step: int, size: int) -> list[int]:
-        """Where rows ``step * size .. (step + 1) * size`` of the endless sequence of epochs begin."""
-        starts = []
-        for index in range(step * size, (step + 1) * size):
-            epoch, place = divmod(index, self.rows)
-            offset, order = self._order(epoch)
-            starts.append(offset + int(order[place]) * self._length)
-        return starts
-
-    def batch(self, step: int, size: int) -> Tensor:
-        """The rows of :meth:`starts`: (size, length)."""
-        rows = [self._stream[begin : begin + self._length] for begin in self.starts(step, size)]
-        return torch.from_numpy(np.stack(rows).astype(np.int64))
+    def _read(self, offset: int, row: int) -> npt.NDArray[Any]:
+        begin = self._start(offset, row)
+        return self._stream[begin : begin + self._length]
 
 
 def length_buckets(lengths: Sequence[int], size: int, seed: int, epoch: int) -> list[list[int]]:

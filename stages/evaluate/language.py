@@ -82,6 +82,7 @@ def score_objective(
         share=pretraining["mask_share"],
         units=pretraining["mask_units"],
         mean_span=pretraining["mean_span"],
+        apart=pretraining["packing"] == "apart",
         tokenizer=vocabulary.tokenizer,
     )
     loss, accuracy = objective_scores(model, test.stream(), objective, seed=seed)

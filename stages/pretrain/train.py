@@ -46,6 +46,7 @@ def pretrain(
         share=settings.mask_share,
         units=settings.mask_units,
         mean_span=settings.mean_span,
+        apart=settings.packing == "apart",
         tokenizer=vocabulary,
     )
     budget = new_budget(
@@ -69,6 +70,7 @@ def pretrain(
         validation=validation.sample(VALIDATION_TOKENS),
         bytes_per_token=per_token,
         batch_rows=budget.batch_rows,
+        ends=None if settings.packing == "stream" else train.document_ends(),
         locate=train.locate,
     )
     fit(
@@ -93,6 +95,7 @@ def pretrain(
             "batch_rows": budget.batch_rows,
             "learning_rate": round(budget.learning_rate, 6),
             "tokens_seen": task.seen,
+            "packing_waste": round(task.data.waste, 6),
             "epochs": round(task.seen / train.tokens, 3),
             "validation": {key: round(value, 6) for key, value in final.items()},
         }

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 
 from lm.batches import Objective, new_objective, pad_rows
-from lm.names import KIND_OF
+from lm.names import KIND_OF, Kind, ObjectiveName
 from lm.objectives import IGNORE
-from lm.text.tokenizer import BOS, EOS, MASK, PAD, load_tokenizer
+from lm.text.tokenizer import BOS, EOS, FIRST_TEXT_ID, MASK, PAD, load_tokenizer
 from tests.tiny_models import TEXTS, tiny_model, write_tokenizer
 
 OBJECTIVES = [
@@ -72,9 +72,28 @@ def test_a_prefix_sees_itself_and_the_rest_does_not_see_ahead() -> None:
     torch.testing.assert_close(before[row, :-1], after[row, :-1])
 
 
+@pytest.mark.parametrize(("name", "kind"), [("causal", "causal-lm"), ("masked", "masked-lm")])
+def test_documents_that_are_apart_do_not_see_each_other(name: ObjectiveName, kind: Kind) -> None:
+    model = tiny_model(kind)
+    generator = torch.Generator().manual_seed(0)
+    rows_BL = torch.randint(FIRST_TEXT_ID, 320, (2, 33 if name == "causal" else 32), generator=generator)
+    rows_BL[0, [0, 10, 25]] = BOS
+    rows_BL[1, 7] = BOS  # before it the rest of a long document
+    batch = Objective(name, share=0.2, apart=True).batch(rows_BL, vocab_size=320, generator=generator)
+    before = model(batch.inputs_BT, mask_BTS=batch.mask_BTS)
+    changed = batch.inputs_BT.clone()
+    changed[:, 8] = (changed[:, 8] + 1 - FIRST_TEXT_ID) % (320 - FIRST_TEXT_ID) + FIRST_TEXT_ID
+    differs = (model(changed, mask_BTS=batch.mask_BTS) - before).abs().amax(-1) > 1e-6
+    first = 8 if name == "causal" else 0
+    assert differs[0].nonzero().flatten().tolist() == list(range(first, 10))
+    assert differs[1].nonzero().flatten().tolist() == list(range(first or 7, 32))
+
+
 def test_whole_words_are_hidden_together(tmp_path) -> None:  # type: ignore[no-untyped-def]
     tokenizer = load_tokenizer(write_tokenizer(tmp_path))
-    objective = new_objective("masked", share=0.3, units="words", mean_span=3.0, tokenizer=tokenizer)
+    objective = new_objective(
+        "masked", share=0.3, units="words", mean_span=3.0, apart=False, tokenizer=tokenizer
+    )
     ids = [BOS, *tokenizer.encode(" ".join(TEXTS), add_special_tokens=False).ids, EOS]
     rows = torch.tensor([ids]).repeat(200, 1)
     batch = objective.batch(rows, vocab_size=320, generator=torch.Generator().manual_seed(0))

@@ -38,6 +38,10 @@ def test_documents_come_back_in_order_however_they_are_cut(
     assert split.stream().tolist() == [token for document in documents for token in document]
     assert split.tokens == sum(map(len, documents)) and split.documents == len(documents)
     assert split.text_bytes == 77
+    assert np.diff(split.document_ends(), prepend=0).tolist() == list(map(len, documents))
+    for place, token in enumerate(split.stream()):
+        number, _, name = split.locate(place).partition(" of ")
+        assert np.load(folder / name)[int(number)] == token
     # A shard is too long only where a single document is.
     assert all(e["tokens"] <= shard_tokens or e["documents"] == 1 for e in entries)
 

@@ -181,6 +181,18 @@ def test_bad_input_is_one_line_and_leaves_what_was_there(
     assert (kept / "model.safetensors").read_bytes() == b"before"
 
 
+def test_rows_of_whole_documents_apart_and_the_best_weights(project: Path) -> None:
+    changes = {"tokens": 6400, "packing": "apart", "keep": "best"}
+    write_project(project, pretrain={"bert": changes})
+    kill.train(project, "bert")
+    metrics = json.loads((project / "data/metrics/pretrain-bert.json").read_text())
+    assert 0 < metrics["packing_waste"] < 0.5  # texts of 20 tokens in rows of 32
+    curve = (project / "data/plots/pretrain-bert.csv").read_text().splitlines()
+    column = curve[0].split(",").index("loss")
+    losses = [float(row.split(",")[column]) for row in curve[1:]]
+    assert metrics["kept_step"] == 5 * (1 + losses.index(min(losses)))
+
+
 def test_an_unknown_model_names_the_known_ones(project: Path) -> None:
     write_project(project)
     assert "give one of bert, gpt" in command(project, "gtp").stderr
