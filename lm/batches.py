@@ -46,6 +46,16 @@ class Batch:
         parts = (self.inputs_BT, self.targets_BT, self.source_BS, self.mask_BTS)
         return Batch(*(None if part is None else part.to(device) for part in parts))  # type: ignore[arg-type]
 
+    def rows(self, chosen: slice) -> "Batch":
+        """Some of the rows."""
+        parts = (self.inputs_BT, self.targets_BT, self.source_BS, self.mask_BTS)
+        return Batch(*(None if part is None else part[chosen] for part in parts))  # type: ignore[arg-type]
+
+    @property
+    def count(self) -> int:
+        """Number of targets."""
+        return int((self.targets_BT != IGNORE).sum())
+
     def predictions(self, model: "LanguageModel") -> tuple[Tensor, Tensor]:
         """Logits (n, V) and targets (n,) of the places that have one: nothing else goes through the output
         layer, which at small sizes costs as much as the trunk."""
@@ -60,9 +70,14 @@ class Batch:
             hidden, targets = hidden[chosen], targets[chosen]
         return model.logits(hidden), targets
 
-    def loss(self, model: "LanguageModel") -> Tensor:
-        """Mean cross-entropy over the targets, in nats."""
-        return F.cross_entropy(*self.predictions(model))
+    def loss(self, model: "LanguageModel", *, of: int | None = None) -> Tensor:
+        """Mean cross-entropy over the targets, in nats.
+
+        ``of``: targets of the whole batch that these rows are a part of; the losses of its parts add up to
+        its mean.
+        """
+        logits, targets = self.predictions(model)
+        return F.cross_entropy(logits, targets, reduction="sum") / (len(targets) if of is None else of)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ from stages.tracking import Run, flatten, start_run
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk is full, a quota is used up, a file is larger than it may be."""
+
+LEADER_FIRST_SECONDS = 15
+"""What stops one of several processes mostly stops all: the first one then says so and ends, and the others
+die with it. Only when it lives on for that long is another's word needed."""
 
 
 @dataclass
@@ -67,14 +72,16 @@ def job(
     key = digest_value({"settings": settings, "inputs": digests, "code": code_digest()})[:16]
     folder = project_home() / ".work" / stage
     work = folder / key
+    if not leads():
+        # The first process holds the lock, the MLflow run and the outs; what others write is thrown away.
+        with tempfile.TemporaryDirectory() as scratch, _stopping():
+            yield Job(stage, key, work, _places(Path(scratch), outs), digests, Run(None, None))
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(work, stage), _stopping():
         scratch = work / "out"
         remove(scratch)
-        scratch.mkdir(parents=True)
-        named = {name: scratch / name / path.name for name, path in outs.items()}
-        for path in named.values():
-            path.parent.mkdir()
+        named = _places(scratch, outs)
         before = _seconds_before(work)
         run = _open_run(stage, key, work, settings, {n: (str(inputs[n]), digests[n]) for n in inputs})
         this = Job(stage, key, work, named, digests, run)
@@ -110,6 +117,14 @@ def _seconds_before(work: Path) -> float:
     return before
 
 
+def _places(scratch: Path, outs: Mapping[str, Path]) -> dict[str, Path]:
+    """Where the body writes each out, each in a folder of its own."""
+    places = {name: scratch / name / path.name for name, path in outs.items()}
+    for path in places.values():
+        path.parent.mkdir(parents=True)
+    return places
+
+
 def _open_run(
     stage: str, key: str, work: Path, settings: Mapping[str, Any], inputs: Mapping[str, tuple[str, str]]
 ) -> Run:
@@ -129,6 +144,15 @@ def code_digest() -> str:
     root = Path(__file__).resolve().parents[1]
     files = sorted([*root.glob("lm/**/*.py"), *root.glob("stages/**/*.py")])
     return digest_value({file.relative_to(root).as_posix(): digest_tree(file) for file in files})
+
+
+def leads() -> bool:
+    """Whether this process is the first of those that train together, or the only one.
+
+    torchrun numbers them in RANK, SLURM in SLURM_PROCID, Lightning in NODE_RANK and LOCAL_RANK.
+    """
+    numbers = ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK")
+    return all(os.environ.get(name, "0") == "0" for name in numbers)
 
 
 @contextmanager
@@ -207,10 +231,15 @@ def run_main(main: Callable[[], None]) -> None:
 
     Under dvc (which sets ``DVC_ROOT``) the process dies with it.
     """
-    if os.environ.get("DVC_ROOT"):
+    if os.environ.get("DVC_ROOT") or not leads():
         die_with_parent()
     try:
-        main()
+        try:
+            main()
+        except BaseException:
+            if not leads():
+                time.sleep(LEADER_FIRST_SECONDS)
+            raise
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None

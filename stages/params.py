@@ -101,7 +101,7 @@ class PretrainSettings(Settings):
     epochs: Positive | None = None
     """Training budget in passes over the training tokens; or ``tokens``."""
     batch_rows: Count | None = None
-    """Rows of ``context`` tokens in one optimizer step. Null: what suits the budget (lm/training/budget.py)."""
+    """Rows of ``context`` tokens in one optimizer step. Null: by the formula of lm/training/budget.py."""
     learning_rate: Positive | None = None
     """Of the matrices (Muon); embeddings and vectors follow from it. Null: what suits the batch."""
     schedule: ScheduleName = "linear"
@@ -205,6 +205,12 @@ class RuntimeSettings(Settings):
     """Processes that measure documents; 0 means one for each core."""
     dask: str | None = None
     """Address of a Dask scheduler whose workers measure documents instead."""
+    devices: Count = 1
+    """Processes that train together on one machine, each on a GPU of its own, or on cores of its own."""
+    nodes: Count = 1
+    """Machines that train together; docs/scaling.md says how to start them."""
+    micro_batch: Annotated[int, Field(ge=0)] = 0
+    """Rows of a batch that a process computes at a time; 0 means all of its own. Less takes less memory."""
     checkpoint_every_seconds: Positive = 30.0
     log_every_steps: Count = 10
 

@@ -1,6 +1,7 @@
 """What pretrain and finetune share: runtime settings for the trainer, the learning curve as a file."""
 
 import csv
+import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ def runtime(settings: RuntimeSettings) -> "Runtime":
     """The ``runtime`` group as the trainer takes it."""
     from lm.training.loop import Runtime
 
-    return Runtime(settings.threads, settings.checkpoint_every_seconds, settings.log_every_steps)
+    return Runtime(**settings.model_dump(include={field.name for field in dataclasses.fields(Runtime)}))
 
 
 def write_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

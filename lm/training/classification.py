@@ -1,6 +1,6 @@
 """Classification: a step on labelled texts of like length, and its validation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,12 +63,16 @@ class Classification(Task):
             self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.schedule.seed, epoch))
         return self._epoch[1][place]
 
-    def loss(self, step: int) -> Tensor:
-        """Cross-entropy over the labels of one batch."""
+    def prepare(self, step: int) -> tuple[int, Callable[[slice], Tensor]]:
+        """Texts of like length, and the cross-entropy over their labels."""
         tokens, present, labels = self.train_texts.batch(self._chosen(step))
         self.seen += int(present.sum())
-        logits = self.model(tokens.to(self.device), present.to(self.device))
-        return F.cross_entropy(logits, labels.to(self.device))
+
+        def share(part: slice) -> Tensor:
+            logits = self.model(tokens[part].to(self.device), present[part].to(self.device))
+            return F.cross_entropy(logits, labels[part].to(self.device), reduction="sum") / len(labels)
+
+        return len(labels), share
 
     def padding_share(self) -> float:
         """Share of the positions that the whole run computes which hold padding."""

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from lm.errors import UserError
+from lm.training import parallel
 from lm.training.checkpoints import Checkpoints, cannot_continue
 from lm.training.loop import Log, Loop, Runtime, Signals
 from lm.training.memory import keep_freed_memory
@@ -47,11 +48,14 @@ def fit(
         Stopped: SIGTERM or Ctrl-C.
     """
     # Lightning advertises at INFO; what it has to warn of still comes through.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for module in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(module).setLevel(logging.WARNING)
     reproducible_products()
     keep_freed_memory()
-    torch.set_num_threads(compute_threads(runtime.threads))
+    settings = parallel.trainer_settings(runtime)
+    torch.set_num_threads(runtime.threads or max(1, compute_threads(0) // runtime.devices))
     torch.use_deterministic_algorithms(True)
+    task.micro_batch = runtime.micro_batch
     store, best = Checkpoints(identity), checkpoint.with_name(f"{checkpoint.stem}-best.ckpt")
     loop = Loop(
         name,
@@ -69,8 +73,7 @@ def fit(
         warnings.filterwarnings("ignore", message=".*dataloader is not resumable.*")
         trainer = pl.Trainer(
             max_steps=task.schedule.steps,
-            accelerator="auto",
-            devices=1,
+            **settings,
             logger=False,
             enable_checkpointing=False,
             enable_progress_bar=False,

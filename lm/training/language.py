@@ -56,8 +56,8 @@ class LanguageModelling(Task):
         self.bytes_per_token = bytes_per_token
         self.locate = locate
 
-    def loss(self, step: int) -> Tensor:
-        """Mean cross-entropy over the batch's targets.
+    def prepare(self, step: int) -> tuple[int, Callable[[slice], Tensor]]:
+        """Rows of the stream, and the cross-entropy over their targets.
 
         Raises:
             UserError: a row holds a token that the model does not know.
@@ -74,7 +74,8 @@ class LanguageModelling(Task):
             vocab_size=self.model.config.vocab_size,
             generator=torch.Generator().manual_seed(self.schedule.seed * 1_000_003 + step),
         )
-        return batch.to(self.device).loss(self.model)
+        targets = batch.count
+        return self.batch_rows, lambda part: batch.rows(part).to(self.device).loss(self.model, of=targets)
 
     def origin(self, step: int) -> str:
         """Where the rows of a step begin."""

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from lm.errors import Stopped
+from lm.training import parallel
 from lm.training.task import Task
 
 Log = Callable[[Mapping[str, float], int], None]
@@ -25,6 +26,9 @@ class Runtime:
     threads: int
     checkpoint_every_seconds: float
     log_every_steps: int
+    devices: int = 1
+    nodes: int = 1
+    micro_batch: int = 0
 
 
 class Loop(pl.Callback):
@@ -68,7 +72,8 @@ class Loop(pl.Callback):
         if self.stop_signal is not None:
             raise Stopped(signal.Signals(number).name)
         self.stop_signal = number
-        print("stopping after this step, with a checkpoint ...", file=sys.stderr, flush=True)
+        if parallel.rank() == 0:
+            print("stopping after this step, with a checkpoint ...", file=sys.stderr, flush=True)
 
     @staticmethod
     def _task(module: pl.LightningModule) -> Task:
@@ -89,13 +94,15 @@ class Loop(pl.Callback):
             self.report({f"val/{name}": value for name, value in figures.items()}, task.seen)
             if self.keep_best is not None and figures["loss"] < task.best["loss"]:
                 task.best = {"step": step, "loss": figures["loss"]}
-                self.keep_best()
-        if self.stop_signal is not None:
+                if trainer.is_global_zero:
+                    self.keep_best()
+        due = time.monotonic() - self._saved_at >= self.runtime.checkpoint_every_seconds
+        stop, due = parallel.agree(self.stop_signal is not None, due)
+        if stop or due:
             self.save(trainer)
+        if stop:
             # Not KeyboardInterrupt, on which Lightning would leave the process itself.
-            raise Stopped(signal.Signals(self.stop_signal).name)
-        if time.monotonic() - self._saved_at >= self.runtime.checkpoint_every_seconds:
-            self.save(trainer)
+            raise Stopped(signal.Signals(self.stop_signal or signal.SIGTERM).name)
 
     def _log_training(self, task: Task) -> None:
         now, (then, seen) = time.monotonic(), self._mark
@@ -104,15 +111,17 @@ class Loop(pl.Callback):
             "train/skipped_steps": float(len(task.spikes.skipped)),
         }
         if self._losses:
-            figures["train/loss"] = float(torch.stack(self._losses).mean())
+            figures["train/loss"] = float(parallel.mean(torch.stack(self._losses).mean()))
         self.report(figures, task.seen)
         self._losses, self._mark = [], (now, task.seen)
 
     def save(self, trainer: pl.Trainer) -> None:
         """Replace the checkpoint, and report its size and the time that it took."""
         started = time.monotonic()
-        trainer.save_checkpoint(self.checkpoint)
+        trainer.save_checkpoint(self.checkpoint)  # all processes meet here, the first one writes
         self._saved_at = time.monotonic()
+        if not trainer.is_global_zero:
+            return
         seconds, megabytes = self._saved_at - started, self.checkpoint.stat().st_size / 1e6
         if self.saves == 0:
             print(f"{self.name}: a checkpoint takes {megabytes:.1f} MB and {seconds:.2f} s", flush=True)

@@ -19,6 +19,8 @@ class Progress(pl.Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._mark = (time.monotonic(), trainer.global_step, pl_module.seen)
+        if not trainer.is_global_zero:
+            return
         if trainer.global_step:
             print(f"{self.name}: continues at step {trainer.global_step}", flush=True)
         if sys.stderr.isatty():
@@ -36,6 +38,8 @@ class Progress(pl.Callback):
             self.bar.add_task("", total=trainer.max_steps, completed=trainer.global_step, figures="")
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: Any, outputs: Any, *rest: Any) -> None:
+        if not trainer.is_global_zero:
+            return
         step, total = trainer.global_step, trainer.max_steps
         quarter = max(1, total // 4)
         if self.bar is None and step % quarter and step != total:

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytorch_lightning as pl
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lm.errors import UserError
+from lm.training import parallel
 from lm.training.optimizer import MuonAdamW, parameter_groups
 from lm.training.order import Steps
 from lm.training.schedule import Schedule
@@ -34,6 +36,8 @@ class Task(pl.LightningModule):
         self.model = model
         self.schedule = schedule
         self.steps = Steps(schedule.steps)
+        self.micro_batch = 0
+        """Rows that are computed at a time; 0: all of this process's. It bounds memory."""
         self.seen = 0
         """Tokens that went through the model so far."""
         self.curve: list[dict[str, Any]] = []
@@ -56,8 +60,21 @@ class Task(pl.LightningModule):
     def training_step(self, batch: int, batch_idx: int) -> Tensor:
         """Loss of the step numbered ``batch`` (``batch_idx`` counts within this process only)."""
         step = int(batch)
-        torch.manual_seed(self.schedule.seed * 1_000_003 + step)
-        loss = self.loss(step)
+        # Dropout is the one thing that depends on how a batch is shared out.
+        torch.manual_seed(self.schedule.seed * 1_000_003 + step + (parallel.rank() << 40))
+        rows, share = self.prepare(step)
+        self.zero_grad()
+        loss: Any = 0.0
+        parts = parallel.pieces(rows, self.micro_batch)
+        for number, part in enumerate(parts):
+            # A process without rows still takes part in the exchange of gradients.
+            own = share(part) if part.stop > part.start else 0 * share(slice(0, 1))
+            # Gradients are averaged over the processes, each of which holds a share of the batch's mean.
+            own = own * parallel.world()
+            if number + 1 < len(parts):
+                own.backward()  # gathered here; the last part's goes through Lightning, which exchanges them
+                own = own.detach()
+            loss = loss + own
         self._current = (step, loss.detach())
         return loss
 
@@ -69,7 +86,8 @@ class Task(pl.LightningModule):
         """
         step, loss = self._current
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
-        figures = torch.stack([loss, torch.nn.utils.get_total_norm(gradients)])  # one wait for the device
+        norm = torch.nn.utils.get_total_norm(gradients)
+        figures = torch.stack([parallel.mean(loss), norm])  # one wait for the device
         why = self.spikes.judge(step, *figures.tolist())
         if why is None:
             return
@@ -80,10 +98,14 @@ class Task(pl.LightningModule):
                 f"{what}; {LIMIT} of the last {WINDOW} steps went wrong and nothing is published; "
                 "lower learning_rate in params.yaml, or look at that data"
             )
-        print(f"{what}; skipped", file=sys.stderr, flush=True)
+        if parallel.rank() == 0:
+            print(f"{what}; skipped", file=sys.stderr, flush=True)
 
-    def loss(self, step: int) -> Tensor:
-        """Mean loss of a step's batch in nats."""
+    def optimizer_zero_grad(self, *_: Any) -> None:
+        """Nothing: :meth:`training_step` does it, before the first part of a batch."""
+
+    def prepare(self, step: int) -> tuple[int, Callable[[slice], Tensor]]:
+        """Draw a step's batch: its rows, and the share of its mean loss (nats) that some of them have."""
         raise NotImplementedError
 
     def origin(self, step: int) -> str:

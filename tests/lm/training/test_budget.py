@@ -11,8 +11,8 @@ def test_named_settings_stay() -> None:
 
 def test_batches_grow_with_the_budget_as_in_the_published_fit() -> None:
     rows = [new_budget(tokens, row_tokens=2048).batch_rows for tokens in (10**6, 10**9, 10**11)]
-    assert rows == [1, 32, 512]  # Step Law: 1,547, 80,000 and 1.1 million tokens
-    assert new_budget(1_450_000, row_tokens=256).batch_rows == 8
+    assert rows == [2, 64, 1024]  # twice the Step Law's 1,547, 80,000 and 1.1 million tokens
+    assert [new_budget(tokens, row_tokens=128).batch_rows for tokens in (131_072, 524_288)] == [8, 16]
 
 
 def test_the_rate_grows_with_the_batch_and_not_without_end() -> None:
