@@ -74,8 +74,8 @@ def job(
     work = folder / key
     if not leads():
         # The first process holds the lock, the MLflow run and the outs; what others write is thrown away.
-        with tempfile.TemporaryDirectory() as scratch, _stopping():
-            yield Job(stage, key, work, _places(Path(scratch), outs), digests, Run(None, None))
+        with tempfile.TemporaryDirectory() as thrown_away, _stopping():
+            yield Job(stage, key, work, _places(Path(thrown_away), outs), digests, Run(None, None))
         return
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(work, stage), _stopping():
