@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from lm import objectives
@@ -56,9 +55,9 @@ class Batch:
         """Number of targets."""
         return int((self.targets_BT != IGNORE).sum())
 
-    def predictions(self, model: "LanguageModel") -> tuple[Tensor, Tensor]:
-        """Logits (n, V) and targets (n,) of the places that have one: nothing else goes through the output
-        layer, which at small sizes costs as much as the trunk."""
+    def hidden(self, model: "LanguageModel") -> tuple[Tensor, Tensor]:
+        """Hidden states (n, D) and targets (n) of the places that have one: nothing else goes through the
+        output layer, which at small sizes costs as much as the trunk."""
         if self.source_BS is None:
             hidden_BTD = model.trunk(self.inputs_BT, mask_BTS=self.mask_BTS)
         else:
@@ -68,6 +67,11 @@ class Batch:
         chosen = (targets != IGNORE).nonzero().squeeze(1)
         if len(chosen) < len(targets):
             hidden, targets = hidden[chosen], targets[chosen]
+        return hidden, targets
+
+    def predictions(self, model: "LanguageModel") -> tuple[Tensor, Tensor]:
+        """Logits (n, V) and targets (n) of the places that have one."""
+        hidden, targets = self.hidden(model)
         return model.logits(hidden), targets
 
     def loss(self, model: "LanguageModel", *, of: int | None = None) -> Tensor:
@@ -76,8 +80,9 @@ class Batch:
         ``of``: targets of the whole batch that these rows are a part of; the losses of its parts add up to
         its mean.
         """
-        logits, targets = self.predictions(model)
-        return F.cross_entropy(logits, targets, reduction="sum") / (len(targets) if of is None else of)
+        hidden, targets = self.hidden(model)
+        loss = model.cross_entropy(hidden, targets)
+        return loss if of is None else loss * (len(targets) / of)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from lm.model.config import ModelConfig
+from lm.model.functions import linear_cross_entropy
 from lm.model.layers import ACTIVATIONS, Cache, new_norm
 from lm.model.recurrent import Recurrent, RecurrentCache
 from lm.model.transformer import Transformer
@@ -80,14 +81,23 @@ class LanguageModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of hidden states (..., D): for the positions that matter only."""
-        if self.projection is not None:
-            hidden = self.projection(hidden)
-        if self.config.output_scale != 1:
-            hidden = hidden * self.config.output_scale
+        hidden = self._before_output(hidden)
         if self.output is None:
             return nn.functional.linear(hidden, self.trunk.embeddings.token.weight, self.output_bias)
         logits = self.output(hidden)
         return logits if self.output_bias is None else logits + self.output_bias
+
+    def cross_entropy(self, hidden_ND: Tensor, targets_N: Tensor) -> Tensor:
+        """Mean cross-entropy in nats of the logits at ``targets``, without holding the logits."""
+        if self.output is not None and type(self.output) is not nn.Linear:  # adapted: more than a weight
+            return nn.functional.cross_entropy(self.logits(hidden_ND), targets_N)
+        weight_VD = self.trunk.embeddings.token.weight if self.output is None else self.output.weight
+        return linear_cross_entropy(self._before_output(hidden_ND), weight_VD, self.output_bias, targets_N)
+
+    def _before_output(self, hidden: Tensor) -> Tensor:
+        if self.projection is not None:
+            hidden = self.projection(hidden)
+        return hidden if self.config.output_scale == 1 else hidden * self.config.output_scale
 
     def new_cache(self, batch: int, capacity: int) -> Cache | RecurrentCache:
         """An empty cache for generating: ``batch`` rows of at most ``capacity`` tokens."""

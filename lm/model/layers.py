@@ -7,15 +7,13 @@ Shape suffixes, here and in the files above: B batch, T positions of the input, 
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lm.model.config import Activation, ModelConfig
-from lm.model.positions import Rotation, rotate
-
-
-def _relu2(x: Tensor) -> Tensor:
-    return F.relu(x).square()
+from lm.model.functions import RMSNorm, relu2, rms_norm, rotate
+from lm.model.positions import Rotation
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
@@ -24,7 +22,7 @@ def _gelu_tanh(x: Tensor) -> Tensor:
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
-    "relu2": _relu2,
+    "relu2": relu2,
     "gelu": F.gelu,
     "gelu_tanh": _gelu_tanh,
     "silu": F.silu,
@@ -35,7 +33,7 @@ ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
 def new_norm(config: ModelConfig, *, gain: bool = True) -> nn.Module:
     """RMSNorm (Zhang & Sennrich 2019) or LayerNorm (Ba et al. 2016) over the width."""
     if config.norm == "rms":
-        return nn.RMSNorm(config.width, eps=config.norm_eps, elementwise_affine=gain)
+        return RMSNorm(config.width, eps=config.norm_eps, elementwise_affine=gain)
     return nn.LayerNorm(config.width, eps=config.norm_eps, elementwise_affine=gain, bias=config.bias)
 
 
@@ -115,11 +113,11 @@ class Attention(nn.Module):
         else:
             self.query_key_value = nn.Linear(config.width, sum(self.sizes), bias=config.bias)
         self.output = nn.Linear(self.sizes[0], config.width, bias=config.bias)
-        self.query_norm: nn.Module | None = None
-        self.key_norm: nn.Module | None = None
+        self.query_norm: RMSNorm | None = None
+        self.key_norm: RMSNorm | None = None
         if config.query_key_norm:
-            self.query_norm = nn.RMSNorm(head, eps=config.norm_eps)
-            self.key_norm = nn.RMSNorm(head, eps=config.norm_eps)
+            self.query_norm = RMSNorm(head, eps=config.norm_eps)
+            self.key_norm = RMSNorm(head, eps=config.norm_eps)
 
     def _split(self, x_BTC: Tensor, heads: int) -> Tensor:
         return x_BTC.unflatten(-1, (heads, -1)).transpose(1, 2)
@@ -139,16 +137,20 @@ class Attention(nn.Module):
         ``mask`` is broadcast to (B, N, T, S): true where attention is allowed, or floats added to the scores.
         ``causal`` says that a position sees those up to itself, where no mask says so.
         """
-        q, k, v = self.query_key_value(x_BTD).split(self.sizes, dim=-1)
-        q_BNTH, k_BKTH, v_BKTH = (
-            self._split(q, self.heads),
-            self._split(k, self.groups),
-            self._split(v, self.groups),
-        )
+        queries, keys, values = self.sizes
+        qk, v = self.query_key_value(x_BTD).split([queries + keys, values], dim=-1)
+        # Heads of queries and of keys go through norm and rotation together.
+        qk_BTMH = qk.unflatten(-1, (self.heads + self.groups, -1))
         if self.query_norm is not None and self.key_norm is not None:
-            q_BNTH, k_BKTH = self.query_norm(q_BNTH), self.key_norm(k_BKTH)
+            gains = (
+                self.query_norm.weight.expand(self.heads, -1),
+                self.key_norm.weight.expand(self.groups, -1),
+            )
+            qk_BTMH = rms_norm(qk_BTMH, torch.cat(gains), self.query_norm.eps)
         if rotation is not None:
-            q_BNTH, k_BKTH = rotate(q_BNTH, rotation), rotate(k_BKTH, rotation)
+            qk_BTMH = rotate(qk_BTMH, *rotation)
+        q_BNTH, k_BKTH = qk_BTMH.transpose(1, 2).split([self.heads, self.groups], dim=1)
+        v_BKTH = self._split(v, self.groups)
         if cache is not None:
             k_BKTH, v_BKTH = cache.extend(k_BKTH, v_BKTH, start)
         return self._attend(q_BNTH, k_BKTH, v_BKTH, mask, causal)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 Rotation = tuple[Tensor, Tensor]
-"""Cosines and sines, each (T, H/2) or, where rows differ in their positions, (B, 1, T, H/2)."""
+"""Cosines and sines, each (T, 1, H/2) or, where rows differ in their positions, (B, T, 1, H/2)."""
 
 
 class Rotary(nn.Module):
@@ -28,15 +28,7 @@ class Rotary(nn.Module):
 
     def forward(self, positions: slice | Tensor) -> Rotation:
         """The rotation at ``positions``: a range that all rows share, or (B, T) ones."""
-        cos, sin = self.cos[positions], self.sin[positions]
-        return (cos, sin) if isinstance(positions, slice) else (cos.unsqueeze(1), sin.unsqueeze(1))
-
-
-def rotate(x_BNTH: Tensor, rotation: Rotation) -> Tensor:
-    """Turn the pairs (first half, second half) of each head's dimensions."""
-    cos, sin = (part.to(x_BNTH.dtype) for part in rotation)
-    first, second = x_BNTH.chunk(2, dim=-1)
-    return torch.cat((first * cos - second * sin, second * cos + first * sin), dim=-1)
+        return self.cos[positions].unsqueeze(-2), self.sin[positions].unsqueeze(-2)
 
 
 def sinusoids(context: int, width: int) -> Tensor:

@@ -14,13 +14,25 @@ NEWTON_SCHULZ_STEPS = 5
 
 
 def orthogonalise(matrices_MRC: Tensor) -> Tensor:
-    """Replace each matrix's singular values by about 1, for a stack of matrices (M, rows, columns)."""
+    """Replace each matrix's singular values by about 1, for a stack of matrices (M, rows, columns).
+
+    Each iteration multiplies X by a polynomial in X X^T. All these commute, so that the polynomials are
+    gathered in square matrices and X is multiplied once at the end: for 256 x 1024 that takes 55% of the
+    arithmetic, for a square matrix a little more than X at each step would.
+    """
     tall = matrices_MRC.shape[-2] > matrices_MRC.shape[-1]
     x = matrices_MRC.mT if tall else matrices_MRC
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-7)
-    for _ in range(NEWTON_SCHULZ_STEPS):
-        gram = x @ x.mT
-        x = A * x + torch.baddbmm(gram, gram, gram, beta=B, alpha=C) @ x
+    gram = x @ x.mT
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    product: Tensor | None = None
+    for step in range(NEWTON_SCHULZ_STEPS):
+        polynomial = A * identity + torch.baddbmm(gram, gram, gram, beta=B, alpha=C)
+        product = polynomial if product is None else polynomial @ product
+        if step < NEWTON_SCHULZ_STEPS - 1:
+            gram = polynomial @ (polynomial @ gram)
+    assert product is not None
+    x = product @ x
     return x.mT if tall else x
 
 

@@ -1,0 +1,175 @@
+"""Functions with a backward pass of their own, where autograd's goes through memory more often than needed.
+
+On a CPU what is not a matrix product is bound by memory; docs/experiments.md has what each of these saves.
+Tests hold them equal to torch's own. Shape suffixes: lm/model/layers.py; N targets.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+
+CHUNK = {"cpu": 256}
+"""Rows of logits at a time: 8 MiB for a vocabulary of 8,192, which stays in a CPU's cache."""
+OTHER_CHUNK = 4096
+
+
+class _Relu2(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        positive = x.relu()
+        ctx.save_for_backward(positive)
+        return positive * positive
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        (positive,) = ctx.saved_tensors
+        return (gradient * positive).mul_(2)
+
+
+def relu2(x: Tensor) -> Tensor:
+    """Squared ReLU (So et al. 2021, Primer)."""
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return F.relu(x).square_()
+    return _Relu2.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _RMSNorm(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+        width = x.shape[-1]
+        exact = torch.promote_types(x.dtype, torch.float32)
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=exact)
+        inverse = norm.square_().mul_(1 / width).add_(eps).rsqrt_().to(x.dtype)
+        ctx.save_for_backward(x, weight, inverse)
+        y = x * inverse
+        return y if weight is None else y.mul_(weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:  # type: ignore[override]
+        x, weight, inverse = ctx.saved_tensors
+        unit, weight_gradient = x * inverse, None
+        if weight is not None:
+            leading = x.ndim - weight.ndim
+            weight_gradient = (gradient * unit).flatten(0, leading - 1).sum(0) if leading else gradient * unit
+            gradient = gradient * weight
+        along = torch.linalg.vecdot(gradient, unit).unsqueeze(-1).mul_(1 / x.shape[-1])
+        return torch.addcmul(gradient, unit, along, value=-1).mul_(inverse), weight_gradient, None
+
+
+def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
+    """``x / sqrt(mean(x^2) + eps) * weight`` over the last dimension (Zhang & Sennrich 2019).
+
+    ``weight`` has the last dimensions of ``x``: one for all vectors, or one for each of a group.
+    """
+    return _RMSNorm.apply(x, weight, eps)  # type: ignore[no-any-return, no-untyped-call]
+
+
+class RMSNorm(nn.RMSNorm):
+    """torch's, by :func:`rms_norm`."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., D) -> (..., D)."""
+        return rms_norm(x, self.weight, self.epsilon)
+
+    @property
+    def epsilon(self) -> float:
+        """What is added to the mean square."""
+        assert self.eps is not None
+        return self.eps
+
+
+class _Rotate(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turned(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        cos, sin = ctx.saved_tensors
+        return _turned(gradient, cos, -sin), None, None
+
+
+def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    turned = torch.empty_like(x, memory_format=torch.contiguous_format)
+    (first, second), (left, right) = x.chunk(2, -1), turned.chunk(2, -1)
+    torch.mul(first, cos, out=left).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=right).addcmul_(first, sin)
+    return turned
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn the pairs (first half, second half) of the last dimension by angles given as cosines and sines."""
+    return _Rotate.apply(x, cos.to(x.dtype), sin.to(x.dtype))  # type: ignore[no-any-return, no-untyped-call]
+
+
+class _LinearCrossEntropy(Function):
+    @staticmethod
+    def forward(
+        ctx: Any, hidden_ND: Tensor, weight_VD: Tensor, bias_V: Tensor | None, targets_N: Tensor
+    ) -> Tensor:
+        kind = hidden_ND.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
+        weight = weight_VD.to(dtype)
+        of_hidden, of_weight, of_bias, _ = ctx.needs_input_grad
+        gradients = (
+            torch.empty_like(hidden_ND) if of_hidden else None,
+            torch.zeros_like(weight_VD) if of_weight else None,
+            torch.zeros_like(bias_V) if bias_V is not None and of_bias else None,
+        )
+        rows, loss = CHUNK.get(kind, OTHER_CHUNK), hidden_ND.new_zeros((), dtype=torch.float32)
+        with torch.autocast(kind, enabled=False):
+            for start in range(0, len(hidden_ND), rows):
+                hidden, target_N1 = (
+                    hidden_ND[start : start + rows].to(dtype),
+                    targets_N[start : start + rows, None],
+                )
+                logits = F.linear(hidden, weight, None if bias_V is None else bias_V.to(dtype))
+                p_NV = torch.softmax(logits, -1, dtype=torch.float32)
+                hit_N1 = p_NV.gather(1, target_N1)
+                # Below the smallest number of float32 a loss would be infinite: 87 nats are enough.
+                loss -= hit_N1.clamp_min(torch.finfo(torch.float32).tiny).log_().sum()
+                # The gradient of the logits: what was predicted, less what was there.
+                p_NV.scatter_(1, target_N1, hit_N1 - 1)
+                _accumulate(gradients, start, p_NV.to(dtype), hidden, weight)
+        ctx.save_for_backward(*gradients)
+        ctx.count = len(hidden_ND)
+        return loss / len(hidden_ND)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        scale = gradient / ctx.count
+        return *(None if part is None else part * scale for part in ctx.saved_tensors), None
+
+
+def _accumulate(
+    gradients: tuple[Tensor | None, Tensor | None, Tensor | None],
+    start: int,
+    of_logits_NV: Tensor,
+    hidden_ND: Tensor,
+    weight_VD: Tensor,
+) -> None:
+    """Add a chunk's part to the gradients of hidden states, weight and bias."""
+    of_hidden, of_weight, of_bias = gradients
+    if of_hidden is not None:
+        of_hidden[start : start + len(hidden_ND)] = of_logits_NV @ weight_VD
+    if of_weight is not None and of_weight.dtype == of_logits_NV.dtype:
+        of_weight.addmm_(of_logits_NV.T, hidden_ND)
+    elif of_weight is not None:
+        of_weight += of_logits_NV.T @ hidden_ND
+    if of_bias is not None:
+        of_bias += of_logits_NV.sum(0)
+
+
+def linear_cross_entropy(
+    hidden_ND: Tensor, weight_VD: Tensor, bias_V: Tensor | None, targets_N: Tensor
+) -> Tensor:
+    """Mean cross-entropy in nats of a linear layer's logits, which are never held all at once.
+
+    Logits, loss and gradients are computed a chunk of rows at a time in the forward pass: the logits of a
+    whole batch would be its largest tensor by far, and would pass through memory seven times.
+    """
+    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, bias_V, targets_N)  # type: ignore[no-any-return, no-untyped-call]
