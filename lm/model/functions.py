@@ -24,7 +24,7 @@ class _Relu2(Function):
         return positive * positive
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         (positive,) = ctx.saved_tensors
         return (gradient * positive).mul_(2)
 
@@ -33,7 +33,7 @@ def relu2(x: Tensor) -> Tensor:
     """Squared ReLU (So et al. 2021, Primer)."""
     if not (torch.is_grad_enabled() and x.requires_grad):
         return F.relu(x).square_()
-    return _Relu2.apply(x)  # type: ignore[no-any-return, no-untyped-call]
+    return _Relu2.apply(x)
 
 
 class _RMSNorm(Function):
@@ -48,7 +48,7 @@ class _RMSNorm(Function):
         return y if weight is None else y.mul_(weight)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:
         x, weight, inverse = ctx.saved_tensors
         unit, weight_gradient = x * inverse, None
         if weight is not None:
@@ -64,7 +64,7 @@ def rms_norm(x: Tensor, weight: Tensor | None, eps: float) -> Tensor:
 
     ``weight`` has the last dimensions of ``x``: one for all vectors, or one for each of a group.
     """
-    return _RMSNorm.apply(x, weight, eps)  # type: ignore[no-any-return, no-untyped-call]
+    return _RMSNorm.apply(x, weight, eps)
 
 
 class RMSNorm(nn.RMSNorm):
@@ -88,7 +88,7 @@ class _Rotate(Function):
         return _turned(x, cos, sin)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         cos, sin = ctx.saved_tensors
         return _turned(gradient, cos, -sin), None, None
 
@@ -103,7 +103,7 @@ def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the pairs (first half, second half) of the last dimension by angles given as cosines and sines."""
-    return _Rotate.apply(x, cos.to(x.dtype), sin.to(x.dtype))  # type: ignore[no-any-return, no-untyped-call]
+    return _Rotate.apply(x, cos.to(x.dtype), sin.to(x.dtype))
 
 
 class _LinearCrossEntropy(Function):
@@ -140,7 +140,7 @@ class _LinearCrossEntropy(Function):
         return loss / len(hidden_ND)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         scale = gradient / ctx.count
         return *(None if part is None else part * scale for part in ctx.saved_tensors), None
 
@@ -172,4 +172,4 @@ def linear_cross_entropy(
     Logits, loss and gradients are computed a chunk of rows at a time in the forward pass: the logits of a
     whole batch would be its largest tensor by far, and would pass through memory seven times.
     """
-    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, bias_V, targets_N)  # type: ignore[no-any-return, no-untyped-call]
+    return _LinearCrossEntropy.apply(hidden_ND, weight_VD, bias_V, targets_N)

@@ -146,7 +146,7 @@ class Attention(nn.Module):
                 self.query_norm.weight.expand(self.heads, -1),
                 self.key_norm.weight.expand(self.groups, -1),
             )
-            qk_BTMH = rms_norm(qk_BTMH, torch.cat(gains), self.query_norm.eps)
+            qk_BTMH = rms_norm(qk_BTMH, torch.cat(gains), self.query_norm.epsilon)
         if rotation is not None:
             qk_BTMH = rotate(qk_BTMH, *rotation)
         q_BNTH, k_BKTH = qk_BTMH.transpose(1, 2).split([self.heads, self.groups], dim=1)
