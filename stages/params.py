@@ -96,6 +96,9 @@ class PretrainSettings(Settings):
     """What is hidden together (masked)."""
     mean_span: Annotated[float, Field(ge=1)] = 3.0
     """Mean length of a hidden span in tokens (span-corruption)."""
+    start: Literal["random", "bigrams"] = "random"
+    """Weights to begin with: drawn from the seed, or such that the model is the bigram model of its training
+    text (lm/training/bigrams.py), which takes an output layer of its own beside the embeddings."""
     tokens: Count | None = None
     """Training budget in tokens of the stream; or ``epochs``."""
     epochs: Positive | None = None
@@ -109,8 +112,8 @@ class PretrainSettings(Settings):
     keep: Kept = "last"
     """Which weights are published."""
     packing: Literal["stream", "documents", "apart"] = "stream"
-    """How rows come about: cut from the stream of all documents, or packed from whole documents, of which some
-    are cut off at the row's end (``packing_waste`` in the metrics); ``apart``: which do not see each other."""
+    """Rows are cut from the stream of all documents, or packed from whole documents, of which some are cut off
+    at the row's end (``packing_waste`` in the metrics); ``apart``: and which do not see each other."""
     seed: Annotated[int, Field(ge=0)]
 
     @model_validator(mode="after")
@@ -133,6 +136,8 @@ class PretrainSettings(Settings):
             raise ValueError(f"packing can be apart for causal and masked only, not for {self.objective}")
         if self.packing == "apart" and self.family in ("rnn", "lstm"):
             raise ValueError(f"packing cannot be apart for {self.family}, whose state runs through the row")
+        if self.start == "bigrams" and self.family != "small-gpt":
+            raise ValueError(f"start can be bigrams for family small-gpt only, got {self.family}")
         if (self.tokens is None) == (self.epochs is None):
             got = "neither" if self.tokens is None else "both"
             raise ValueError(f"give either tokens or epochs as the budget of training, got {got}")
@@ -144,8 +149,9 @@ class PretrainSettings(Settings):
 
     @property
     def shape(self) -> dict[str, int]:
-        """The size of the model, as families take it."""
-        return {name: getattr(self, name) for name in ("layers", "width", "heads", "context")}
+        """What sets this model apart from others of its family, as families take it."""
+        size = {name: getattr(self, name) for name in ("layers", "width", "heads", "context")}
+        return {**size, "tied": False} if self.start == "bigrams" else size
 
 
 class LoraSettings(Settings):

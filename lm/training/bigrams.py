@@ -4,9 +4,9 @@ A fresh model spends its first few hundred thousand tokens on learning how frequ
 follows which. Counting says so at once. The counts become the model's first embeddings and output layer, and
 training goes on from there; docs/experiments.md has what that saves. Shape suffixes: lm/model/layers.py.
 
-With c(x, y) the number of times that y follows x, and p(y) the share of y, the start is p(y | x) proportional
-to c(x, y) + SMOOTHING p(y). In logits that is log p(y) + S(x, y) with S = log(1 + c(x, y) / (SMOOTHING p(y))),
-up to a constant for each x that softmax takes away; S is zero for pairs that were never seen.
+With c(x, y) the number of times that y follows x, and p(y) the share of y, the start is p(y | x) in
+proportion to c(x, y) + SMOOTHING p(y). In logits that is log p(y) + S(x, y), up to a constant for each x that
+softmax takes away, where S = log(1 + c(x, y) / (SMOOTHING p(y))) is zero for pairs that were never seen.
 
 1. S, weighted by sqrt(p(x) p(y)), is split into D-1 factors by a randomised singular value decomposition
    (Halko et al. 2011, arXiv:0909.4061). The left factors are the embeddings.
@@ -51,13 +51,13 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
     config = model.config
     if not config.causal or model.output is None or config.embedding_norm != "plain":
         raise UserError(
-            "a model begins with bigrams only if it is causal, has an output layer of its own and a plain norm "
-            "on its embeddings: use family small-gpt"
+            "a model begins with bigrams only if it is causal, has an output layer of its own and a plain "
+            "norm on its embeddings: use family small-gpt"
         )
     if config.width + OVERSAMPLING > config.vocab_size:
         raise UserError(
-            f"to begin with bigrams, vocab_size ({config.vocab_size}) must be at least width + {OVERSAMPLING} "
-            f"({config.width + OVERSAMPLING})"
+            f"to begin with bigrams, vocab_size ({config.vocab_size}) must be at least "
+            f"width + {OVERSAMPLING} ({config.width + OVERSAMPLING})"
         )
     embeddings_VD, output_VD = bigram_weights(stream, config.vocab_size, config.width, seed)
     with torch.no_grad():
@@ -65,9 +65,7 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
         model.output.weight.copy_(torch.from_numpy(output_VD))
 
 
-def bigram_weights(
-    stream: npt.NDArray[Any], vocab_size: int, width: int, seed: int
-) -> tuple[Matrix, Matrix]:
+def bigram_weights(stream: npt.NDArray[Any], vocab_size: int, width: int, seed: int) -> tuple[Matrix, Matrix]:
     """Embeddings (V, D), each with a mean square of 1, and output weights (V, D) for a token stream (1-D)."""
     from scipy.sparse import coo_array, diags_array
 
@@ -100,7 +98,7 @@ def bigram_weights(
 
 
 def _left_factors(matrix: Any, rank: int, random: np.random.Generator) -> Matrix:
-    """Left singular vectors of a sparse matrix (V, V), each times the root of its singular value: (V, rank)."""
+    """Left singular vectors of a sparse matrix (V, V), each times the root of its value: (V, rank)."""
     transposed = matrix.T.tocsr()
     basis = matrix @ random.standard_normal((matrix.shape[1], rank + OVERSAMPLING)).astype(np.float32)
     for _ in range(POWER_ITERATIONS):

@@ -98,22 +98,26 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parameter.grad
 
 
-def parameter_groups(model: nn.Module, learning_rate: float, embedding_rate: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module, learning_rate: float, embedding_rate: float, output_rate: float
+) -> list[dict[str, Any]]:
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    AdamW's part takes ``embedding_rate``. Recurrent networks are AdamW's as a whole. Frozen weights are left
-    out.
+    AdamW's part takes ``embedding_rate``, but a language model's output layer, where it is not tied to the
+    embeddings, ``output_rate``. Recurrent networks are AdamW's as a whole. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
+    output: list[Tensor] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             hidden = parameter.ndim == 2 and any(
                 part in name for part in (".blocks.", "projection.", "pooler.")
             )
-            (matrices if hidden else rest).append(parameter)
+            (output if name == "output.weight" else matrices if hidden else rest).append(parameter)
     groups = [
         {"params": matrices, "lr": learning_rate, "muon": True},
         {"params": rest, "lr": embedding_rate, "muon": False},
+        {"params": output, "lr": output_rate, "muon": False},
     ]
     return [group for group in groups if group["params"]]

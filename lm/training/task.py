@@ -20,6 +20,9 @@ from lm.training.spikes import LIMIT, WINDOW, Spikes
 EMBEDDING_RATE = 0.5
 """AdamW's learning rate (embeddings, vectors, heads) as a share of Muon's; see docs/experiments.md."""
 
+OUTPUT_RATE = 0.1
+"""The same for an output layer of its own; tied to the embeddings it learns with them."""
+
 
 class Task(pl.LightningModule):
     """A model, its data and its objective.
@@ -53,7 +56,7 @@ class Task(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Muon and AdamW, their rates moved by the schedule."""
         rate = self.schedule.learning_rate
-        optimizer = MuonAdamW(parameter_groups(self.model, rate, EMBEDDING_RATE * rate))
+        optimizer = MuonAdamW(parameter_groups(self.model, rate, EMBEDDING_RATE * rate, OUTPUT_RATE * rate))
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

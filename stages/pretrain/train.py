@@ -1,13 +1,16 @@
 """From shards to a trained model."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from stages.job import Job
 from stages.params import PretrainSettings, RuntimeSettings
 from stages.shards import open_split, read_manifest
 from stages.training import VALIDATION_TOKENS, runtime, write_curve
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 VALIDATIONS = 10
 """Points of the learning curve."""
@@ -40,7 +43,7 @@ def pretrain(
             f"{tokens}: the tokenizer has {vocabulary.get_vocab_size()} tokens, the manifest says "
             f"{manifest['vocab_size']}; make the shards anew with `dvc repro -f tokenize`"
         )
-    model = new_model(settings, manifest["vocab_size"])
+    model = new_model(settings, manifest["vocab_size"], train.stream())
     objective = new_objective(
         settings.objective,
         share=settings.mask_share,
@@ -102,12 +105,16 @@ def pretrain(
     )
 
 
-def new_model(settings: PretrainSettings, vocab_size: int) -> Any:
-    """A model of these settings, its weights drawn from the seed."""
+def new_model(settings: PretrainSettings, vocab_size: int, stream: "npt.NDArray[Any]") -> Any:
+    """A model of these settings, its weights drawn from the seed or begun with the bigrams of ``stream``."""
     import torch
 
     from lm.model.families import family_config
     from lm.model.heads import build_model
+    from lm.training.bigrams import begin_with_bigrams
 
     torch.manual_seed(settings.seed)
-    return build_model(family_config(settings.family, vocab_size=vocab_size, **settings.shape))
+    model = build_model(family_config(settings.family, vocab_size=vocab_size, **settings.shape))
+    if settings.start == "bigrams":
+        begin_with_bigrams(model, stream, settings.seed)  # type: ignore[arg-type]
+    return model

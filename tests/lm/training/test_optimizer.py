@@ -42,8 +42,15 @@ def test_adamw_groups_equal_torch_adamw() -> None:
 
 def test_every_parameter_is_in_one_group_and_block_matrices_in_muons() -> None:
     model = tiny_model("sequence-classifier")
-    muon, rest = parameter_groups(model, 0.02, 0.003)
+    muon, rest = parameter_groups(model, 0.02, 0.003, 0.001)
     assert len(muon["params"]) + len(rest["params"]) == len(list(model.parameters()))
     assert all(p.ndim == 2 for p in muon["params"])
     assert len(muon["params"]) == 2 * 4 + 1  # two layers of four matrices each, and the projection
     assert any(p is model.trunk.embeddings.token.weight for p in rest["params"])
+
+
+def test_an_output_layer_of_its_own_has_its_own_rate() -> None:
+    model = tiny_model("causal-lm", tied=False)
+    *_, output = parameter_groups(model, 0.02, 0.003, 0.001)
+    assert output["lr"] == 0.001
+    assert [id(p) for p in output["params"]] == [id(model.output.weight)]
