@@ -112,7 +112,7 @@ class PretrainSettings(Settings):
     keep: Kept = "last"
     """Which weights are published."""
     packing: Literal["stream", "documents", "apart"] = "stream"
-    """Rows are cut from the stream of all documents, or packed from whole documents, of which some are cut off
+    """Rows are cut from the stream of documents, or packed from whole documents, of which some are cut off
     at the row's end (``packing_waste`` in the metrics); ``apart``: and which do not see each other."""
     seed: Annotated[int, Field(ge=0)]
 
