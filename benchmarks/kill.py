@@ -6,6 +6,7 @@ start, its steps, its validations and its checkpoints. All outs are compared.
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import random
@@ -63,26 +64,30 @@ def train(folder: Path, model: str) -> str:
     return output
 
 
-def kill(folder: Path, model: str, kills: int, *, longest: float, seed: int) -> list[str]:
+def kill(folder: Path, model: str, kills: int, *, longest: int, seed: int) -> list[str]:
     """Start the stage and kill it, again and again.
 
-    A process lives for a random time, at most ``longest`` seconds from its first checkpoint on, or, one in
-    five, from its start on. Returns what each of them had printed.
+    A process lives for a random number of checkpoints, from 2 to ``longest``, and part of the time to the
+    next; one in five for part of its first second. Returns what each of them had printed.
 
     Raises:
         RuntimeError: a process ended by itself.
     """
     chance, outputs = random.Random(seed), []
     for _ in range(kills):
-        process, before = start(folder, model), _checkpoint(folder, model)
-        early = chance.random() < 0.2
-        lifetime = chance.uniform(0, longest)
-        while not early and _checkpoint(folder, model) == before and process.is_alive():
-            time.sleep(0.002)
-        process.join(lifetime)
+        (folder / "output.txt").write_text("")
+        process, stands = start(folder, model), _checkpoint(folder, model)
+        written, mark, gap = 0, time.monotonic(), 1.0
+        lifetime = 0 if chance.random() < 0.2 else chance.randint(2, longest)
+        while written < lifetime and process.is_alive():
+            time.sleep(0.001)
+            if (now := _checkpoint(folder, model)) != stands:
+                stands, written = now, written + 1
+                mark, gap = time.monotonic(), time.monotonic() - mark
+        process.join(chance.uniform(0, gap))
         process.kill()
         process.join()
-        outputs.append((folder / "output.txt").read_text("utf-8") if (folder / "output.txt").exists() else "")
+        outputs.append((folder / "output.txt").read_text("utf-8"))
         if process.exitcode != -9:
             raise RuntimeError(f"it ended before it was killed; train for longer\n{outputs[-1]}")
     return outputs
@@ -140,7 +145,7 @@ def write_project(folder: Path, model: str, *, tokens: int, epochs: float, threa
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     params["pretrain"][model].update(tokens=None, epochs=epochs)
-    params["runtime"].update(threads=threads, checkpoint_every_seconds=1)
+    params["runtime"].update(threads=threads, checkpoint_every_seconds=0.001)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
 
@@ -165,11 +170,10 @@ def main() -> None:
                 epochs=arguments.epochs,
                 threads=arguments.threads,
             )
-        started = time.monotonic()
         train(whole, arguments.model)
-        seconds = time.monotonic() - started
-        print(f"whole: {seconds:.0f} s", flush=True)
-        longest = 1.2 * seconds / max(1, arguments.kills)
+        metrics = json.loads((whole / f"data/metrics/pretrain-{arguments.model}.json").read_text("utf-8"))
+        longest = max(2, round(1.4 * metrics["steps"] / arguments.kills))
+        print(f"{metrics['steps']} steps, {metrics['epochs']} epochs", flush=True)
         outputs = kill(killed, arguments.model, arguments.kills, longest=longest, seed=arguments.seed)
         outputs.append(train(killed, arguments.model))
         for output in outputs:
