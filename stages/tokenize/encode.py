@@ -68,9 +68,10 @@ def encode(folder: Path, texts: Sequence[str], *, fast: bool, workers: int) -> I
     The ids are those of :func:`lm.text.tokenizer.encode_documents`, with the faster engine as without.
     """
     name = fingerprint(folder)
+    known = _fast_encoder(folder, name).known if fast else None
     yield from each(
         _encode_part,
-        [_Part(folder, name, fast, part) for part in _parts(texts, PART_CHARACTERS)],
+        [_Part(folder, name, known, part) for part in _parts(texts, PART_CHARACTERS)],
         workers=workers,
     )
 
@@ -84,7 +85,7 @@ def prove(folder: Path, texts: Sequence[str]) -> str | None:
     step = max(1, sum(map(len, texts)) // SAMPLE_CHARACTERS)
     sample = texts[::step]
     try:
-        fast = FastEncoder(folder)
+        fast = _fast_encoder(folder, fingerprint(folder))
     except (ImportError, UserError) as error:
         return str(error)
     if not fast.knows(sample):
@@ -126,6 +127,15 @@ class FastEncoder:
         self._cut = content["model"]["vocab"][CUT_TOKEN]
         if any(CUT_TOKEN in token for token in content["model"]["vocab"] if token != CUT_TOKEN):
             raise UserError("a token holds the NUL character")
+
+    @property
+    def known(self) -> npt.NDArray[np.uint32]:
+        """Code points of the characters that were seen to be encoded alike."""
+        return np.flatnonzero(self._known).astype(np.uint32)
+
+    def trust(self, known: npt.NDArray[np.uint32]) -> None:
+        """Take over what another process has seen of the same tokenizer."""
+        self._known[known] = True
 
     def knows(self, texts: Iterable[str]) -> bool:
         """Whether every character of the texts is cut and encoded as by the tokenizers library.
@@ -199,7 +209,8 @@ class _Part:
 
     folder: Path
     fingerprint: str
-    fast: bool
+    known: npt.NDArray[np.uint32] | None
+    """Characters that the faster engine need not prove again; None: it is not to be used."""
     texts: Sequence[str]
 
 
@@ -215,8 +226,9 @@ def _parts(texts: Sequence[str], characters: int) -> Iterator[Sequence[str]]:
 
 
 def _encode_part(part: _Part) -> Encoded:
-    if part.fast:
+    if part.known is not None:
         fast = _fast_encoder(part.folder, part.fingerprint)
+        fast.trust(part.known)
         if fast.knows(part.texts):
             return fast.encode(part.texts)
     tokenizer = load_tokenizer(part.folder)
