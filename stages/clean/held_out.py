@@ -23,6 +23,9 @@ Counts = npt.NDArray[np.uint32]
 BATCH = 8192
 """Records of a file that are looked at together."""
 
+NAME = 16
+"""Units whose runs take about as much memory as the name of a text and, if it is short, its words."""
+
 _EIGHT = np.uint64(3)
 """The place of a bit, shifted by so many places, is that of its byte."""
 
@@ -116,7 +119,7 @@ class Table:
             names += some
             lengths = np.concatenate((lengths, counts))
             total += len(found.hashes)
-            if total >= most:
+            if total + NAME * len(names) >= most:
                 break
         by_name = np.array(sorted(range(len(names)), key=lambda n: (names[n], n)), np.int64)
         offsets = np.concatenate(([0], np.cumsum(lengths[by_name])))
