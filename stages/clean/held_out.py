@@ -105,41 +105,46 @@ class Table:
     def of(cls, named: Iterator[Named], size: int, most: int) -> "Table":
         """The table of the first of these texts, up to ``most`` units; the others stay in ``named``."""
         names: list[str] = []
-        lengths = np.zeros(0, np.int64)
-        columns: list[tuple[Hashes, Counts, Places]] = []
+        lengths, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        columns = [np.zeros(0, np.uint64)]
         short: dict[str, str] = {}
         total = 0
         for some, texts in named:
             found = units(texts)
-            runs, offsets, first = shingles(found, size)
-            counts = np.diff(found.offsets)
-            columns.append((runs, (total + first).astype(np.uint32), np.diff(offsets)))
-            for n in np.flatnonzero(counts < size).tolist():
+            own, offsets, _ = shingles(found, size)
+            columns.append(own)
+            lengths = np.concatenate((lengths, np.diff(found.offsets)))
+            counts = np.concatenate((counts, np.diff(offsets)))
+            for n in np.flatnonzero(np.diff(found.offsets) < size).tolist():
                 short[texts[n]] = min(some[n], short.get(texts[n], some[n]))
             names += some
-            lengths = np.concatenate((lengths, counts))
             total += len(found.hashes)
             if total + NAME * len(names) >= most:
                 break
+        # Texts come in any order; what is found must not depend on it, so they stand by name.
         by_name = np.array(sorted(range(len(names)), key=lambda n: (names[n], n)), np.int64)
-        offsets = np.concatenate(([0], np.cumsum(lengths[by_name])))
-        # Texts come in any order; what is found must not depend on it, so their units are counted by name.
-        moved = np.empty(len(names), np.int64)
-        moved[by_name] = offsets[:-1] - (np.cumsum(lengths) - lengths)[by_name]
-        per_text = np.concatenate([np.zeros(0, np.int64), *(column[2] for column in columns)])
-        place = np.concatenate([np.zeros(0, np.uint32), *(column[1] for column in columns)])
-        runs = np.concatenate([np.zeros(0, np.uint64), *(column[0] for column in columns)])
+        runs = np.concatenate(columns)
         del columns
-        place += np.repeat(moved.astype(np.uint32), per_text)  # modulo 2^32, so what moves down fits
-        order = np.argsort(place)
-        order = order[np.argsort(runs[order], kind="stable")]
-        runs, place = runs[order], place[order]
+        begins = np.cumsum(counts) - counts
+        runs = runs[_stretches(begins[by_name], counts[by_name])]
+        offsets = np.concatenate(([0], np.cumsum(lengths[by_name])))
+        order = np.argsort(runs, kind="stable")
+        place = _stretches(offsets[:-1], counts[by_name])[order]
+        runs = runs[order]
+        del order
         seen = np.zeros(1 << len(runs).bit_length(), np.uint8)
-        begins = runs >> cls._shift(seen)
-        bits = np.uint8(1) << (begins & np.uint64(7)).astype(np.uint8)
-        np.bitwise_or.at(seen, begins >> _EIGHT, bits)
+        bits = runs >> cls._shift(seen)
+        np.bitwise_or.at(seen, bits >> _EIGHT, np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8))
         return cls(size, sorted(names), offsets, runs, place, short, seen)
 
     @staticmethod
     def _shift(seen: npt.NDArray[np.uint8]) -> np.uint64:
         return np.uint64(64 - (len(seen).bit_length() + 2))
+
+
+def _stretches(begins: Places, counts: Places) -> Counts:
+    """``begin, begin + 1, ...`` of each stretch, ``count`` numbers, one stretch after the other."""
+    skipped = begins - (np.cumsum(counts) - counts)
+    numbers = np.arange(int(counts.sum()), dtype=np.uint32)
+    numbers += np.repeat(skipped.astype(np.uint32), counts)  # modulo 2^32, so what is before fits too
+    return numbers
