@@ -39,6 +39,16 @@ def results() -> None:
 
 
 @app.command()
+def plan(
+    model: Annotated[str | None, typer.Argument(help="A name under pretrain; without one, all.")] = None,
+) -> None:
+    """Say before pretraining what it takes: parameters, operations, memory, and time on this machine."""
+    from cli.plan import show
+
+    show(Path("."), model)
+
+
+@app.command()
 def generate(
     model: Model,
     prompts: Annotated[

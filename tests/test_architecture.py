@@ -93,7 +93,7 @@ def test_heavy_stages_do_not_import_what_schedules_them(stage: str) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["results"], ["doctor"], ["generate"], ["classify"], ["register"], ["promote"]],
+    [[], ["results"], ["plan"], ["doctor"], ["generate"], ["classify"], ["register"], ["promote"]],
     ids=" ".join,
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:

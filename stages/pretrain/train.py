@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 from lm.errors import UserError
 from stages.job import Job
 from stages.params import PretrainSettings, RuntimeSettings
+from stages.pretrain.setup import set_up
 from stages.shards import open_split, read_manifest
 from stages.training import VALIDATION_TOKENS, runtime, write_curve
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from lm.model.config import ModelConfig
 
 VALIDATIONS = 10
 """Points of the learning curve."""
@@ -22,15 +25,14 @@ def pretrain(
     """Train model ``name`` and write its folder, metrics and curve into the job's outs.
 
     Raises:
-        UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them; see also
-            :func:`lm.training.fit.fit`.
+        UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them; memory is
+            too small; see also :func:`lm.training.fit.fit`.
     """
-    from lm.batches import new_objective
     from lm.checkpoint import save_model
     from lm.text.tokenizer import fingerprint, load_tokenizer
-    from lm.training.budget import new_budget
     from lm.training.fit import fit
-    from lm.training.language import LanguageModelling, language_scores, stream_tokens
+    from lm.training.language import LanguageModelling, language_scores
+    from lm.training.plan import check_memory, row_of
     from lm.training.schedule import Schedule
 
     tokenizer = fingerprint(tokens)
@@ -43,21 +45,16 @@ def pretrain(
             f"{tokens}: the tokenizer has {vocabulary.get_vocab_size()} tokens, the manifest says "
             f"{manifest['vocab_size']}; make the shards anew with `dvc repro -f tokenize`"
         )
-    model = new_model(settings, manifest["vocab_size"], train.stream())
-    objective = new_objective(
-        settings.objective,
-        share=settings.mask_share,
-        units=settings.mask_units,
-        mean_span=settings.mean_span,
-        apart=settings.packing == "apart",
-        tokenizer=vocabulary,
+    run = set_up(settings, manifest["vocab_size"], train.tokens, vocabulary)
+    objective, budget = run.objective, run.budget
+    check_memory(
+        run.config,
+        row_of(objective, run.config),
+        run.rows_at_once(runtime_settings),
+        processes=runtime_settings.devices,
+        name=name,
     )
-    budget = new_budget(
-        settings.budget(train.tokens),
-        row_tokens=stream_tokens(objective, model.config),
-        batch_rows=settings.batch_rows,
-        learning_rate=settings.learning_rate,
-    )
+    model = new_model(settings, run.config, train.stream())
     ancestry = {
         "tokenizer": tokenizer,
         "shards": job.digests["tokens"],
@@ -105,16 +102,15 @@ def pretrain(
     )
 
 
-def new_model(settings: PretrainSettings, vocab_size: int, stream: "npt.NDArray[Any]") -> Any:
+def new_model(settings: PretrainSettings, config: "ModelConfig", stream: "npt.NDArray[Any]") -> Any:
     """A model of these settings, its weights drawn from the seed or begun with the bigrams of ``stream``."""
     import torch
 
-    from lm.model.families import family_config
     from lm.model.heads import build_model
     from lm.training.bigrams import begin_with_bigrams
 
     torch.manual_seed(settings.seed)
-    model = build_model(family_config(settings.family, vocab_size=vocab_size, **settings.shape))
+    model = build_model(config)
     if settings.start == "bigrams":
         begin_with_bigrams(model, stream, settings.seed)  # type: ignore[arg-type]
     return model

@@ -1,0 +1,58 @@
+"""What a run's settings come to: the model's configuration, its objective, its steps."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from stages.params import PretrainSettings, RuntimeSettings
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from lm.batches import Objective
+    from lm.model.config import ModelConfig
+    from lm.training.budget import Budget
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run of pretraining before it begins."""
+
+    config: "ModelConfig"
+    objective: "Objective"
+    budget: "Budget"
+
+    def rows_at_once(self, runtime: RuntimeSettings) -> int:
+        """Rows that one process computes at a time."""
+        own = -(-self.budget.batch_rows // (runtime.devices * runtime.nodes))
+        return min(own, runtime.micro_batch or own)
+
+
+def set_up(
+    settings: PretrainSettings, vocab_size: int, training_tokens: int, tokenizer: "Tokenizer"
+) -> Setup:
+    """The run of these settings on ``training_tokens`` tokens of ``tokenizer``.
+
+    Raises:
+        UserError: the settings do not fit together, or not with the tokenizer.
+    """
+    from lm.batches import new_objective
+    from lm.model.families import family_config
+    from lm.training.budget import new_budget
+    from lm.training.language import stream_tokens
+
+    config = family_config(settings.family, vocab_size=vocab_size, **settings.shape)
+    objective = new_objective(
+        settings.objective,
+        share=settings.mask_share,
+        units=settings.mask_units,
+        mean_span=settings.mean_span,
+        apart=settings.packing == "apart",
+        tokenizer=tokenizer,
+    )
+    budget = new_budget(
+        settings.budget(training_tokens),
+        row_tokens=stream_tokens(objective, config),
+        batch_rows=settings.batch_rows,
+        learning_rate=settings.learning_rate,
+    )
+    return Setup(config, objective, budget)

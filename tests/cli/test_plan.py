@@ -1,0 +1,26 @@
+"""``tokenmill plan``: one line a model, from the settings and the shards alone."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.plan import duration, show
+from lm.errors import UserError
+from tests.tiny_project import write_project
+
+
+def test_every_model_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_project(tmp_path, pretrain={"bert": {"batch_rows": None, "learning_rate": None}})
+    show(tmp_path, None)
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert header.split()[:3] == ["model", "parameters", "tokens"]
+    named = {line.split()[0]: line.split() for line in lines}
+    assert sorted(named) == ["bert", "gpt", "t5"]
+    assert named["gpt"][2] == "6,400" and named["gpt"][4:8] == ["50", "x", "4", "0.0200"]
+    assert named["bert"][4:8] == ["50", "x", "4", "0.0071"]
+    with pytest.raises(UserError, match=r"gtp: not under pretrain in params\.yaml; give one of "):
+        show(tmp_path, "gtp")
+
+
+def test_durations_are_said_in_units_of_their_size() -> None:
+    assert [duration(s) for s in (45, 720, 12600, 1.7e6)] == ["45 s", "12 min", "3.5 h", "20 days"]
