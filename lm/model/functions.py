@@ -136,8 +136,8 @@ class _LinearCrossEntropy(Function):
                 p_NV.scatter_(1, target_N1, hit_N1 - 1)
                 _accumulate(gradients, start, p_NV.to(dtype), hidden, weight)
         ctx.save_for_backward(*gradients)
-        ctx.count = len(hidden_ND)
-        return loss / len(hidden_ND)
+        ctx.count = max(1, len(hidden_ND))  # a part of a batch may have no target
+        return loss / ctx.count
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -20,6 +19,10 @@ from lm.training.optimizer import MuonAdamW, parameter_groups
 
 NUMBER = 4
 """Bytes of a float32: weights, gradients, the optimizer's state and activations are kept in it."""
+
+OVERHEAD = 1.3
+"""Gradients of activations and what the allocator cannot use again, by what was measured
+(docs/experiments.md)."""
 
 BASE = 350 << 20
 """Bytes that a process holds once torch, Lightning and the rest are loaded."""
@@ -64,27 +67,28 @@ class Memory:
 def parameters(config: ModelConfig) -> tuple[int, int]:
     """Numbers in the matrices that Muon trains, and in all that AdamW trains."""
     with torch.device("meta"):
-        groups = parameter_groups(build_model(config), 1.0, 1.0)
-    counts = {group["muon"]: sum(p.numel() for p in group["params"]) for group in groups}
-    return counts.get(True, 0), counts.get(False, 0)
+        groups = parameter_groups(build_model(config), 1.0, 1.0, 1.0)
+    muon, adamw = (
+        sum(p.numel() for group in groups if group["muon"] is kind for p in group["params"])
+        for kind in (True, False)
+    )
+    return muon, adamw
 
 
 def memory(config: ModelConfig, row: Row, rows: int) -> Memory:
     """Memory of a step of ``rows`` rows: one momentum a number in Muon's matrices, two moments in AdamW's.
 
     Activations are what torch saves in the forward pass for the backward pass, found with tensors that have
-    shapes and no content. A quarter more, and four copies of the logits (themselves, their softmax, and both
-    gradients), bring the sum to the peaks that were measured; see docs/experiments.md.
+    shapes and no content, and :data:`OVERHEAD` of it.
     """
     matrices, rest = parameters(config)
     weights = NUMBER * (matrices + rest)
-    logits = NUMBER * row.predicted * config.vocab_size
-    activations = rows * round(1.25 * saved_bytes(config, row) + 4 * logits)
+    activations = round(OVERHEAD * saved_bytes(config, row, rows))
     return Memory(weights, weights, NUMBER * (matrices + 2 * rest), activations)
 
 
-def saved_bytes(config: ModelConfig, row: Row) -> int:
-    """Bytes that one row's forward pass saves for its backward pass, weights left out."""
+def saved_bytes(config: ModelConfig, row: Row, rows: int) -> int:
+    """Bytes that a forward pass saves for its backward pass, weights left out."""
     held: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -98,7 +102,7 @@ def saved_bytes(config: ModelConfig, row: Row) -> int:
         for weight in (*model.parameters(), *model.buffers()):
             held[weight.untyped_storage()._cdata] = 0
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = _loss(model, row, 1)
+            loss = _loss(model, row, rows)
         del loss
     return sum(held.values())
 
@@ -113,7 +117,7 @@ def _loss(model: LanguageModel, row: Row, rows: int) -> Tensor:
     else:
         hidden = model.trunk(inputs)
     hidden = hidden[:, : row.predicted].flatten(0, 1)
-    return F.cross_entropy(model.logits(hidden), inputs.new_zeros(len(hidden)))
+    return model.cross_entropy(hidden, inputs.new_zeros(len(hidden)))
 
 
 def available_memory(processes: int) -> int:
@@ -161,8 +165,10 @@ def measured_step(config: ModelConfig, row: Row, rows: int, parts: int, seconds:
     tried = max(1, min(rows, int(seconds / 3 / least / 2)))
     model = build_model(config).to(device)
     assert isinstance(model, LanguageModel)
-    optimizer = MuonAdamW(parameter_groups(model, 1e-9, 1e-9))
-    started, passes, steps = time.monotonic(), [], []
+    optimizer = MuonAdamW(parameter_groups(model, 1e-9, 1e-9, 1e-9))
+    started = time.monotonic()
+    passes: list[float] = []
+    steps: list[float] = []
     while len(passes) < 2 or (len(passes) < 6 and time.monotonic() - started < seconds / 2):
         model.zero_grad()
         passes.append(_seconds(lambda: _loss(model, row, tried).backward(), device))

@@ -1,5 +1,6 @@
 """Batches of each objective: what the model reads, what it is asked, and that nothing else is computed."""
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +53,11 @@ def test_the_loss_is_the_mean_over_the_targets(objective: Objective) -> None:
         logits = model(batch.inputs_BT, source_BS=batch.source_BS)
     expected = F.cross_entropy(logits.flatten(0, 1), batch.targets_BT.flatten(), ignore_index=IGNORE)
     torch.testing.assert_close(batch.loss(model), expected)
+    parts = [batch.rows(slice(row, row + 1)) for row in range(len(batch.targets_BT))]
+    parts.append(dataclasses.replace(parts[0], targets_BT=torch.full_like(parts[0].targets_BT, IGNORE)))
+    shares = [part.loss(model, of=batch.count) for part in parts]
+    assert shares[-1] == 0
+    torch.testing.assert_close(torch.stack(shares).sum(), expected)
     assert len(batch.predictions(model)[1]) == int((batch.targets_BT != IGNORE).sum())
 
 
