@@ -24,7 +24,7 @@ OVERHEAD = 1.3
 """Gradients of activations and what the allocator cannot use again, by what was measured
 (docs/experiments.md)."""
 
-BASE = 350 << 20
+BASE = 600 << 20
 """Bytes that a process holds once torch, Lightning and the rest are loaded."""
 
 
