@@ -15,6 +15,7 @@ from lm.flops import training_flops
 from lm.model.config import ModelConfig
 from lm.model.heads import LanguageModel, build_model
 from lm.objectives import span_lengths
+from lm.scoring import BATCH_TOKENS
 from lm.training.optimizer import MuonAdamW, parameter_groups
 
 NUMBER = 4
@@ -57,11 +58,14 @@ class Memory:
     gradients: int
     optimizer: int
     activations: int
+    validation: int
+    """Logits, their softmax and those at targets, of a batch of validation."""
 
     @property
     def total(self) -> int:
-        """All of it, with what every process holds."""
-        return BASE + self.weights + self.gradients + self.optimizer + self.activations
+        """All of it, with what every process holds: what a step frees seldom fits what validation asks for."""
+        of_step = self.weights + self.gradients + self.optimizer + self.activations
+        return BASE + of_step + self.validation
 
 
 def parameters(config: ModelConfig) -> tuple[int, int]:
@@ -84,7 +88,9 @@ def memory(config: ModelConfig, row: Row, rows: int) -> Memory:
     matrices, rest = parameters(config)
     weights = NUMBER * (matrices + rest)
     activations = round(OVERHEAD * saved_bytes(config, row, rows))
-    return Memory(weights, weights, NUMBER * (matrices + 2 * rest), activations)
+    validated = BATCH_TOKENS * row.predicted // (row.source or row.positions)
+    validation = 3 * NUMBER * validated * config.vocab_size
+    return Memory(weights, weights, NUMBER * (matrices + 2 * rest), activations, validation)
 
 
 def saved_bytes(config: ModelConfig, row: Row, rows: int) -> int:
