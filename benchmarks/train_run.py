@@ -1,13 +1,15 @@
-"""One side of the training comparison, in a process of its own: ``python -m benchmarks.train_run SIDE SETTINGS``.
+"""One side of the training comparison in a process of its own.
 
-SETTINGS is a JSON object, see :class:`Settings`. Every side trains a model of the same shape on the same tokens,
-and is measured at the same points in one way; the seconds that measuring takes are not counted. The last line
-printed is a JSON object: ``start`` (seconds from the process's beginning to its first step), ``step`` (median
-seconds a step), and ``curve`` (steps, tokens, seconds and validation loss in nats a target).
+``python -m benchmarks.train_run SIDE SETTINGS``; SETTINGS is a JSON object, see :class:`Settings`. Every side
+trains a model of the same shape on the same tokens, and is measured at the same points in one way; the seconds
+that measuring takes are not counted. The last line printed is a JSON object: ``start`` (seconds from the
+process's beginning to its first step), ``step`` (median seconds a step), and ``curve`` (steps, tokens, seconds
+and validation loss in nats a target).
 """
 
 import json
 import os
+import pickle
 import runpy
 import statistics
 import sys
@@ -21,6 +23,7 @@ from typing import Any
 BEGAN = time.perf_counter()
 SHAPE = {"layers": 4, "width": 256, "heads": 4, "context": 256}
 VALIDATION_TOKENS = 1 << 14
+MASK_SHARE = {"masked": 0.25, "span-corruption": 0.15, "causal": 0.15}
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Settings:
     """How often validation is measured."""
     threads: int
     learning_rate: float
+    start: str = "random"
+    """Ours: random, or bigrams."""
     nanogpt: str = ""
     """Folder of a clone of nanoGPT."""
 
@@ -56,38 +61,49 @@ class Corpus:
         self.validation = validation.sample(VALIDATION_TOKENS)
         self.bytes_per_token = validation.bytes_per_text_token
         self.vocab_size = read_manifest(folder)["vocab_size"]
-        share = 0.15 if settings.objective == "span-corruption" else 0.25
         self.objective = new_objective(
             settings.objective,  # type: ignore[arg-type]
-            share=share,
+            share=MASK_SHARE[settings.objective],
             units="tokens",
             mean_span=3.0,
+            apart=False,
             tokenizer=load_tokenizer(folder),
         )
 
-    def loss(self, logits_of: Callable[[Any], Any], row_tokens: int) -> float:
-        """Mean nats a text target over the validation rows; ``logits_of`` takes a batch and gives (B, T, V)."""
+    def batch(self, rows: Any, seed: int) -> Any:
+        """Rows of the stream as a batch of the objective."""
+        import torch
+
+        chance = torch.Generator().manual_seed(seed)
+        return self.objective.batch(rows, vocab_size=self.vocab_size, generator=chance)
+
+    @property
+    def row_tokens(self) -> int:
+        """Tokens of the stream in one row."""
+        from lm.model.families import family_config
+
+        return self.objective.row_tokens(family_config("small-gpt", vocab_size=self.vocab_size, **SHAPE))
+
+    def loss(self, model: Any, logits_of: Callable[[Any], Any]) -> float:
+        """Mean nats a text target over the validation rows; ``logits_of`` makes (B, T, V) of a batch."""
         import torch
 
         from lm.text.tokenizer import FIRST_TEXT_ID
 
-        stride = row_tokens - (self.objective.name == "causal")
-        starts = range(0, len(self.validation) - row_tokens + 1, stride)
-        rows = torch.stack(
-            [torch.from_numpy(self.validation[s : s + row_tokens].astype("int64")) for s in starts]
-        )
+        stride = self.row_tokens - (self.objective.name == "causal")
+        starts = range(0, len(self.validation) - self.row_tokens + 1, stride)
+        tokens = torch.from_numpy(self.validation.astype("int64"))
+        rows = torch.stack([tokens[start : start + self.row_tokens] for start in starts])
         nats, count = 0.0, 0
-        with torch.inference_mode():
+        model.eval()
+        with torch.no_grad():
             for index, some in enumerate(rows.split(16)):
-                batch = self.objective.batch(
-                    some, vocab_size=self.vocab_size, generator=torch.Generator().manual_seed(index)
-                )
+                batch = self.batch(some, index)
                 text = batch.targets_BT >= FIRST_TEXT_ID
-                logits = logits_of(batch)[text].float()
-                nats += float(
-                    torch.nn.functional.cross_entropy(logits, batch.targets_BT[text], reduction="sum")
-                )
+                logits, targets = logits_of(batch)[text], batch.targets_BT[text]
+                nats += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
                 count += int(text.sum())
+        model.train()
         return nats / count
 
 
@@ -100,25 +116,30 @@ class Meter:
     curve: list[dict[str, float]] = field(default_factory=list)
     steps: list[float] = field(default_factory=list)
     start: float = 0.0
+    prepared: float = 0.0
 
     def __post_init__(self) -> None:
         count, points = self.settings.steps, self.settings.points
         self.at = {round(count * part / points) for part in range(1, points + 1)}
 
-    def begin(self) -> None:
-        """The first step begins."""
-        self.start = time.perf_counter() - BEGAN
+    def begin(self, measure: Callable[[], float], prepared: float = 0.0) -> None:
+        """The first step begins; ``prepared``: seconds of work on the weights before it, which count."""
+        self.start, self.prepared = time.perf_counter() - BEGAN, prepared
+        self._point(0, measure)
         self.mark = time.perf_counter()
 
     def step(self, number: int, measure: Callable[[], float]) -> None:
         """Step ``number`` (from 1 on) has ended; ``measure`` gives the validation loss."""
         self.steps.append(time.perf_counter() - self.mark)
         if number in self.at:
-            tokens = number * self.settings.rows * SHAPE["context"]
-            point = {"step": number, "tokens": tokens, "seconds": sum(self.steps), "loss": measure()}
-            self.curve.append(point)
-            print(json.dumps(point), file=sys.stderr, flush=True)
+            self._point(number, measure)
         self.mark = time.perf_counter()
+
+    def _point(self, number: int, measure: Callable[[], float]) -> None:
+        tokens, seconds = number * self.settings.rows * SHAPE["context"], self.prepared + sum(self.steps)
+        point = {"step": number, "tokens": tokens, "seconds": seconds, "loss": measure()}
+        self.curve.append(point)
+        print(json.dumps(point), file=sys.stderr, flush=True)
 
     def report(self) -> dict[str, Any]:
         """What the process prints."""
@@ -131,60 +152,92 @@ class Meter:
         }
 
 
-def ours(settings: Settings) -> dict[str, Any]:
-    """Tokenmill's own trainer, Lightning and all, as the pretrain stage runs it."""
+def _ours(settings: Settings, train: Callable[[Any], None]) -> dict[str, Any]:
+    """Our model and task; ``train`` brings the task to its end."""
     import torch
 
     from lm.model.families import family_config
     from lm.model.heads import build_model
-    from lm.names import KIND_OF
-    from lm.training.fit import fit
+    from lm.training.bigrams import begin_with_bigrams
     from lm.training.language import LanguageModelling
-    from lm.training.loop import Runtime
-    from lm.training.task import Schedule
+    from lm.training.schedule import Schedule
 
     corpus = Corpus(settings)
     meter = Meter(settings, corpus)
-    family = {"causal-lm": "small-gpt", "masked-lm": "small-bert", "text-to-text": "small-t5"}
-    kind = KIND_OF[corpus.objective.name]
+    families: Any = {"causal": "small-gpt", "masked": "small-bert", "span-corruption": "small-t5"}
+    bigrams = settings.start == "bigrams"
+    shape: dict[str, Any] = {**SHAPE, "vocab_size": corpus.vocab_size, **({"tied": False} if bigrams else {})}
+    torch.set_num_threads(settings.threads)
     torch.manual_seed(1)
-    model: Any = build_model(family_config(family[kind], vocab_size=corpus.vocab_size, **SHAPE))  # type: ignore[arg-type]
+    model: Any = build_model(family_config(families[settings.objective], **shape))
+    began = time.perf_counter()
+    if bigrams:
+        begin_with_bigrams(model, corpus.train, seed=1)
+    prepared = time.perf_counter() - began
 
-    def logits_of(batch: Any) -> Any:
-        return model(batch.inputs_BT, source_BS=batch.source_BS)
+    def measure() -> float:
+        return corpus.loss(model, lambda batch: model(batch.inputs_BT, source_BS=batch.source_BS))
 
     class Measured(LanguageModelling):
         """Tells the meter of every step."""
 
         def on_train_start(self) -> None:
-            meter.begin()
+            meter.begin(measure, prepared)
 
-        def on_train_batch_end(self, *_: Any) -> None:
-            def measure() -> float:
-                model.eval()
-                loss = corpus.loss(logits_of, corpus.objective.row_tokens(model.config))
-                model.train()
-                return loss
-
-            meter.step(self.trainer.global_step, measure)
+        def on_train_batch_end(self, *arguments: Any) -> None:
+            meter.step(len(meter.steps) + 1, measure)
 
         def validate(self) -> dict[str, float]:
-            return {}
+            return {"loss": 0.0}
 
     task = Measured(
         model,
-        Schedule(settings.steps, settings.learning_rate, seed=1),
+        Schedule(settings.steps, settings.learning_rate, 1, "linear"),
         objective=corpus.objective,
         train=corpus.train,
         validation=corpus.validation,
         bytes_per_token=corpus.bytes_per_token,
         batch_rows=settings.rows,
     )
-    with tempfile.TemporaryDirectory() as folder:
-        runtime = Runtime(threads=settings.threads, checkpoint_every_seconds=30, log_every_steps=10)
-        checkpoint = Path(folder) / "last.ckpt"
-        fit(task, checkpoint=checkpoint, runtime=runtime, log=lambda *_: None, validations=1, name="ours")
+    train(task)
     return meter.report()
+
+
+def ours(settings: Settings) -> dict[str, Any]:
+    """Tokenmill's own trainer, Lightning, checkpoints and all, as the pretrain stage runs it."""
+    from lm.training.fit import fit
+    from lm.training.loop import Runtime
+
+    def train(task: Any) -> None:
+        runtime = Runtime(threads=settings.threads, checkpoint_every_seconds=30, log_every_steps=10)
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = Path(folder) / "last.ckpt"
+            fit(
+                task, checkpoint=checkpoint, identity={}, runtime=runtime, log=lambda *_: None,
+                validations=1, name="ours",
+            )  # fmt: skip
+
+    return _ours(settings, train)
+
+
+def bare(settings: Settings) -> dict[str, Any]:
+    """The same task in a loop without Lightning, checkpoints and guards, for what these cost."""
+    from lm.training.memory import keep_freed_memory
+
+    def train(task: Any) -> None:
+        keep_freed_memory()
+        made = task.configure_optimizers()
+        optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
+        task.train()
+        task.on_train_start()
+        for step in range(settings.steps):
+            optimizer.zero_grad()
+            task.loss(step).backward()
+            optimizer.step()
+            scheduler.step()
+            task.on_train_batch_end()
+
+    return _ours(settings, train)
 
 
 def nanogpt(settings: Settings) -> dict[str, Any]:
@@ -203,54 +256,45 @@ def nanogpt(settings: Settings) -> dict[str, Any]:
     from model import GPT
 
     torch.set_num_threads(settings.threads)
-    train, configure, done, begun = GPT.train, GPT.configure_optimizers, 0, False
+    train, configure = GPT.train, GPT.configure_optimizers
 
-    def logits_of(model: Any) -> Callable[[Any], Any]:
-        return lambda batch: model(batch.inputs_BT, batch.targets_BT.contiguous())[0]
-
-    def after_first_estimate(model: Any, mode: bool = True) -> Any:
-        nonlocal begun
-        train(model, mode)
-        if mode and done == 0 and not begun and hasattr(model, "configured"):
-            begun = True
-            meter.begin()
-        return model
+    def loss(model: Any) -> float:
+        # Without targets it gives the logits of the last position alone.
+        return corpus.loss(model, lambda batch: model(batch.inputs_BT, batch.targets_BT.contiguous())[0])
 
     def with_meter(model: Any, *arguments: Any) -> Any:
         optimizer = configure(model, *arguments)
-        clear, model.configured = optimizer.zero_grad, True
+        clear, begun = optimizer.zero_grad, False
+
+        def begin(self: Any, mode: bool = True) -> Any:
+            nonlocal begun
+            train(self, mode)
+            if mode and not begun:
+                begun = True
+                meter.begin(lambda: loss(model))
+            return self
 
         def after_step(**options: Any) -> None:
-            nonlocal done
             clear(**options)
-            done += 1
+            meter.step(len(meter.steps) + 1, lambda: loss(model))
 
-            def measure() -> float:
-                model.eval()
-                loss = corpus.loss(logits_of(model), SHAPE["context"] + 1)
-                model.train()
-                return loss
-
-            meter.step(done, measure)
-
-        optimizer.zero_grad = after_step
+        GPT.train, optimizer.zero_grad = begin, after_step
         return optimizer
 
-    GPT.train, GPT.configure_optimizers = after_first_estimate, with_meter
+    GPT.configure_optimizers = with_meter
     options = {
-        "dataset": "tokens", "device": "cpu", "dtype": "float32", "compile": False, "eval_interval": 10**9, "eval_iters": 1,
-        "gradient_accumulation_steps": 1, "batch_size": settings.rows, "block_size": SHAPE["context"],
-        "n_layer": SHAPE["layers"], "n_head": SHAPE["heads"], "n_embd": SHAPE["width"], "dropout": 0.0,
+        "dataset": "tokens", "device": "cpu", "dtype": "float32", "compile": False,
+        "eval_interval": 10**9, "eval_iters": 1, "gradient_accumulation_steps": 1,
+        "batch_size": settings.rows, "block_size": SHAPE["context"], "dropout": 0.0,
+        "n_layer": SHAPE["layers"], "n_head": SHAPE["heads"], "n_embd": SHAPE["width"],
         "learning_rate": settings.learning_rate, "min_lr": settings.learning_rate / 10, "beta2": 0.99,
-        "warmup_iters": 100, "max_iters": settings.steps - 1, "lr_decay_iters": settings.steps,
+        "warmup_iters": warm_up(settings), "max_iters": settings.steps - 1, "lr_decay_iters": settings.steps,
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder, "data/tokens")
         data.mkdir(parents=True)
         corpus.train.astype(np.uint16).tofile(data / "train.bin")
         corpus.validation.astype(np.uint16).tofile(data / "val.bin")
-        import pickle
-
         (data / "meta.pkl").write_bytes(pickle.dumps({"vocab_size": corpus.vocab_size}))
         Path(folder, "configurator.py").symlink_to(clone / "configurator.py")
         os.chdir(folder)
@@ -259,44 +303,25 @@ def nanogpt(settings: Settings) -> dict[str, Any]:
     return meter.report()
 
 
+def warm_up(settings: Settings) -> int:
+    """The peers' steps of warm-up: 100 as nanoGPT's small settings have it, fewer in short runs."""
+    return min(100, settings.steps // 3)
+
+
 def trainer(settings: Settings) -> dict[str, Any]:
     """``transformers``' Trainer with the published class of each kind, AdamW and a cosine schedule."""
     import torch
     import transformers
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
+    from lm.training.order import TokenRows
+
     corpus = Corpus(settings)
     meter = Meter(settings, corpus)
     torch.set_num_threads(settings.threads)
     transformers.set_seed(1)
-    width, layers, heads = SHAPE["width"], SHAPE["layers"], SHAPE["heads"]
-    model: Any
-    if settings.objective == "causal":
-        model = transformers.GPT2LMHeadModel(
-            transformers.GPT2Config(
-                vocab_size=corpus.vocab_size, n_positions=SHAPE["context"], n_embd=width, n_layer=layers,
-                n_head=heads, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-            )
-        )  # fmt: skip
-    elif settings.objective == "masked":
-        model = transformers.BertForMaskedLM(
-            transformers.BertConfig(
-                vocab_size=corpus.vocab_size, max_position_embeddings=SHAPE["context"], hidden_size=width,
-                num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * width,
-                hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-            )
-        )  # fmt: skip
-    else:
-        model = transformers.T5ForConditionalGeneration(
-            transformers.T5Config(
-                vocab_size=corpus.vocab_size, d_model=width, d_kv=width // heads, d_ff=4 * width,
-                num_layers=layers, num_heads=heads, dropout_rate=0.0, decoder_start_token_id=0,
-            )
-        )  # fmt: skip
-    from lm.training.order import TokenRows
-
-    length = corpus.objective.row_tokens(_context())
-    rows = TokenRows(corpus.train, length, seed=1)
+    model = _published(settings.objective, corpus.vocab_size)
+    stream = TokenRows(corpus.train, corpus.row_tokens, seed=1)
 
     class Rows(torch.utils.data.Dataset[dict[str, Any]]):
         """Single rows with their labels."""
@@ -305,71 +330,67 @@ def trainer(settings: Settings) -> dict[str, Any]:
             return settings.steps * settings.rows
 
         def __getitem__(self, index: int) -> dict[str, Any]:
-            return _as_labels(
-                corpus.objective.batch(
-                    rows.batch(index, 1),
-                    vocab_size=corpus.vocab_size,
-                    generator=torch.Generator().manual_seed(index),
-                ),
-                row=True,
-            )
+            batch = corpus.batch(stream.batch(index, 1), index)
+            if batch.source_BS is not None:
+                return {"input_ids": batch.source_BS[0], "labels": batch.targets_BT[0]}
+            # A causal model of theirs moves the labels on by itself.
+            labels = batch.inputs_BT if settings.objective == "causal" else batch.targets_BT
+            return {"input_ids": batch.inputs_BT[0], "labels": labels[0]}
 
     def logits_of(batch: Any) -> Any:
-        return model(
-            **{k: v for k, v in _as_labels(batch).items() if k != "labels"}, **_decoder(batch)
-        ).logits
+        if batch.source_BS is None:
+            return model(input_ids=batch.inputs_BT).logits
+        return model(input_ids=batch.source_BS, decoder_input_ids=batch.inputs_BT).logits
 
     class Measure(TrainerCallback):
         """Tells the meter of every step."""
 
         def on_train_begin(self, *_: Any, **__: Any) -> None:
-            meter.begin()
+            meter.begin(lambda: corpus.loss(model, logits_of))
 
-        def on_step_end(self, arguments: Any, state: Any, control: Any, **_: Any) -> None:
-            def measure() -> float:
-                model.eval()
-                loss = corpus.loss(logits_of, length)
-                model.train()
-                return loss
-
-            meter.step(state.global_step, measure)
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            meter.step(len(meter.steps) + 1, lambda: corpus.loss(model, logits_of))
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
             output_dir=folder, max_steps=settings.steps, per_device_train_batch_size=settings.rows,
-            learning_rate=settings.learning_rate, lr_scheduler_type="cosine", warmup_steps=min(100, settings.steps // 3),
-            weight_decay=0.1, adam_beta2=0.99, use_cpu=True, report_to=[], save_strategy="no",
-            logging_strategy="no", seed=1, disable_tqdm=True,
+            learning_rate=settings.learning_rate, lr_scheduler_type="cosine",
+            warmup_steps=warm_up(settings), weight_decay=0.1, adam_beta2=0.99, use_cpu=True, report_to=[],
+            save_strategy="no", logging_strategy="no", seed=1, disable_tqdm=True,
         )  # fmt: skip
         Trainer(model=model, args=arguments, train_dataset=Rows(), callbacks=[Measure()]).train()
     return meter.report()
 
 
-def _context() -> Any:
-    """What :meth:`lm.batches.Objective.row_tokens` wants to know of a model."""
-    from lm.model.families import family_config
+def _published(objective: str, vocab_size: int) -> Any:
+    """A freshly initialised model of ``transformers`` without dropout."""
+    import transformers
 
-    return family_config("small-gpt", vocab_size=320, **SHAPE)
+    width, layers, heads, context = (SHAPE[name] for name in ("width", "layers", "heads", "context"))
+    if objective == "causal":
+        return transformers.GPT2LMHeadModel(
+            transformers.GPT2Config(
+                vocab_size=vocab_size, n_positions=context, n_embd=width, n_layer=layers, n_head=heads,
+                resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
+            )
+        )  # fmt: skip
+    if objective == "masked":
+        return transformers.BertForMaskedLM(
+            transformers.BertConfig(
+                vocab_size=vocab_size, max_position_embeddings=context, hidden_size=width,
+                num_hidden_layers=layers, num_attention_heads=heads, intermediate_size=4 * width,
+                hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+            )
+        )  # fmt: skip
+    return transformers.T5ForConditionalGeneration(
+        transformers.T5Config(
+            vocab_size=vocab_size, d_model=width, d_kv=width // heads, d_ff=4 * width, num_layers=layers,
+            num_heads=heads, dropout_rate=0.0, decoder_start_token_id=0,
+        )
+    )  # fmt: skip
 
 
-def _as_labels(batch: Any, row: bool = False) -> dict[str, Any]:
-    """A batch with the names of ``transformers``; its causal models move the labels on by themselves."""
-    import torch
-
-    if batch.source_BS is not None:
-        named = {"input_ids": batch.source_BS, "labels": batch.targets_BT}
-    else:
-        named = {"input_ids": batch.inputs_BT, "labels": batch.targets_BT}
-        if torch.equal(batch.inputs_BT[:, 1:], batch.targets_BT[:, :-1]):
-            named["labels"] = batch.inputs_BT
-    return {name: value[0] for name, value in named.items()} if row else named
-
-
-def _decoder(batch: Any) -> dict[str, Any]:
-    return {} if batch.source_BS is None else {"decoder_input_ids": batch.inputs_BT}
-
-
-SIDES = {"ours": ours, "nanogpt": nanogpt, "trainer": trainer}
+SIDES = {"ours": ours, "bare": bare, "nanogpt": nanogpt, "trainer": trainer}
 
 
 def main() -> None:
