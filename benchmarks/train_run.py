@@ -1,10 +1,10 @@
 """One side of the training comparison in a process of its own.
 
 ``python -m benchmarks.train_run SIDE SETTINGS``; SETTINGS is a JSON object, see :class:`Settings`. Every side
-trains a model of the same shape on the same tokens, and is measured at the same points in one way; the seconds
-that measuring takes are not counted. The last line printed is a JSON object: ``start`` (seconds from the
-process's beginning to its first step), ``step`` (median seconds a step), and ``curve`` (steps, tokens, seconds
-and validation loss in nats a target).
+trains a model of the same shape on the same tokens, and is measured at the same points in one way, for which
+its clock stands still. The last line printed is a JSON object: ``start`` (seconds from the beginning of the
+process to the first step), ``step`` (median seconds a step), and ``curve`` (steps, tokens, seconds and
+validation loss in nats a target).
 """
 
 import json
@@ -124,7 +124,7 @@ class Meter:
 
     def begin(self, measure: Callable[[], float], prepared: float = 0.0) -> None:
         """The first step begins; ``prepared``: seconds of work on the weights before it, which count."""
-        self.start, self.prepared = time.perf_counter() - BEGAN, prepared
+        self.start, self.prepared = self.start or time.perf_counter() - BEGAN, prepared
         self._point(0, measure)
         self.mark = time.perf_counter()
 
@@ -232,7 +232,8 @@ def bare(settings: Settings) -> dict[str, Any]:
         task.on_train_start()
         for step in range(settings.steps):
             optimizer.zero_grad()
-            task.loss(step).backward()
+            rows, share = task.prepare(step)
+            share(slice(0, rows)).backward()
             optimizer.step()
             scheduler.step()
             task.on_train_batch_end()
