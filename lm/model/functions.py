@@ -54,7 +54,7 @@ class _RMSNorm(Function):
         if weight is not None:
             leading = x.ndim - weight.ndim
             weight_gradient = (gradient * unit).flatten(0, leading - 1).sum(0) if leading else gradient * unit
-            gradient = gradient * weight
+            gradient = gradient * weight.to(x.dtype)
         along = torch.linalg.vecdot(gradient, unit).unsqueeze(-1).mul_(1 / x.shape[-1])
         return torch.addcmul(gradient, unit, along, value=-1).mul_(inverse), weight_gradient, None
 

@@ -67,7 +67,7 @@ def _cpu_group() -> Any:
 
 
 def trainer_settings(runtime: "Runtime") -> dict[str, Any]:
-    """What Lightning's Trainer is told of accelerator, devices, nodes and strategy.
+    """What Lightning's Trainer is told of accelerator, devices, nodes, strategy and precision.
 
     Raises:
         UserError: there are fewer devices than asked for, or other processes were started than params say.
@@ -87,6 +87,9 @@ def trainer_settings(runtime: "Runtime") -> dict[str, Any]:
             f"{started} processes were started, but params.yaml says runtime.devices {runtime.devices} x "
             f"runtime.nodes {runtime.nodes}; make them agree"
         )
+    # What products are computed in; weights and the optimizer's state stay float32. On a CPU without AMX
+    # bfloat16 is slower (docs/experiments.md).
+    bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     strategy: Any = "auto"
     if processes > 1:
         from pytorch_lightning.strategies import DDPStrategy
@@ -97,4 +100,5 @@ def trainer_settings(runtime: "Runtime") -> dict[str, Any]:
         "devices": runtime.devices,
         "num_nodes": runtime.nodes,
         "strategy": strategy,
+        "precision": "bf16-mixed" if bfloat16 else "32-true",
     }

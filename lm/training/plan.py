@@ -63,7 +63,7 @@ class Memory:
 
     @property
     def total(self) -> int:
-        """All of it, with what every process holds: what a step frees seldom fits what validation asks for."""
+        """All of it, with what every process holds: what a step frees seldom fits what validation wants."""
         of_step = self.weights + self.gradients + self.optimizer + self.activations
         return BASE + of_step + self.validation
 

@@ -119,3 +119,20 @@ def test_rows_are_padded_at_the_end() -> None:
     tokens, present = pad_rows([[5, 6, 7], [8]], PAD)
     assert tokens.tolist() == [[5, 6, 7], [8, PAD, PAD]]
     assert present.tolist() == [[True, True, True], [True, False, False]]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES[::2], ids=lambda o: f"{o.name}-{o.units}")
+def test_products_in_bfloat16_give_nearly_the_same_loss_and_gradients(objective: Objective) -> None:
+    model, _, batch = batch_of(objective)
+    gradients = []
+    for enabled in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = batch.loss(model)
+        loss.backward()
+        gradients.append((loss.item(), [p.grad.clone() for p in model.parameters() if p.grad is not None]))
+    (exact, full), (rounded, half) = gradients
+    assert rounded == pytest.approx(exact, rel=0.02) and rounded != exact
+    for one, other in zip(full, half, strict=True):
+        assert one.dtype == other.dtype == torch.float32
+        assert (one - other).norm() < 0.1 * one.norm() + 1e-6
