@@ -46,7 +46,7 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
 
     Raises:
         UserError: the model has no output layer of its own, no plain norm on its embeddings, or more
-            dimensions than the vocabulary allows to fill.
+            dimensions than the vocabulary allows to fill, or the stream holds a token beyond that.
     """
     config = model.config
     if not config.causal or model.output is None or config.embedding_norm != "plain":
@@ -58,6 +58,12 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
         raise UserError(
             f"to begin with bigrams, vocab_size ({config.vocab_size}) must be at least "
             f"width + {OVERSAMPLING} ({config.width + OVERSAMPLING})"
+        )
+    if len(stream) and int(stream.max()) >= config.vocab_size:
+        raise UserError(
+            f"token {int(stream.max())} is beyond the model's vocabulary of {config.vocab_size} "
+            f"(at {int(stream.argmax())} of the training tokens); "
+            "make the shards anew with `dvc repro -f tokenize`"
         )
     embeddings_VD, output_VD = bigram_weights(stream, config.vocab_size, config.width, seed)
     with torch.no_grad():

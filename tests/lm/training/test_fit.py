@@ -16,6 +16,7 @@ from lm.errors import Stopped, UserError
 from lm.training.fit import fit
 from lm.training.language import LanguageModelling
 from lm.training.loop import Runtime
+from lm.training.order import TokenRows
 from lm.training.schedule import Schedule
 from lm.training.spikes import LIMIT
 from tests.tiny_models import tiny_model
@@ -111,6 +112,15 @@ def test_too_many_of_them_end_the_run_at_the_step_and_its_data(tmp_path: Path) -
     )
     with pytest.raises(UserError, match=f"^step {3 + LIMIT - 1}: loss is nan.*{where}"):
         run(new_task(Hopeless, steps=100), tmp_path / "last.ckpt")
+
+
+def test_a_token_beyond_the_vocabulary_is_named_with_its_step_and_data(tmp_path: Path) -> None:
+    task = new_task()
+    task.data = TokenRows(np.full(2000, 320, np.uint16), 33, seed=1)
+    with pytest.raises(
+        UserError, match=r"^token 320 is beyond .* of 320 in step 0 \(its 2 rows begin at token"
+    ):
+        run(task, tmp_path / "last.ckpt")
 
 
 def test_a_checkpoint_that_does_not_fit_the_model_is_one_line(tmp_path: Path) -> None:

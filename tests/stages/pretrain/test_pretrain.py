@@ -163,7 +163,7 @@ def strange_token(tokens: Path) -> None:
         (small_vocabulary, "data/tokens: the tokenizer has 320 tokens, the manifest says 300"),
         (
             strange_token,
-            "token 320 is beyond the model's vocabulary of 320 in step 0 (its 4 rows begin at token ",
+            "token 320 is beyond the model's vocabulary of 320 (at 0 of the training tokens)",
         ),
     ],
 )
