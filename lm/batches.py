@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from lm import objectives
 from lm.names import MaskUnits, ObjectiveName
 from lm.objectives import IGNORE
+from lm.text.ngrams import BUCKETS
 from lm.text.tokenizer import BOS, EOS, FIRST_TEXT_ID, MASK, PAD, SENTINEL_IDS
 from lm.text.words import WordEdges, word_edges, word_starts
 
@@ -27,6 +30,12 @@ def pad_rows(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tenso
     tokens_BT = torch.full(present_BT.shape, padding)
     tokens_BT[present_BT] = torch.tensor([token for row in rows for token in row])
     return tokens_BT, present_BT
+
+
+def pad_ngrams(buckets: Sequence[npt.NDArray[np.int64]]) -> Tensor:
+    """Buckets of several texts' n-grams as one tensor (B, G), padded with BUCKETS."""
+    rows = [torch.from_numpy(row) for row in buckets]
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=BUCKETS)
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,9 @@ class FinetuneSettings(Settings):
     learning_rate: Positive
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
+    ngrams: Annotated[int, Field(ge=0, le=5)] = 0
+    """Longest run of characters whose weights are learned beside the encoder; 0: none. Such a model has no
+    class in ``transformers``."""
     freeze: list[str] = Field(default=[])
     """Patterns of the names of parts that stay as they are, such as ``trunk.embeddings``."""
     keep: Kept = "last"

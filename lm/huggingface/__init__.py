@@ -37,7 +37,7 @@ KINDS: Mapping[str, tuple[str, Kind]] = {
 def published_class(config: ModelConfig) -> str | None:
     """The class of ``transformers`` that computes what a model of this config computes, or None."""
     module = MODULES.get(config.family)
-    return None if module is None else module.CLASSES[config.family].get(config.kind)
+    return None if module is None or config.ngrams else module.CLASSES[config.family].get(config.kind)
 
 
 def to_config(config: ModelConfig) -> dict[str, Any]:

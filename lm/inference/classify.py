@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from lm.batches import pad_rows
+from lm.batches import pad_ngrams, pad_rows
 from lm.errors import UserError
 from lm.model.heads import Model, TaskModel
 from lm.names import Kind
+from lm.text.ngrams import ngram_buckets
 from lm.text.vocabulary import Vocabulary
 
 
@@ -34,7 +35,7 @@ def classify(
 ) -> npt.NDArray[np.float32]:
     """Probabilities (texts, labels), labels in the order of ``model.config.labels``.
 
-    Of a text that is longer than the model's context the beginning is read.
+    Of a text that is longer than the model's context the beginning is read; n-grams are those of the whole.
 
     Raises:
         UserError: the model is no classifier of texts.
@@ -42,10 +43,13 @@ def classify(
     classifier = _task_model(model, "sequence-classifier", "sentiment")
     rows = [row or [vocabulary.pad] for row in vocabulary.encode(texts, model.config.context)]
     result = np.empty((len(rows), len(model.config.labels)), np.float32)
-    device = next(model.parameters()).device
+    device, longest = next(model.parameters()).device, model.config.ngrams
     for chosen in by_length(rows, batch_size):
         tokens_BT, present_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
-        logits_BL = classifier(tokens_BT.to(device), present_BT.to(device))
+        ngrams_BG = None
+        if longest:
+            ngrams_BG = pad_ngrams([ngram_buckets(texts[index], longest) for index in chosen]).to(device)
+        logits_BL = classifier(tokens_BT.to(device), present_BT.to(device), ngrams_BG=ngrams_BG)
         result[chosen] = logits_BL.float().softmax(-1).cpu().numpy()
     return result
 

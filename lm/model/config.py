@@ -99,6 +99,8 @@ class ModelConfig:
     """Which position stands for a text in a sequence classifier."""
     labels: tuple[str, ...] = ()
     """Names of the classes, in the order of the outputs."""
+    ngrams: int = 0
+    """Longest run of characters that a sequence classifier weighs beside the trunk; 0: none."""
 
     dropout: float = 0.0
 
@@ -131,6 +133,8 @@ class ModelConfig:
                 f"model config: labels are for {' and '.join(CLASSIFIERS)}, which need them; "
                 f"got kind {self.kind} with {len(self.labels)} labels"
             )
+        if self.ngrams and self.kind != "sequence-classifier":
+            raise UserError(f"model config: ngrams is for sequence-classifier, got kind {self.kind}")
         if self.kind in LANGUAGE_MODELS and self.causal != (self.kind == "causal-lm"):
             raise UserError(
                 f"model config: a {self.kind} model must {'not ' if self.causal else ''}be causal; "

@@ -9,6 +9,7 @@ from lm.model.layers import ACTIVATIONS, Cache, new_norm
 from lm.model.recurrent import Recurrent, RecurrentCache
 from lm.model.transformer import Transformer
 from lm.names import LANGUAGE_MODELS
+from lm.text.ngrams import BUCKETS
 
 
 class Projection(nn.Module):
@@ -125,11 +126,23 @@ class TaskModel(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         bias = not (config.causal and sequence)  # as in the published classes
         self.classifier = _output_layer(config, len(config.labels) or 2, bias=bias)
+        self.ngrams = NgramWeights(len(config.labels)) if config.ngrams else None
 
     def forward(
-        self, tokens_BT: Tensor, present_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
+        self,
+        tokens_BT: Tensor,
+        present_BT: Tensor | None = None,
+        *,
+        segments_BT: Tensor | None = None,
+        ngrams_BG: Tensor | None = None,
+        apart: bool = False,
     ) -> Tensor:
-        """Logits; ``present`` is true where a position holds a token and false at padding."""
+        """Logits; ``present`` is true where a position holds a token and false at padding.
+
+        ``ngrams`` are the buckets of the texts' n-grams, padded with BUCKETS, for a model that weighs them:
+        its logits are the mean of the trunk's and the n-grams', or with ``apart`` both (parts, B, labels),
+        as training has them.
+        """
         hidden = self.trunk(tokens_BT, present_BT, segments_BT=segments_BT)
         if self.config.kind == "sequence-classifier":
             hidden = pool(hidden, present_BT, self.config.pooling)
@@ -137,7 +150,35 @@ class TaskModel(nn.Module):
             hidden = torch.tanh(self.pooler(hidden))
         if self.projection is not None:
             hidden = self.projection(hidden)
-        return self.classifier(self.dropout(hidden))
+        logits = self.classifier(self.dropout(hidden))
+        parts = [logits]
+        if self.ngrams is not None:
+            assert ngrams_BG is not None
+            parts.append(self.ngrams(ngrams_BG))
+        stacked = torch.stack(parts)
+        return stacked if apart else stacked.mean(0)
+
+
+class NgramWeights(nn.Module):
+    """A linear classifier of a text's n-grams of characters, which begins with zeros.
+
+    It remembers what is rare while the trunk generalises, as in Wide & Deep (Cheng et al. 2016). The sum is
+    divided by the root of the number of n-grams: were they independent, short and long texts would be equally
+    sure.
+    """
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        # One row more, which stays zero, for padding.
+        self.bucket = nn.EmbeddingBag(BUCKETS + 1, labels, mode="sum", padding_idx=BUCKETS)
+        nn.init.zeros_(self.bucket.weight)
+        self.bias = nn.Parameter(torch.zeros(labels))
+
+    def forward(self, ngrams_BG: Tensor) -> Tensor:
+        """Logits (B, labels) of buckets (B, G), BUCKETS at padding."""
+        count_B1 = (ngrams_BG != BUCKETS).sum(1, keepdim=True)
+        logits: Tensor = self.bucket(ngrams_BG) / count_B1.sqrt() + self.bias
+        return logits
 
 
 class Features(nn.Module):

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lm.batches import pad_rows
+from lm.batches import pad_ngrams, pad_rows
 from lm.model.heads import TaskModel
 from lm.training.order import length_buckets
 from lm.training.schedule import Schedule
@@ -24,11 +24,14 @@ class LabelledTexts:
     labels: npt.NDArray[np.int64]
     padding: int
     """Id that fills up shorter rows of a batch."""
+    ngrams: Sequence[npt.NDArray[np.int64]] | None = None
+    """Buckets of each text's n-grams, for a model that weighs them."""
 
-    def batch(self, chosen: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (B, T), where they are (B, T), and label numbers (B) of some of the texts."""
+    def batch(self, chosen: Sequence[int]) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
+        """Tokens (B, T), where they are (B, T), n-grams (B, G) and label numbers (B) of some of the texts."""
         tokens, present = pad_rows([self.rows[index] for index in chosen], self.padding)
-        return tokens, present, torch.from_numpy(self.labels[list(chosen)])
+        ngrams = None if self.ngrams is None else pad_ngrams([self.ngrams[index] for index in chosen])
+        return tokens, present, ngrams, torch.from_numpy(self.labels[list(chosen)])
 
 
 class Classification(Task):
@@ -64,13 +67,24 @@ class Classification(Task):
         return self._epoch[1][place]
 
     def prepare(self, step: int) -> tuple[int, Callable[[slice], Tensor]]:
-        """Texts of like length, and the cross-entropy over their labels."""
-        tokens, present, labels = self.train_texts.batch(self._chosen(step))
+        """Texts of like length, and the cross-entropy over their labels: the sum of that of the model's parts.
+
+        Parts that learn together leave to each other what either knows, and are worse than parts that learn
+        each on its own (docs/experiments.md).
+        """
+        tokens, present, ngrams, labels = self.train_texts.batch(self._chosen(step))
         self.seen += int(present.sum())
 
         def share(part: slice) -> Tensor:
-            logits = self.model(tokens[part].to(self.device), present[part].to(self.device))
-            return F.cross_entropy(logits, labels[part].to(self.device), reduction="sum") / len(labels)
+            logits_PBL = self.model(
+                tokens[part].to(self.device),
+                present[part].to(self.device),
+                ngrams_BG=None if ngrams is None else ngrams[part].to(self.device),
+                apart=True,
+            )
+            targets_PB = labels[part].to(self.device).expand(len(logits_PBL), -1)
+            loss = F.cross_entropy(logits_PBL.flatten(0, 1), targets_PB.flatten(), reduction="sum")
+            return loss / len(labels)
 
         return len(labels), share
 
@@ -96,8 +110,12 @@ class Classification(Task):
         loss, right = 0.0, 0
         for start in range(0, len(order), 64):
             chosen = order[start : start + 64]
-            tokens, present, labels = texts.batch(chosen)
-            logits = self.model(tokens.to(self.device), present.to(self.device)).cpu()
+            tokens, present, ngrams, labels = texts.batch(chosen)
+            logits = self.model(
+                tokens.to(self.device),
+                present.to(self.device),
+                ngrams_BG=None if ngrams is None else ngrams.to(self.device),
+            ).cpu()
             loss += float(F.cross_entropy(logits, labels, reduction="sum"))
             right += int((logits.argmax(-1) == labels).sum())
         self.model.train()

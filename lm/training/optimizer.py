@@ -12,6 +12,9 @@ from torch import Tensor, nn
 A, B, C = 3.4445, -4.7750, 2.0315
 NEWTON_SCHULZ_STEPS = 5
 
+NGRAM_RATE = 0.02
+"""AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
+
 
 def orthogonalise(matrices_MRC: Tensor) -> Tensor:
     """Replace each matrix's singular values by about 1, for a stack of matrices (M, rows, columns).
@@ -104,13 +107,17 @@ def parameter_groups(
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
     AdamW's part takes ``embedding_rate``, but a language model's output layer, where it is not tied to the
-    embeddings, ``output_rate``. Recurrent networks are AdamW's as a whole. Frozen weights are left out.
+    embeddings, ``output_rate``, and a classifier's n-grams NGRAM_RATE. Recurrent networks are AdamW's as a
+    whole. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
     output: list[Tensor] = []
+    ngrams: list[Tensor] = []
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
+        if parameter.requires_grad and name.startswith("ngrams."):
+            ngrams.append(parameter)
+        elif parameter.requires_grad:
             hidden = parameter.ndim == 2 and any(
                 part in name for part in (".blocks.", "projection.", "pooler.")
             )
@@ -119,5 +126,6 @@ def parameter_groups(
         {"params": matrices, "lr": learning_rate, "muon": True},
         {"params": rest, "lr": embedding_rate, "muon": False},
         {"params": output, "lr": output_rate, "muon": False},
+        {"params": ngrams, "lr": NGRAM_RATE, "muon": False},
     ]
     return [group for group in groups if group["params"]]

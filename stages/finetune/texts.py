@@ -46,6 +46,7 @@ def labelled_texts(
     Raises:
         UserError: the split has no labelled document.
     """
+    from lm.text.ngrams import ngram_buckets
     from lm.training.classification import LabelledTexts
 
     frame = read_documents(clean, settings.source, split).drop_nulls("label")
@@ -54,8 +55,10 @@ def labelled_texts(
             f"{clean}: no labelled {split} documents of {settings.source}; see clean.split in params.yaml"
         )
     numbers = {name: number for number, name in enumerate(labels)}
+    texts = frame["text"].to_list()
     return LabelledTexts(
-        vocabulary.encode(frame["text"].to_list(), settings.max_tokens),
+        vocabulary.encode(texts, settings.max_tokens),
         np.array([numbers[name] for name in frame["label"]], np.int64),
         vocabulary.pad,
+        [ngram_buckets(text, settings.ngrams) for text in texts] if settings.ngrams else None,
     )

@@ -59,6 +59,7 @@ def finetune(
             labels=tuple(labels),
             dropout=settings.dropout,
             context=settings.max_tokens,
+            ngrams=settings.ngrams,
         ),
         texts=texts,
         tokenizer=start,

@@ -1,14 +1,17 @@
 """Classes of texts and tokens, answers in passages: equal to the model's own outputs, text by text."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from lm.batches import pad_ngrams
 from lm.checkpoint import load_model
 from lm.errors import UserError
 from lm.inference.classify import answer, classify, tag
+from lm.text.ngrams import ngram_buckets
 from tests.tiny_models import tiny_model, write_model
 
 TEXTS = ["我喜欢看电影。", "", "books and small films", "a"]
@@ -21,6 +24,19 @@ def test_probabilities_do_not_depend_on_the_batch(tmp_path: Path, family: str) -
     for text, shares in zip(TEXTS, found, strict=True):
         logits = model(torch.tensor(vocabulary.encode([text])))
         assert np.allclose(shares, logits.softmax(-1)[0].detach().numpy(), atol=1e-5)
+
+
+def test_ngrams_and_trunk_have_equal_say_whatever_the_batch(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model", "sequence-classifier", ngrams=2)
+    model, vocabulary = load_model(folder)
+    found = classify(model, vocabulary, TEXTS, batch_size=3)
+    for text, shares in zip(TEXTS, found, strict=True):
+        ids, ngrams = torch.tensor(vocabulary.encode([text])), pad_ngrams([ngram_buckets(text, 2)])
+        trunk, wide = model.parts(ids, ngrams_BG=ngrams)
+        assert not torch.allclose(trunk, wide, atol=1e-2)
+        assert np.allclose(shares, ((trunk + wide) / 2).softmax(-1)[0].detach().numpy(), atol=1e-5)
+    # Others compute the trunk's part alone, so the folder must not say that they can.
+    assert "architectures" not in json.loads((folder / "config.json").read_text())
 
 
 def test_each_token_of_the_text_has_a_label(tmp_path: Path) -> None:

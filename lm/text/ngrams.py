@@ -1,0 +1,32 @@
+"""Runs of characters as numbers of buckets: what a linear classifier counts in a text."""
+
+import numpy as np
+import numpy.typing as npt
+
+BUCKETS = 2**20
+"""N-grams share a bucket where their hashes agree (Weinberger et al. 2009). docs/experiments.md has the price
+of fewer."""
+
+# Factors of MurmurHash3's last step, and an odd number to begin with.
+_MULTIPLY, _MIX = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
+_SHIFT = np.uint64(33)
+
+
+def ngram_buckets(text: str, longest: int) -> npt.NDArray[np.int64]:
+    """Buckets of all runs of 1 to ``longest`` characters of a text in lower case, each occurrence once.
+
+    The text's two ends count as a character, so that none is without n-grams. The same numbers come out on
+    every machine.
+    """
+    characters = np.frombuffer(text.lower().encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
+    characters = np.concatenate(([np.uint64(0)], characters, [np.uint64(0)]))
+    found = []
+    for order in range(1, min(longest, len(characters)) + 1):
+        runs = len(characters) - order + 1
+        hashed = np.full(runs, order, np.uint64)
+        for place in range(order):
+            hashed = (hashed ^ characters[place : place + runs]) * _MULTIPLY  # modulo 2**64
+            hashed ^= hashed >> _SHIFT
+        hashed *= _MIX
+        found.append((hashed ^ (hashed >> _SHIFT)) % np.uint64(BUCKETS))
+    return np.concatenate(found).astype(np.int64)
