@@ -12,7 +12,7 @@ from torch import Tensor, nn
 A, B, C = 3.4445, -4.7750, 2.0315
 NEWTON_SCHULZ_STEPS = 5
 
-NGRAM_RATE = 0.02
+NGRAM_RATE = 0.05
 """AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
 
 
