@@ -177,9 +177,11 @@ class FinetuneSettings(Settings):
     learning_rate: Positive
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
+    pooling: Literal["mean", "first", "last"] | None = None
+    """Which position stands for a text; null: what suits the family, a decoder's last."""
     ngrams: Annotated[int, Field(ge=0, le=5)] = 0
-    """Longest run of characters whose weights are learned beside the encoder; 0: none. Such a model has no
-    class in ``transformers``."""
+    """Longest run of characters whose weights are learned beside the encoder; 0: none. ``transformers`` has
+    no class for such a model."""
     freeze: list[str] = Field(default=[])
     """Patterns of the names of parts that stay as they are, such as ``trunk.embeddings``."""
     keep: Kept = "last"

@@ -18,6 +18,7 @@ from lm.errors import UserError
 from lm.huggingface import bert, gpt2, llama, modernbert, t5
 from lm.huggingface.layout import Entry
 from lm.model.config import ModelConfig
+from lm.model.families import FAMILIES
 from lm.names import CLASSIFIERS, Kind
 
 MODULES: Mapping[str, ModuleType] = {
@@ -37,7 +38,12 @@ KINDS: Mapping[str, tuple[str, Kind]] = {
 def published_class(config: ModelConfig) -> str | None:
     """The class of ``transformers`` that computes what a model of this config computes, or None."""
     module = MODULES.get(config.family)
-    return None if module is None or config.ngrams else module.CLASSES[config.family].get(config.kind)
+    if config.kind == "sequence-classifier":
+        # They weigh no n-grams, and only ModernBERT's leaves a choice of pooling.
+        own = ("mean", "first") if module is modernbert else (FAMILIES[config.family].get("pooling", "mean"),)
+        if config.ngrams or config.pooling not in own:
+            return None
+    return None if module is None else module.CLASSES[config.family].get(config.kind)
 
 
 def to_config(config: ModelConfig) -> dict[str, Any]:

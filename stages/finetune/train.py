@@ -60,6 +60,7 @@ def finetune(
             dropout=settings.dropout,
             context=settings.max_tokens,
             ngrams=settings.ngrams,
+            pooling=settings.pooling or pretrained.config.pooling,
         ),
         texts=texts,
         tokenizer=start,

@@ -37,6 +37,8 @@ def test_ngrams_and_trunk_have_equal_say_whatever_the_batch(tmp_path: Path) -> N
         assert np.allclose(shares, ((trunk + wide) / 2).softmax(-1)[0].detach().numpy(), atol=1e-5)
     # Others compute the trunk's part alone, so the folder must not say that they can.
     assert "architectures" not in json.loads((folder / "config.json").read_text())
+    pooled = write_model(tmp_path / "pooled", "sequence-classifier", family="gpt2", pooling="mean")
+    assert "architectures" not in json.loads((pooled / "config.json").read_text())
 
 
 def test_each_token_of_the_text_has_a_label(tmp_path: Path) -> None:

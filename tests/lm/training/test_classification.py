@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
+from lm.model.heads import build_model
 from lm.text.ngrams import ngram_buckets
 from lm.training.classification import Classification, LabelledTexts
 from lm.training.fit import fit
 from lm.training.loop import Runtime
 from lm.training.schedule import Schedule
-from tests.tiny_models import tiny_model
+from tests.tiny_models import tiny_config, tiny_model
 
 
 def texts_of(count: int) -> LabelledTexts:
@@ -23,10 +24,11 @@ def texts_of(count: int) -> LabelledTexts:
 
 
 def test_ngrams_learn_what_the_trunk_cannot_see(tmp_path: Path) -> None:
-    model = tiny_model("sequence-classifier", ngrams=2).train()
+    torch.manual_seed(0)
+    model = build_model(tiny_config("sequence-classifier", ngrams=2))
     task = Classification(
         model,  # type: ignore[arg-type]
-        Schedule(steps=Classification.steps_in(64, 8, 3), learning_rate=0.005, seed=1),
+        Schedule(steps=Classification.steps_in(64, 8, 6), learning_rate=0.005, seed=1),
         train=texts_of(64),
         validation=texts_of(32),
         batch_size=8,
@@ -35,6 +37,7 @@ def test_ngrams_learn_what_the_trunk_cannot_see(tmp_path: Path) -> None:
     fit(
         task,
         checkpoint=tmp_path / "last.ckpt",
+        identity={},
         runtime=Runtime(threads=1, checkpoint_every_seconds=1000.0, log_every_steps=100),
         log=lambda values, tokens: None,
         validations=1,
