@@ -32,7 +32,8 @@ def accuracies(seed: int, folder: Path, changes: Sequence[str]) -> dict[str, flo
     settings["seed"] = seed
     (folder / "data/models").mkdir(parents=True)
     (folder / "data/clean").symlink_to(ROOT / "data/clean")
-    base = Path("data/models", settings["base"])
+    base = Path(settings["init_from"])
+    (folder / base).parent.mkdir(parents=True, exist_ok=True)
     (folder / base).symlink_to(ROOT / base)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)

@@ -34,7 +34,15 @@ def write_params(folder: Path, **changes: dict[str, Any]) -> None:
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     for model in params["pretrain"].values():
         model.update(layers=1, width=32, heads=2, context=32, tokens=6400, batch_rows=4)
-    params["finetune"]["sentiment"].update(epochs=2, batch_size=8, max_tokens=32, learning_rate=0.02)
+    params["finetune"]["sentiment"].update(
+        init_from="data/models/bert",
+        epochs=2,
+        batch_size=8,
+        max_tokens=32,
+        learning_rate=0.02,
+        dropout=0.1,
+        ngrams=2,
+    )
     params["runtime"] = {"threads": 1, "checkpoint_every_seconds": 0.01, "log_every_steps": 5}
     for group, values in changes.items():
         _merge(params[group], values)

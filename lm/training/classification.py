@@ -67,7 +67,7 @@ class Classification(Task):
         return self._epoch[1][place]
 
     def prepare(self, step: int) -> tuple[int, Callable[[slice], Tensor]]:
-        """Texts of like length, and the cross-entropy over their labels: the sum of that of the model's parts.
+        """Texts of like length, and the cross-entropy over their labels, summed over the model's parts.
 
         Parts that learn together leave to each other what either knows, and are worse than parts that learn
         each on its own (docs/experiments.md).

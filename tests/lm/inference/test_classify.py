@@ -32,7 +32,7 @@ def test_ngrams_and_trunk_have_equal_say_whatever_the_batch(tmp_path: Path) -> N
     found = classify(model, vocabulary, TEXTS, batch_size=3)
     for text, shares in zip(TEXTS, found, strict=True):
         ids, ngrams = torch.tensor(vocabulary.encode([text])), pad_ngrams([ngram_buckets(text, 2)])
-        trunk, wide = model.parts(ids, ngrams_BG=ngrams)
+        trunk, wide = model(ids, ngrams_BG=ngrams, apart=True)
         assert not torch.allclose(trunk, wide, atol=1e-2)
         assert np.allclose(shares, ((trunk + wide) / 2).softmax(-1)[0].detach().numpy(), atol=1e-5)
     # Others compute the trunk's part alone, so the folder must not say that they can.

@@ -51,9 +51,10 @@ def test_a_part_learns_the_same_with_and_without_the_other() -> None:
     model = tiny_model("sequence-classifier", ngrams=2)
     schedule = Schedule(steps=1, learning_rate=0.005, seed=1)
     task = Classification(model, schedule, train=train, validation=train, batch_size=8)  # type: ignore[arg-type]
-    task.loss(0).backward()
+    rows, loss = task.prepare(0)
+    loss(slice(0, rows)).backward()
     tokens, present, ngrams, labels = train.batch(range(8))
     weight = model.classifier.weight
-    alone = model.parts(tokens, present, ngrams_BG=ngrams)[0]
+    alone = model(tokens, present, ngrams_BG=ngrams, apart=True)[0]
     (gradient,) = torch.autograd.grad(cross_entropy(alone, labels), weight)
     assert torch.allclose(weight.grad, gradient, atol=1e-6)

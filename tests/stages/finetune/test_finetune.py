@@ -40,8 +40,8 @@ def test_a_classifier_and_its_control_come_out_and_have_learned(with_encoder: Pa
         assert 0 < metrics[start]["padding_share"] < 0.1 and metrics[start]["skipped_steps"] == 0
         assert metrics[start]["validation"]["accuracy"] > 0.8  # the words decide the label
         config = json.loads((with_encoder / f"data/models/{out}/config.json").read_text())
-        assert config["architectures"] == ["ModernBertForSequenceClassification"]
-        assert config["id2label"] == {"0": "negative", "1": "positive"}
+        assert config["model_type"] == "tokenmill"  # no published class weighs n-grams
+        assert config["tokenmill"]["labels"] == ["negative", "positive"]
         assert json.loads((with_encoder / f"data/models/{out}/ancestry.json").read_text())["start"] == start
     weights = [
         (with_encoder / f"data/models/{m}/model.safetensors").read_bytes()
@@ -74,7 +74,7 @@ def test_a_folder_of_hugging_face_is_a_start_and_lora_trains_little(project: Pat
     (theirs / "config.json").write_text(json.dumps(config))
     (theirs / "ancestry.json").unlink()
     params = project / "params.yaml"
-    lora = "lora: {layers: ['*.attention.*'], rank: 4, alpha: 8.0}, freeze: [classifier.bias]"
+    lora = "lora: {layers: ['*.attention.*'], rank: 4, alpha: 8.0}, freeze: [classifier.bias], ngrams: 0"
     content = YAML(typ="safe", pure=True).load(params.read_text("utf-8"))
     content["finetune"]["sentiment"].update(YAML(typ="safe", pure=True).load("{" + lora + "}"))
     with params.open("w", encoding="utf-8") as file:
