@@ -67,14 +67,15 @@ def test_settings_that_do_not_fit_the_encoder_are_refused(with_encoder: Path) ->
 
 
 def test_a_folder_of_hugging_face_is_a_start_and_lora_trains_little(project: Path) -> None:
-    write_project(project, finetune={"sentiment": {"init_from": "data/sources/theirs", "epochs": 1}})
+    plain = {"init_from": "data/sources/theirs", "epochs": 1, "ngrams": 0, "pooling": None}
+    write_project(project, finetune={"sentiment": plain})
     theirs = write_model(project / "data/sources/theirs", "features", family="bert", context=32)
     config = json.loads((theirs / "config.json").read_text())
     del config["tokenmill"]
     (theirs / "config.json").write_text(json.dumps(config))
     (theirs / "ancestry.json").unlink()
     params = project / "params.yaml"
-    lora = "lora: {layers: ['*.attention.*'], rank: 4, alpha: 8.0}, freeze: [classifier.bias], ngrams: 0"
+    lora = "lora: {layers: ['*.attention.*'], rank: 4, alpha: 8.0}, freeze: [classifier.bias]"
     content = YAML(typ="safe", pure=True).load(params.read_text("utf-8"))
     content["finetune"]["sentiment"].update(YAML(typ="safe", pure=True).load("{" + lora + "}"))
     with params.open("w", encoding="utf-8") as file:
