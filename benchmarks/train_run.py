@@ -166,7 +166,8 @@ def _ours(settings: Settings, train: Callable[[Any], None]) -> dict[str, Any]:
     meter = Meter(settings, corpus)
     families: Any = {"causal": "small-gpt", "masked": "small-bert", "span-corruption": "small-t5"}
     bigrams = settings.start == "bigrams"
-    shape: dict[str, Any] = {**SHAPE, "vocab_size": corpus.vocab_size, **({"tied": False} if bigrams else {})}
+    own_output = {"tied": False, "embedding_norm": "none"} if bigrams else {}
+    shape: dict[str, Any] = {**SHAPE, "vocab_size": corpus.vocab_size, **own_output}
     torch.set_num_threads(settings.threads)
     torch.manual_seed(1)
     model: Any = build_model(family_config(families[settings.objective], **shape))

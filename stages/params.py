@@ -98,7 +98,7 @@ class PretrainSettings(Settings):
     """Mean length of a hidden span in tokens (span-corruption)."""
     start: Literal["random", "bigrams"] = "random"
     """Weights to begin with: drawn from the seed, or such that the model is the bigram model of its training
-    text (lm/training/bigrams.py), which takes an output layer of its own beside the embeddings."""
+    text (lm/training/bigrams.py), with an output layer of its own. For budgets below a million tokens."""
     tokens: Count | None = None
     """Training budget in tokens of the stream; or ``epochs``."""
     epochs: Positive | None = None
@@ -148,10 +148,11 @@ class PretrainSettings(Settings):
         return self.tokens or round((self.epochs or 0) * training_tokens)
 
     @property
-    def shape(self) -> dict[str, int]:
+    def shape(self) -> dict[str, Any]:
         """What sets this model apart from others of its family, as families take it."""
         size = {name: getattr(self, name) for name in ("layers", "width", "heads", "context")}
-        return {**size, "tied": False} if self.start == "bigrams" else size
+        # Embeddings that have a length already need no norm.
+        return {**size, "tied": False, "embedding_norm": "none"} if self.start == "bigrams" else size
 
 
 class LoraSettings(Settings):

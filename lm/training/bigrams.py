@@ -10,8 +10,8 @@ softmax takes away, where S = log(1 + c(x, y) / (SMOOTHING p(y))) is zero for pa
 
 1. S, weighted by sqrt(p(x) p(y)), is split into D-1 factors by a randomised singular value decomposition
    (Halko et al. 2011, arXiv:0909.4061). The left factors are the embeddings.
-2. They are limited to LONGEST, and a last factor completes each to length 1: the norm behind the embeddings
-   then leaves them as they are, and the last factor, much the same for all, can carry log p(y).
+2. They are limited to LONGEST, and a last factor completes each to length 1: the norms of the model then leave
+   them as they are, and the last factor, much the same for all, can carry log p(y).
 3. The output layer is the least-squares fit of log p(y) + S to these embeddings, weighted by p(x).
 4. A random rotation spreads the factors over all dimensions.
 """
@@ -45,14 +45,14 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
     It takes about 2 s for a vocabulary of 8,192 and a width of 256.
 
     Raises:
-        UserError: the model has no output layer of its own, no plain norm on its embeddings, or more
-            dimensions than the vocabulary allows to fill, or the stream holds a token beyond that.
+        UserError: the model has no output layer of its own, a gain on its embeddings, or more dimensions
+            than the vocabulary allows to fill, or the stream holds a token beyond that.
     """
     config = model.config
-    if not config.causal or model.output is None or config.embedding_norm != "plain":
+    if not config.causal or model.output is None or config.embedding_norm == "gain":
         raise UserError(
-            "a model begins with bigrams only if it is causal, has an output layer of its own and a plain "
-            "norm on its embeddings: use family small-gpt"
+            "a model begins with bigrams only if it is causal, has an output layer of its own and no gain on "
+            "its embeddings: use family small-gpt"
         )
     if config.width + OVERSAMPLING > config.vocab_size:
         raise UserError(

@@ -12,6 +12,7 @@ from lm.checkpoint import load_model, read_model, save_model
 from lm.errors import UserError
 from lm.model.families import FAMILIES
 from lm.names import Family, Kind
+from lm.text.tokenizer import fingerprint
 from tests.tiny_models import TEXTS, tiny_model, write_model, write_tokenizer
 
 KINDS: list[Kind] = ["features", "sequence-classifier", "token-classifier", "span-extractor"]
@@ -37,6 +38,23 @@ def check_round_trip(folder: Path, again: Path) -> None:
 def test_a_round_trip_of_every_family_returns_the_same_bytes(family: Family, tmp_path: Path) -> None:
     kind = FAMILIES[family]["kind"]
     check_round_trip(write_model(tmp_path / "model", kind, family=family), tmp_path / "again")
+
+
+@pytest.mark.parametrize("embedding_norm", ["none", "plain"])
+def test_a_small_gpt_with_an_output_layer_of_its_own_keeps_it(embedding_norm: str, tmp_path: Path) -> None:
+    model = tiny_model("causal-lm", tied=False, embedding_norm=embedding_norm)
+    source = write_tokenizer(tmp_path / "tokenizer")
+    save_model(tmp_path / "model", model, tokenizer=source, ancestry={"tokenizer": fingerprint(source)})
+    again, _ = load_model(tmp_path / "model")
+    assert published_name(tmp_path / "model") == ("Qwen3ForCausalLM" if embedding_norm == "none" else None)
+    for (name, one), (_, other) in zip(model.state_dict().items(), again.state_dict().items(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def published_name(folder: Path) -> str | None:
+    """The class that a folder says it is of."""
+    names = json.loads((folder / "config.json").read_text()).get("architectures")
+    return None if names is None else str(names[0])
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -68,7 +68,10 @@ class Inputs:
         digests = {"shards": digest_tree(tokens), "documents": digest_tree(self.paths["clean"])}
         objective = {name: how for how, name in KIND_OF.items()}.get(kind, "masked")
         hidden = {"objective": objective, "mask_share": 0.25, "mask_units": "tokens", "mean_span": 3.0}
-        settings = {"pretrain": {**hidden, "packing": "stream", "layers": 1}, "finetune": {"source": "reviews"}}
+        settings = {
+            "pretrain": {**hidden, "packing": "stream", "layers": 1},
+            "finetune": {"source": "reviews"},
+        }
         save_model(
             self.paths[name],
             model,
