@@ -10,8 +10,8 @@ softmax takes away, where S = log(1 + c(x, y) / (SMOOTHING p(y))) is zero for pa
 
 1. S, weighted by sqrt(p(x) p(y)), is split into D-1 factors by a randomised singular value decomposition
    (Halko et al. 2011, arXiv:0909.4061). The left factors are the embeddings.
-2. They are limited to LONGEST, and a last factor completes each to length 1: the norms of the model then leave
-   them as they are, and the last factor, much the same for all, can carry log p(y).
+2. They are limited to LONGEST, and a last factor completes each to length 1: the norms of the model then
+   leave them as they are, and the last factor, much the same for all, can carry log p(y).
 3. The output layer is the least-squares fit of log p(y) + S to these embeddings, weighted by p(x).
 4. A random rotation spreads the factors over all dimensions.
 """
