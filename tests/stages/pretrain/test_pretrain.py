@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 
 from benchmarks import kill
+from lm.batches import Objective
+from lm.checkpoint import load_model
+from lm.training.language import language_scores
 from stages.publish import write_json
+from stages.shards import open_split
 from tests.stages.test_disk_full import in_little_space
 from tests.tiny_project import write_params, write_project
 
@@ -69,6 +73,22 @@ def test_it_learns_and_writes_a_folder_with_its_ancestry(whole: Path) -> None:
     ancestry = json.loads((whole / "data/models/gpt/ancestry.json").read_text())
     assert ancestry["pretrain"]["layers"] == 1 and ancestry["data"] == {"clean": "x"}
     assert not list((whole / ".work/pretrain@gpt").glob("*/")), "the work folder is gone"
+
+
+def test_the_folder_holds_the_model_that_was_measured(whole: Path, project: Path) -> None:
+    write_project(project, pretrain={"gpt": {"tokens": 2560, "start": "bigrams"}})
+    kill.train(project, "gpt")
+    for folder in (whole, project):
+        validation = open_split(folder / "data/tokens", "validation")
+        model, _ = load_model(folder / "data/models/gpt")
+        figures = language_scores(
+            model,
+            validation.stream(),
+            Objective("causal"),
+            bytes_per_token=validation.bytes_per_text_token,
+        )
+        measured = json.loads((folder / "data/metrics/pretrain-gpt.json").read_text())["validation"]
+        assert measured == pytest.approx(figures, rel=1e-5)
 
 
 def test_killed_three_times_and_run_again_it_ends_with_the_same_bytes(whole: Path, project: Path) -> None:
