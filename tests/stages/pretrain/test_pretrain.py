@@ -181,10 +181,7 @@ def strange_token(tokens: Path) -> None:
         (cut_short, "data/tokens/train-00000.npy: missing or cut short"),
         (empty_validation, "data/tokens: the validation split is empty; give it a larger share"),
         (small_vocabulary, "data/tokens: the tokenizer has 320 tokens, the manifest says 300"),
-        (
-            strange_token,
-            "token 320 is beyond the model's vocabulary of 320 (at 0 of the training tokens)",
-        ),
+        (strange_token, "token 320 is beyond the model's vocabulary of 320 in step 0 (its 4 rows begin at"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_what_was_there(
