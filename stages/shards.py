@@ -25,6 +25,9 @@ from stages.publish import sha256_file, write_json
 SHARD_TOKENS = 1 << 27
 """Tokens in one shard at most: 256 MiB as uint16, small enough to copy and to lose."""
 
+SAMPLE_TOKENS = 1 << 14
+"""Tokens of the validation split behind each point of a learning curve; final figures use all of it."""
+
 MANIFEST = "manifest.json"
 
 
@@ -147,7 +150,7 @@ class TokenSplit:
             place -= len(shard)
         raise IndexError(place)
 
-    def sample(self, tokens: int) -> npt.NDArray[Any]:
+    def sample(self, tokens: int = SAMPLE_TOKENS) -> npt.NDArray[Any]:
         """About that many tokens as one array: whole documents, taken at even distances over the split."""
         every = max(1, -(-self.tokens // tokens))
         return np.concatenate([document for n, document in enumerate(self.each_document()) if n % every == 0])

@@ -13,9 +13,6 @@ from stages.publish import write_text
 if TYPE_CHECKING:
     from lm.training.loop import Runtime
 
-VALIDATION_TOKENS = 1 << 14
-"""Tokens of the validation split behind each point of a learning curve; final figures use all of it."""
-
 
 def runtime(settings: RuntimeSettings) -> "Runtime":
     """The ``runtime`` group as the trainer takes it."""

@@ -32,6 +32,10 @@ LONGEST = 0.9
 TYPICAL_QUANTILE = 0.7
 """This share of tokens have factors no longer than LONGEST; the longest ones belong to rare tokens."""
 
+OUTPUT_RATE = 0.1
+"""Learning rate of the output layer as a share of Muon's: more unlearns what was counted, while a layer that
+begins at random needs as much as embeddings do (docs/experiments.md)."""
+
 OVERSAMPLING, POWER_ITERATIONS = 30, 2
 RIDGE = 1e-4
 """Of the least-squares fit, relative to the mean diagonal."""

@@ -12,6 +12,9 @@ from torch import Tensor, nn
 A, B, C = 3.4445, -4.7750, 2.0315
 NEWTON_SCHULZ_STEPS = 5
 
+EMBEDDING_RATE = 0.5
+"""AdamW's learning rate (embeddings, vectors, last layers) as a share of Muon's; see docs/experiments.md."""
+
 NGRAM_RATE = 0.05
 """AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
 
@@ -102,13 +105,13 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 def parameter_groups(
-    model: nn.Module, learning_rate: float, embedding_rate: float, output_rate: float
+    model: nn.Module, learning_rate: float, output_rate: float = EMBEDDING_RATE
 ) -> list[dict[str, Any]]:
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    AdamW's part takes ``embedding_rate``, but a language model's output layer, where it is not tied to the
-    embeddings, ``output_rate``, and a classifier's n-grams NGRAM_RATE. Recurrent networks are AdamW's as a
-    whole. Frozen weights are left out.
+    AdamW's part takes EMBEDDING_RATE of that, but a language model's output layer, where it is not tied to
+    the embeddings, ``output_rate`` of it, and a classifier's n-grams NGRAM_RATE. Recurrent networks are
+    AdamW's as a whole. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
@@ -124,8 +127,8 @@ def parameter_groups(
             (output if name == "output.weight" else matrices if hidden else rest).append(parameter)
     groups = [
         {"params": matrices, "lr": learning_rate, "muon": True},
-        {"params": rest, "lr": embedding_rate, "muon": False},
-        {"params": output, "lr": output_rate, "muon": False},
+        {"params": rest, "lr": EMBEDDING_RATE * learning_rate, "muon": False},
+        {"params": output, "lr": output_rate * learning_rate, "muon": False},
         {"params": ngrams, "lr": NGRAM_RATE, "muon": False},
     ]
     return [group for group in groups if group["params"]]

@@ -71,7 +71,7 @@ class Memory:
 def parameters(config: ModelConfig) -> tuple[int, int]:
     """Numbers in the matrices that Muon trains, and in all that AdamW trains."""
     with torch.device("meta"):
-        groups = parameter_groups(build_model(config), 1.0, 1.0, 1.0)
+        groups = parameter_groups(build_model(config), 1.0)
     muon, adamw = (
         sum(p.numel() for group in groups if group["muon"] is kind for p in group["params"])
         for kind in (True, False)
@@ -171,7 +171,7 @@ def measured_step(config: ModelConfig, row: Row, rows: int, parts: int, seconds:
     tried = max(1, min(rows, int(seconds / 3 / least / 2)))
     model = build_model(config).to(device)
     assert isinstance(model, LanguageModel)
-    optimizer = MuonAdamW(parameter_groups(model, 1e-9, 1e-9, 1e-9))
+    optimizer = MuonAdamW(parameter_groups(model, 1e-9))
     started = time.monotonic()
     passes: list[float] = []
     steps: list[float] = []

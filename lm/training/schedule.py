@@ -1,4 +1,4 @@
-"""How the learning rate moves over a run, and what rate and batch suit a run of a given length."""
+"""How the learning rate moves over a run."""
 
 import math
 from collections.abc import Callable, Mapping

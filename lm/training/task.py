@@ -12,16 +12,10 @@ from torch.utils.data import DataLoader
 
 from lm.errors import UserError
 from lm.training import parallel
-from lm.training.optimizer import MuonAdamW, parameter_groups
+from lm.training.optimizer import EMBEDDING_RATE, MuonAdamW, parameter_groups
 from lm.training.order import Steps
 from lm.training.schedule import Schedule
 from lm.training.spikes import LIMIT, WINDOW, Spikes
-
-EMBEDDING_RATE = 0.5
-"""AdamW's learning rate (embeddings, vectors, heads) as a share of Muon's; see docs/experiments.md."""
-
-OUTPUT_RATE = 0.1
-"""The same for an output layer of its own; tied to the embeddings it learns with them."""
 
 
 class Task(pl.LightningModule):
@@ -38,6 +32,8 @@ class Task(pl.LightningModule):
         super().__init__()
         self.model = model
         self.schedule = schedule
+        self.output_rate = EMBEDDING_RATE
+        """Learning rate of an output layer of its own, as a share of Muon's."""
         self.steps = Steps(schedule.steps)
         self.micro_batch = 0
         """Rows that are computed at a time; 0: all of this process's. It bounds memory."""
@@ -55,8 +51,8 @@ class Task(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Muon and AdamW, their rates moved by the schedule."""
-        rate = self.schedule.learning_rate
-        optimizer = MuonAdamW(parameter_groups(self.model, rate, EMBEDDING_RATE * rate, OUTPUT_RATE * rate))
+        groups = parameter_groups(self.model, self.schedule.learning_rate, self.output_rate)
+        optimizer = MuonAdamW(groups)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 

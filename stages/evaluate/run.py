@@ -18,7 +18,6 @@ from stages.params import EvaluateSettings
 from stages.parquet import write_parquet
 from stages.publish import write_json, write_text
 from stages.shards import open_split, read_manifest
-from stages.training import VALIDATION_TOKENS
 
 if TYPE_CHECKING:
     from lm.model.heads import LanguageModel
@@ -95,7 +94,7 @@ def _language(
     ngram = NGram.fit(train.stream(), settings.ngram_order, manifest["vocab_size"])
     figures = language.score_ngram(ngram, test.stream(), test.text_bytes)
     # The learning curve was measured on this much of the validation split.
-    seen = validation.sample(VALIDATION_TOKENS)
+    seen = validation.sample()
     seen_bytes = float((seen >= FIRST_TEXT_ID).sum()) * validation.bytes_per_text_token
     on_curve = language.score_ngram(ngram, seen, seen_bytes)["bits_per_byte"]
     documents = pl.concat(

@@ -8,7 +8,7 @@ from stages.job import Job
 from stages.params import PretrainSettings, RuntimeSettings
 from stages.pretrain.setup import set_up
 from stages.shards import open_split, read_manifest
-from stages.training import VALIDATION_TOKENS, runtime, write_curve
+from stages.training import runtime, write_curve
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,8 +30,10 @@ def pretrain(
     """
     from lm.checkpoint import save_model
     from lm.text.tokenizer import fingerprint, load_tokenizer
+    from lm.training.bigrams import OUTPUT_RATE
     from lm.training.fit import fit
     from lm.training.language import LanguageModelling, language_scores
+    from lm.training.optimizer import EMBEDDING_RATE
     from lm.training.plan import check_memory, row_of
     from lm.training.schedule import Schedule
 
@@ -67,9 +69,10 @@ def pretrain(
         Schedule(budget.steps, budget.learning_rate, settings.seed, settings.schedule),
         objective=objective,
         train=train.stream(),
-        validation=validation.sample(VALIDATION_TOKENS),
+        validation=validation.sample(),
         bytes_per_token=per_token,
         batch_rows=budget.batch_rows,
+        output_rate=OUTPUT_RATE if settings.start == "bigrams" else EMBEDDING_RATE,
         ends=None if settings.packing == "stream" else train.document_ends(),
         locate=train.locate,
     )

@@ -37,7 +37,7 @@ def test_weights_state_and_saved_activations_are_those_of_the_real_step(kind: Ki
         loss = plan._loss(model, row, 3)
     assert plan.saved_bytes(model.config, row, 3) == sum(saved.values())
     loss.backward()
-    optimizer = MuonAdamW(parameter_groups(model, 0.1, 0.1, 0.1))
+    optimizer = MuonAdamW(parameter_groups(model, 0.1))
     optimizer.step()
     assert need.weights == need.gradients == sum(p.nbytes for p in model.parameters())
     state = [value for of in optimizer.state.values() for value in of.values()]
