@@ -7,7 +7,7 @@ hold the two equal. Shape suffixes: lm/model/layers.py.
 
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 import torch
@@ -48,6 +48,17 @@ class _Layer:
             self.cross_query, self.cross_output = linear(cross.query), linear(cross.output)
         self.feed_forward_norm = _norm(block.feed_forward_norm)
         self.input, self.feed_forward_output = linear(feed_forward.input), linear(feed_forward.output)
+
+
+class _Position(NamedTuple):
+    """What all layers share about the new position."""
+
+    place: int
+    """In the cache."""
+    rotation: tuple[Tensor, Tensor] | None
+    """What queries and keys, and what these with their halves swapped, are multiplied with."""
+    bias: Tensor | None
+    """What is added to the scores (B, K, G, S) of the positions up to it."""
 
 
 class Step:
@@ -103,9 +114,9 @@ class Step:
         rotation = (
             None if self.rotation is None else (self.rotation[0][positions], self.rotation[1][positions])
         )
-        bias = self._bias(place + 1)
+        position = _Position(place, rotation, self._bias(place + 1))
         for layer in self.layers:
-            x_BD = self._block(layer, x_BD, place, rotation, bias)
+            x_BD = self._block(layer, x_BD, position)
         self.cache.length = place + 1
         x_BD = self.final_norm(x_BD)
         if self.projection is not None:
@@ -122,16 +133,9 @@ class Step:
         relative = self.relative_1KGS[..., -stop:]
         return relative if absent is None else relative + absent
 
-    def _block(
-        self,
-        layer: _Layer,
-        x_BD: Tensor,
-        place: int,
-        rotation: tuple[Tensor, Tensor] | None,
-        bias: Tensor | None,
-    ) -> Tensor:
+    def _block(self, layer: _Layer, x_BD: Tensor, position: _Position) -> Tensor:
         post_norm = self.config.post_norm
-        y_BC = self._attend(layer, x_BD if post_norm else layer.attention_norm(x_BD), place, rotation, bias)
+        y_BC = self._attend(layer, x_BD if post_norm else layer.attention_norm(x_BD), position)
         x_BD = layer.output(y_BC, x_BD)
         if post_norm:
             x_BD = layer.attention_norm(x_BD)
@@ -149,14 +153,8 @@ class Step:
         x_BD = layer.feed_forward_output(h, x_BD)
         return layer.feed_forward_norm(x_BD) if post_norm else x_BD
 
-    def _attend(
-        self,
-        layer: _Layer,
-        x_BD: Tensor,
-        place: int,
-        rotation: tuple[Tensor, Tensor] | None,
-        bias: Tensor | None,
-    ) -> Tensor:
+    def _attend(self, layer: _Layer, x_BD: Tensor, position: _Position) -> Tensor:
+        place, rotation, bias = position
         heads, groups = self.config.heads, self.config.groups
         qkv_BCH = layer.query_key_value(x_BD, None).view(self.batch, heads + 2 * groups, -1)
         qk_BCH = qkv_BCH[:, : heads + groups]
