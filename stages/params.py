@@ -179,7 +179,8 @@ class FinetuneSettings(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
     pooling: Literal["mean", "first", "last"] | None = None
-    """Which position stands for a text; null: what suits the family, a decoder's last."""
+    """Which position stands for a text; null: what suits the family, a decoder's last. With ``mean`` a
+    decoder's positions see the whole text, not only what precedes them (BehnamGhader et al. 2024)."""
     ngrams: Annotated[int, Field(ge=0, le=5)] = 0
     """Longest run of characters whose weights are learned beside the encoder; 0: none. ``transformers`` has
     no class for such a model."""

@@ -230,13 +230,15 @@ def build_model(config: ModelConfig) -> Model:
 def start_from(model: Model, pretrained: Model) -> list[str]:
     """Copy the weights that both models have under one name; learned positions as far as they go.
 
+    An encoder without any of its own takes those of a decoder: they differ in what a position sees only.
+
     Returns:
         The parameters of ``model`` that keep their fresh values, such as a classifier's last layer.
     """
     theirs, fresh = pretrained.state_dict(), []
     with torch.no_grad():
         for name, own in model.state_dict().items():
-            weight = theirs.get(name)
+            weight = theirs.get(name, theirs.get(name.replace("trunk.encoder.", "trunk.decoder.")))
             if weight is not None and weight.shape == own.shape:
                 own.copy_(weight)
             elif weight is not None and name == POSITIONS and len(weight) >= len(own):

@@ -15,7 +15,7 @@ NEWTON_SCHULZ_STEPS = 5
 EMBEDDING_RATE = 0.5
 """AdamW's learning rate (embeddings, vectors, last layers) as a share of Muon's; see docs/experiments.md."""
 
-NGRAM_RATE = 0.05
+NGRAM_RATE = 0.1
 """AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
 
 

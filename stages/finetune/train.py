@@ -50,6 +50,7 @@ def finetune(
     texts: dict[Split, LabelledTexts] = {
         split: labelled_texts(vocabulary, clean, settings, split, labels) for split in ("train", "validation")
     }
+    pooling = settings.pooling or pretrained.config.pooling
     known = read_settings(start / ANCESTRY) if (start / ANCESTRY).exists() else {}
     this = _Task(
         settings,
@@ -60,7 +61,9 @@ def finetune(
             dropout=settings.dropout,
             context=settings.max_tokens,
             ngrams=settings.ngrams,
-            pooling=settings.pooling or pretrained.config.pooling,
+            pooling=pooling,
+            # All positions stand for the text where they are averaged: none need be blind to what follows it.
+            causal=pretrained.config.causal and (pooling != "mean" or pretrained.config.cell != "attention"),
         ),
         texts=texts,
         tokenizer=start,

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from lm.model.families import FAMILIES, family_config
-from lm.model.heads import LanguageModel, build_model
+from lm.model.heads import LanguageModel, TaskModel, build_model, start_from
 from lm.model.layers import Block
 from lm.names import Family
 from tests.tiny_models import tiny_model
@@ -49,6 +49,18 @@ def test_a_masked_model_sees_both_sides_and_minds_positions(family: Family) -> N
     second[:, 11] = 40
     assert not torch.allclose(model(first)[:, 0], model(second)[:, 0])
     assert not torch.allclose(model(first)[0, 0], model(first.flip(1))[0, -1], atol=1e-3)
+
+
+def test_a_classifier_that_sees_both_sides_starts_from_a_decoder() -> None:
+    decoder = tiny_model("causal-lm", family="small-gpt")
+    model = tiny_model("sequence-classifier", seed=1, family="small-gpt", causal=False, pooling="first")
+    assert isinstance(model, TaskModel)
+    assert start_from(model, decoder) == ["classifier.weight", "classifier.bias"]
+    first = tokens(1, 12)
+    torch.testing.assert_close(model.trunk(first[:, :1]), decoder.trunk(first[:, :1]))  # nothing around it
+    second = first.clone()
+    second[:, 11] = 40
+    assert not torch.allclose(model(first), model(second))
 
 
 @pytest.mark.parametrize("family", TEXT_TO_TEXT)
