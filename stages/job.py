@@ -25,6 +25,9 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk is full, a quota is used up, a file is larger than it may be."""
 
+DIGESTS = "TOKENMILL_DIGESTS"
+"""Environment variable by which the first process tells those that it starts what the inputs are."""
+
 LEADER_FIRST_SECONDS = 15
 """What stops one of several processes mostly stops all: the first one then says so and ends, and the others
 die with it. Only when it lives on for that long is another's word needed."""
@@ -68,7 +71,7 @@ def job(
     for name, path in inputs.items():
         if not path.exists():
             raise UserError(f"{path}: missing ({stage} reads it as {name}); make it with `dvc repro {stage}`")
-    digests = {name: digest_tree(path) for name, path in inputs.items()}
+    digests = _digests(inputs)
     key = digest_value({"settings": settings, "inputs": digests, "code": code_digest()})[:16]
     folder = project_home() / ".work" / stage
     work = folder / key
@@ -104,6 +107,16 @@ def job(
         seconds = round(before + time.monotonic() - started, 1)
         write_json(folder / "last.json", {"key": key, "run_id": run.id, "seconds": seconds})
         shutil.rmtree(work)
+
+
+def _digests(inputs: Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 of each input; a process that the first one started takes its word, which saves reading."""
+    told = os.environ.get(DIGESTS)
+    if told is not None and not leads():
+        return dict(json.loads(told))
+    digests = {name: digest_tree(path) for name, path in inputs.items()}
+    os.environ[DIGESTS] = json.dumps(digests)
+    return digests
 
 
 def _seconds_before(work: Path) -> float:
