@@ -45,7 +45,9 @@ def show(root: Path, model: str | None) -> None:
         training_tokens = manifest["splits"]["train"]["tokens"]
         run = set_up(params.pretrain[name], manifest["vocab_size"], training_tokens, tokenizer)
         budget, row, rows = run.budget, plan.row_of(run.objective, run.config), run.rows_at_once(runtime)
-        need = plan.check_memory(run.config, row, rows, processes=runtime.devices, name=name)
+        need = plan.check_memory(
+            run.config, row, rows, processes=runtime.devices, shards=runtime.shards, name=name
+        )
         flops = training_flops(
             run.config, positions=row.positions, source=row.source, predicted=row.predicted
         )

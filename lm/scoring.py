@@ -59,7 +59,7 @@ def stream_nats(
         hidden = model.trunk(inputs[start : start + rows].to(device))
         target = targets[start : start + rows].to(device)
         kept = target != IGNORE
-        total += float(F.cross_entropy(model.logits(hidden[kept]), target[kept], reduction="sum").double())
+        total += float(F.cross_entropy(model.logits(hidden[kept]).float(), target[kept], reduction="sum"))
     return total, int((targets != IGNORE).sum())
 
 
@@ -84,7 +84,7 @@ def objective_scores(
         )
         logits, targets = batch.to(device).predictions(model)
         text = targets >= FIRST_TEXT_ID
-        logits, targets = logits[text], targets[text]
+        logits, targets = logits[text].float(), targets[text]
         loss += float(F.cross_entropy(logits, targets, reduction="sum").double())
         right += int((logits.argmax(-1) == targets).sum())
         count += len(targets)

@@ -222,10 +222,18 @@ class RuntimeSettings(Settings):
     """Processes that train together on one machine, each on a GPU of its own, or on cores of its own."""
     nodes: Count = 1
     """Machines that train together; docs/scaling.md says how to start them."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """What processes share: the rows of a batch (ddp), or also weights and optimizer state (fsdp), for models
+    that one GPU cannot hold."""
     micro_batch: Annotated[int, Field(ge=0)] = 0
     """Rows of a batch that a process computes at a time; 0 means all of its own. Less takes less memory."""
     checkpoint_every_seconds: Positive = 30.0
     log_every_steps: Count = 10
+
+    @property
+    def shards(self) -> int:
+        """Processes over which the weights of a model are shared out."""
+        return self.devices * self.nodes if self.strategy == "fsdp" else 1
 
 
 class Params(Settings):

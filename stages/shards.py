@@ -9,8 +9,10 @@ and ``manifest.json``: the tokenizer's fingerprint, the dtype, and for every sha
 """
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +134,25 @@ class TokenSplit:
         text_tokens = sum(int(np.count_nonzero(shard >= FIRST_TEXT_ID)) for shard in self.shards)
         return self.text_bytes / max(1, text_tokens)
 
+    @cached_property
+    def _begins(self) -> list[int]:
+        """Where in :meth:`stream` each shard begins."""
+        return np.cumsum([0, *map(len, self.shards)])[:-1].tolist()
+
+    def __len__(self) -> int:
+        return self.tokens
+
+    def __getitem__(self, places: slice) -> npt.NDArray[Any]:
+        """What :meth:`stream` has at consecutive places, read from the shards that hold them."""
+        start, stop, _ = places.indices(self.tokens)
+        pieces: list[npt.NDArray[Any]] = []
+        for number in range(max(0, bisect_right(self._begins, start) - 1), len(self.shards)):
+            begin = self._begins[number]
+            if begin >= stop and pieces:
+                break
+            pieces.append(self.shards[number][max(0, start - begin) : stop - begin])
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
     def stream(self) -> npt.NDArray[Any]:
         """All tokens as one array; a view of the file where there is one shard."""
         if len(self.shards) == 1:
@@ -140,8 +161,7 @@ class TokenSplit:
 
     def document_ends(self) -> npt.NDArray[np.int64]:
         """Where in :meth:`stream` each document ends: the place after its last token."""
-        starts = np.cumsum([0, *map(len, self.shards)])[:-1]
-        pairs = zip(self.ends, starts, strict=True)
+        pairs = zip(self.ends, self._begins, strict=True)
         return np.concatenate([ends.astype(np.int64) + start for ends, start in pairs])
 
     def locate(self, place: int) -> str:

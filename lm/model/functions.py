@@ -115,10 +115,12 @@ class _LinearCrossEntropy(Function):
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden_ND.dtype
         weight = weight_VD.to(dtype)
         of_hidden, of_weight, of_bias, _ = ctx.needs_input_grad
+        # Sums over many chunks need float32, whatever the weights are.
+        exact = torch.promote_types(weight_VD.dtype, torch.float32)
         gradients = (
             torch.empty_like(hidden_ND) if of_hidden else None,
-            torch.zeros_like(weight_VD) if of_weight else None,
-            torch.zeros_like(bias_V) if bias_V is not None and of_bias else None,
+            torch.zeros_like(weight_VD, dtype=exact) if of_weight else None,
+            torch.zeros_like(bias_V, dtype=exact) if bias_V is not None and of_bias else None,
         )
         rows, loss = CHUNK.get(kind, OTHER_CHUNK), hidden_ND.new_zeros((), dtype=torch.float32)
         with torch.autocast(kind, enabled=False):

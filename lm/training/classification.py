@@ -83,7 +83,7 @@ class Classification(Task):
                 apart=True,
             )
             targets_PB = labels[part].to(self.device).expand(len(logits_PBL), -1)
-            loss = F.cross_entropy(logits_PBL.flatten(0, 1), targets_PB.flatten(), reduction="sum")
+            loss = F.cross_entropy(logits_PBL.flatten(0, 1).float(), targets_PB.flatten(), reduction="sum")
             return loss / len(labels)
 
         return len(labels), share
@@ -116,7 +116,7 @@ class Classification(Task):
                 present.to(self.device),
                 ngrams_BG=None if ngrams is None else ngrams.to(self.device),
             ).cpu()
-            loss += float(F.cross_entropy(logits, labels, reduction="sum"))
+            loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))
             right += int((logits.argmax(-1) == labels).sum())
         self.model.train()
         return {"loss": loss / len(order), "accuracy": right / len(order)}

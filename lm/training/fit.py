@@ -56,14 +56,14 @@ def fit(
     torch.set_num_threads(runtime.threads or max(1, compute_threads(0) // runtime.devices))
     torch.use_deterministic_algorithms(True)
     task.micro_batch = runtime.micro_batch
-    store, best = Checkpoints(identity), checkpoint.with_name(f"{checkpoint.stem}-best.ckpt")
+    best = checkpoint.with_name(f"{checkpoint.stem}-best.ckpt")
     loop = Loop(
         name,
         checkpoint,
         validation_steps(task.schedule.steps, validations),
         runtime,
         log,
-        (lambda: store.save_checkpoint({"state_dict": task.state_dict()}, best)) if keep_best else None,
+        best if keep_best else None,
     )
     with warnings.catch_warnings():
         # Steps are drawn by number and need no workers; and resuming in the middle is what Steps is for.
@@ -79,7 +79,7 @@ def fit(
             enable_progress_bar=False,
             enable_model_summary=False,
             callbacks=[Progress(name), loop],
-            plugins=[store],
+            plugins=[Checkpoints(identity, sharded=parallel.sharded(runtime))],
         )
         resume = str(checkpoint) if checkpoint.exists() else None
         with Signals(loop):
@@ -91,5 +91,6 @@ def fit(
                 raise UserError(cannot_continue(checkpoint, error)) from error
             if trainer.global_step > task.steps.first:
                 loop.save(trainer)  # what follows may be interrupted too
+    task.gather()
     if keep_best:
-        task.load_state_dict(store.load_checkpoint(best)["state_dict"])
+        task.load_state_dict(Checkpoints(identity).load_checkpoint(best)["state_dict"])

@@ -15,7 +15,7 @@ from lm.model.config import ModelConfig
 from lm.model.heads import LanguageModel
 from lm.text.tokenizer import FIRST_TEXT_ID
 from lm.training.optimizer import EMBEDDING_RATE
-from lm.training.order import TokenRows
+from lm.training.order import Stream, TokenRows
 from lm.training.packing import PackedRows
 from lm.training.schedule import Schedule
 from lm.training.task import Task
@@ -32,7 +32,7 @@ class LanguageModelling(Task):
         schedule: Schedule,
         *,
         objective: Objective,
-        train: npt.NDArray[Any],
+        train: Stream,
         validation: npt.NDArray[Any],
         bytes_per_token: float,
         batch_rows: int,

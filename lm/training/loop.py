@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 
 from lm.errors import Stopped
 from lm.training import parallel
+from lm.training.checkpoints import size_of
 from lm.training.task import Task
 
 Log = Callable[[Mapping[str, float], int], None]
@@ -29,6 +30,7 @@ class Runtime:
     devices: int = 1
     nodes: int = 1
     micro_batch: int = 0
+    strategy: Literal["ddp", "fsdp"] = "ddp"
 
 
 class Loop(pl.Callback):
@@ -45,11 +47,11 @@ class Loop(pl.Callback):
         validate_at: frozenset[int],
         runtime: Runtime,
         log: Log,
-        keep_best: Callable[[], None] | None = None,
+        best: Path | None = None,
     ) -> None:
-        """``keep_best`` is called where a validation loss is the lowest so far."""
+        """``best``: where to keep the weights with the lowest validation loss so far."""
         self.name, self.checkpoint, self.validate_at = name, checkpoint, validate_at
-        self.keep_best = keep_best
+        self.best = best
         self.runtime, self.report = runtime, log
         self.started, self.saves = False, 0
         self.stop_signal: int | None = None
@@ -89,13 +91,12 @@ class Loop(pl.Callback):
         if step % self.runtime.log_every_steps == 0:
             self._log_training(task)
         if step in self.validate_at:
-            figures = task.validate()
+            figures = task.compute(task.validate)
             task.curve.append({"tokens": task.seen, "split": "validation", **figures})
             self.report({f"val/{name}": value for name, value in figures.items()}, task.seen)
-            if self.keep_best is not None and figures["loss"] < task.best["loss"]:
+            if self.best is not None and figures["loss"] < task.best["loss"]:
                 task.best = {"step": step, "loss": figures["loss"]}
-                if trainer.is_global_zero:
-                    self.keep_best()
+                trainer.strategy.save_checkpoint({"state_dict": task.state_dict()}, self.best)
         due = time.monotonic() - self._saved_at >= self.runtime.checkpoint_every_seconds
         stop, due = parallel.agree(self.stop_signal is not None, due)
         if stop or due:
@@ -118,11 +119,11 @@ class Loop(pl.Callback):
     def save(self, trainer: pl.Trainer) -> None:
         """Replace the checkpoint, and report its size and the time that it took."""
         started = time.monotonic()
-        trainer.save_checkpoint(self.checkpoint)  # all processes meet here, the first one writes
+        trainer.save_checkpoint(self.checkpoint)  # all processes meet here
         self._saved_at = time.monotonic()
         if not trainer.is_global_zero:
             return
-        seconds, megabytes = self._saved_at - started, self.checkpoint.stat().st_size / 1e6
+        seconds, megabytes = self._saved_at - started, size_of(self.checkpoint) / 1e6
         if self.saves == 0:
             print(f"{self.name}: a checkpoint takes {megabytes:.1f} MB and {seconds:.2f} s", flush=True)
         self.saves += 1

@@ -6,6 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
+
+from lm.training import parallel
 
 # Newton-Schulz coefficients of Jordan et al. 2024 (Muon): they make small singular values grow fast, and let
 # the large ones settle between about 0.7 and 1.2, which is near enough to orthogonal.
@@ -47,7 +50,7 @@ class MuonAdamW(torch.optim.Optimizer):
 
     A group with ``muon=True`` holds matrices and takes orthogonalised Nesterov momentum, scaled by
     ``sqrt(max(1, rows / columns))`` (Jordan et al. 2024); any other takes AdamW (Loshchilov & Hutter 2019)
-    without weight decay.
+    without weight decay. Of weights that are shared out over processes each updates its rows.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
@@ -74,14 +77,19 @@ class MuonAdamW(torch.optim.Optimizer):
             state = self.state[parameter]
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
-            state["momentum"].lerp_(_gradient(parameter), 1 - momentum)
+            parallel.local(state["momentum"]).lerp_(_gradient(parameter), 1 - momentum)
             by_shape.setdefault(parameter.shape, []).append(parameter)
         for shape, same in by_shape.items():  # equal shapes go through the iteration as one batch
-            update = torch.stack([_gradient(p).lerp(self.state[p]["momentum"], momentum) for p in same])
-            update = orthogonalise(update)
+            momenta = [parallel.local(self.state[p]["momentum"]) for p in same]
+            pairs = zip(same, momenta, strict=True)
+            update = torch.stack([_gradient(p).lerp(running, momentum) for p, running in pairs])
+            if isinstance(same[0], DTensor):
+                update = parallel.on_whole_matrices(orthogonalise, update, shape[0])
+            else:
+                update = orthogonalise(update)
             scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
             for parameter, delta in zip(same, update, strict=True):
-                parameter.add_(delta, alpha=-scale)
+                parallel.local(parameter).add_(delta, alpha=-scale)
 
     def _adamw(self, params: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]
@@ -92,16 +100,17 @@ class MuonAdamW(torch.optim.Optimizer):
                 state["mean"] = torch.zeros_like(parameter)
                 state["square"] = torch.zeros_like(parameter)
             state["step"] += 1
-            state["mean"].lerp_(_gradient(parameter), 1 - beta1)
-            state["square"].lerp_(_gradient(parameter).square(), 1 - beta2)
+            mean, square = parallel.local(state["mean"]), parallel.local(state["square"])
+            mean.lerp_(_gradient(parameter), 1 - beta1)
+            square.lerp_(_gradient(parameter).square(), 1 - beta2)
             step_size = group["lr"] / (1 - beta1 ** state["step"])
-            denominator = (state["square"].sqrt() / math.sqrt(1 - beta2 ** state["step"])).add_(group["eps"])
-            parameter.addcdiv_(state["mean"], denominator, value=-step_size)
+            denominator = (square.sqrt() / math.sqrt(1 - beta2 ** state["step"])).add_(group["eps"])
+            parallel.local(parameter).addcdiv_(mean, denominator, value=-step_size)
 
 
 def _gradient(parameter: Tensor) -> Tensor:
     assert parameter.grad is not None
-    return parameter.grad
+    return parallel.local(parameter.grad)
 
 
 def parameter_groups(

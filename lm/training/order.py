@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,14 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from lm.errors import UserError
+
+
+class Stream(Protocol):
+    """Token ids one after the other: a 1-D array, or shards that are read as one."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, places: slice, /) -> npt.NDArray[Any]: ...
 
 
 class Rows(ABC):
@@ -56,8 +64,8 @@ class TokenRows(Rows):
     Each epoch cuts from an offset of its own, so that rows differ between epochs.
     """
 
-    def __init__(self, stream: npt.NDArray[Any], length: int, seed: int) -> None:
-        """``stream``: 1-D token ids.
+    def __init__(self, stream: Stream, length: int, seed: int) -> None:
+        """Cut ``stream``.
 
         Raises:
             UserError: the stream is too short for two rows.

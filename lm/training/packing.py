@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lm.errors import UserError
-from lm.training.order import Rows
+from lm.training.order import Rows, Stream
 
 
 class PackedRows(Rows):
@@ -18,8 +18,8 @@ class PackedRows(Rows):
     not.
     """
 
-    def __init__(self, stream: npt.NDArray[Any], ends: npt.NDArray[np.int64], length: int, seed: int) -> None:
-        """Pack the documents of ``stream`` (1-D token ids); each ends before its place in ``ends``.
+    def __init__(self, stream: Stream, ends: npt.NDArray[np.int64], length: int, seed: int) -> None:
+        """Pack the documents of ``stream``; each ends before its place in ``ends``.
 
         Raises:
             UserError: the documents do not fill a row.

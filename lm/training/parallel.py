@@ -5,6 +5,7 @@ step's batch is the same for any number of processes, and its gradient the same 
 """
 
 import os
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from lm.errors import UserError
 from lm.training.threads import compute_threads
@@ -43,6 +45,44 @@ def pieces(rows: int, micro_batch: int) -> list[slice]:
     return [slice(*pair) for pair in pairwise(borders)]
 
 
+def rows_of(total: int, number: int, count: int) -> slice:
+    """Which of ``total`` rows process ``number`` of ``count`` keeps under FSDP: as ``torch.chunk`` cuts."""
+    size = -(-total // count)
+    return slice(min(number * size, total), min((number + 1) * size, total))
+
+
+def on_whole_matrices(function: Callable[[Tensor], Tensor], rows_MrC: Tensor, height: int) -> Tensor:
+    """Apply a function of a stack of matrices (M, R, C) to matrices whose rows are shared out.
+
+    ``rows`` (M, r, C) are this process's rows (:func:`rows_of`) of M matrices of ``height`` rows; the same of
+    the result come back. Each matrix is put together in one process, which computes it for all: with W
+    processes, one holds M / W matrices at a time and does as much of the arithmetic, where a plain gathering
+    would make each hold and compute all of them. Each process must call this.
+    """
+    count, own_rows, width = rows_MrC.shape
+    everyone = range(world())
+    matrices = [count * (number + 1) // world() - count * number // world() for number in everyone]
+    own = matrices[rank()]
+    heights = [part.stop - part.start for part in (rows_of(height, number, world()) for number in everyone)]
+    there = [number * own_rows * width for number in matrices]
+    here = [own * rows * width for rows in heights]
+    pieces = rows_MrC.new_empty(sum(here))
+    dist.all_to_all_single(pieces, rows_MrC.flatten(), here, there)
+    blocks = [piece.view(own, rows, width) for piece, rows in zip(pieces.split(here), heights, strict=True)]
+    whole = torch.cat(blocks, dim=1)
+    if own:
+        whole = function(whole)
+    result = torch.empty_like(rows_MrC)
+    parts = torch.cat([block.flatten() for block in whole.split(heights, dim=1)])
+    dist.all_to_all_single(result.view(-1), parts, there, here)
+    return result
+
+
+def local(value: Tensor) -> Tensor:
+    """A tensor itself, or this process's rows of one that is shared out (not a copy)."""
+    return value.to_local() if isinstance(value, DTensor) else value
+
+
 def mean(value: Tensor) -> Tensor:
     """The mean of a tensor over all processes; each must call this."""
     if world() == 1:
@@ -52,18 +92,31 @@ def mean(value: Tensor) -> Tensor:
     return total / world()
 
 
-def agree(*flags: bool) -> list[bool]:
-    """For each flag whether any process raises it; each must call this. Queued GPU work is not waited for."""
+def highest(*numbers: int) -> list[int]:
+    """For each number the highest of all processes; each must call this.
+
+    Queued GPU work is not waited for.
+    """
     if world() == 1:
-        return list(flags)
-    raised = torch.tensor(flags, dtype=torch.int32)
-    dist.all_reduce(raised, dist.ReduceOp.MAX, group=_cpu_group())
-    return [bool(flag) for flag in raised]
+        return list(numbers)
+    found = torch.tensor(numbers)
+    dist.all_reduce(found, dist.ReduceOp.MAX, group=_cpu_group())
+    return found.tolist()
+
+
+def agree(*flags: bool) -> list[bool]:
+    """For each flag whether any process raises it; each must call this."""
+    return [bool(flag) for flag in highest(*flags)]
 
 
 @cache
 def _cpu_group() -> Any:
     return dist.new_group(backend="gloo")
+
+
+def sharded(runtime: "Runtime") -> bool:
+    """Whether weights are shared out: FSDP with one process would share nothing."""
+    return runtime.strategy == "fsdp" and runtime.devices * runtime.nodes > 1
 
 
 def trainer_settings(runtime: "Runtime") -> dict[str, Any]:
@@ -91,7 +144,11 @@ def trainer_settings(runtime: "Runtime") -> dict[str, Any]:
     # bfloat16 is slower (docs/experiments.md).
     bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     strategy: Any = "auto"
-    if processes > 1:
+    if sharded(runtime):
+        from lm.training.sharding import FullySharded
+
+        strategy, bfloat16 = FullySharded(processes), False  # it has a precision of its own
+    elif processes > 1:
         from pytorch_lightning.strategies import DDPStrategy
 
         strategy = DDPStrategy(gradient_as_bucket_view=True)

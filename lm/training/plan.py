@@ -57,6 +57,8 @@ class Memory:
     weights: int
     gradients: int
     optimizer: int
+    gathered: int
+    """Weights of other processes that are at hand for a while, and their gradients (FSDP)."""
     activations: int
     validation: int
     """Logits, their softmax and those at targets, of a batch of validation."""
@@ -64,7 +66,7 @@ class Memory:
     @property
     def total(self) -> int:
         """All of it, with what every process holds: what a step frees seldom fits what validation wants."""
-        of_step = self.weights + self.gradients + self.optimizer + self.activations
+        of_step = self.weights + self.gradients + self.optimizer + self.gathered + self.activations
         return BASE + of_step + self.validation
 
 
@@ -79,18 +81,24 @@ def parameters(config: ModelConfig) -> tuple[int, int]:
     return muon, adamw
 
 
-def memory(config: ModelConfig, row: Row, rows: int) -> Memory:
+def memory(config: ModelConfig, row: Row, rows: int, *, shards: int = 1) -> Memory:
     """Memory of a step of ``rows`` rows: one momentum a number in Muon's matrices, two moments in AdamW's.
+
+    Of weights that are shared out over several processes (``shards``), each has its share, and gathers what
+    stands outside of the blocks, the block that computes and the next one.
 
     Activations are what torch saves in the forward pass for the backward pass, found with tensors that have
     shapes and no content, and :data:`OVERHEAD` of it.
     """
     matrices, rest = parameters(config)
-    weights = NUMBER * (matrices + rest)
+    weights = NUMBER * (matrices + rest) // shards
+    blocks = config.layers + config.decoder_layers
+    gathered = 2 * NUMBER * (rest + 2 * matrices // blocks) if shards > 1 else 0
     activations = round(OVERHEAD * saved_bytes(config, row, rows))
     validated = BATCH_TOKENS * row.predicted // (row.source or row.positions)
     validation = 3 * NUMBER * validated * config.vocab_size
-    return Memory(weights, weights, NUMBER * (matrices + 2 * rest), activations, validation)
+    optimizer = NUMBER * (matrices + 2 * rest) // shards
+    return Memory(weights, weights, optimizer, gathered, activations, validation)
 
 
 def saved_bytes(config: ModelConfig, row: Row, rows: int) -> int:
@@ -139,13 +147,15 @@ def available_memory(processes: int) -> int:
     return free // processes
 
 
-def check_memory(config: ModelConfig, row: Row, rows: int, *, processes: int, name: str) -> Memory:
+def check_memory(
+    config: ModelConfig, row: Row, rows: int, *, processes: int, shards: int, name: str
+) -> Memory:
     """The :func:`memory` of a step of ``rows`` rows in each of ``processes`` on this machine.
 
     Raises:
         UserError: it is more than there is; the param to change is named.
     """
-    need, there = memory(config, row, rows), available_memory(processes)
+    need, there = memory(config, row, rows, shards=shards), available_memory(processes)
     if need.total <= there:
         return need
     what = f"pretrain.{name} takes {need.total / 2**30:.1f} GiB a process, and there are {there / 2**30:.1f}"

@@ -3,11 +3,12 @@
 import math
 import sys
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 
 from lm.errors import UserError
@@ -16,6 +17,9 @@ from lm.training.optimizer import EMBEDDING_RATE, MuonAdamW, parameter_groups
 from lm.training.order import Steps
 from lm.training.schedule import Schedule
 from lm.training.spikes import LIMIT, WINDOW, Spikes
+
+if TYPE_CHECKING:
+    from lm.training.sharding import Shards
 
 
 class Task(pl.LightningModule):
@@ -44,6 +48,28 @@ class Task(pl.LightningModule):
         self.best: dict[str, Any] = {"step": 0, "loss": math.inf}
         """The lowest validation loss so far, and after how many steps it was; kept where it is asked for."""
         self.spikes = Spikes(outliers=self.skips_outliers)
+        self.shards: Shards | None = None
+        """The model in pieces, where FSDP trains it."""
+
+    def configure_model(self) -> None:
+        """Share out the model's weights, where the strategy wants that."""
+        if self.device_mesh is None or self.shards is not None:
+            return
+        from lm.training.sharding import Shards
+
+        self.shards = Shards(self.model, self.device_mesh["data_parallel"])
+        self.model = self.shards.model
+
+    def gather(self) -> None:
+        """Put a model that was shared out together again; each process must call this."""
+        if self.shards is not None:
+            self.model, self.shards = self.shards.gathered(), None
+
+    def compute(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """A function's result, with the weights outside of the blocks gathered around it."""
+        if self.shards is None:
+            return function(*arguments)
+        return self.shards.root(function, *arguments)
 
     def train_dataloader(self) -> DataLoader[int]:
         """The steps still to do, one number a batch."""
@@ -67,7 +93,8 @@ class Task(pl.LightningModule):
         parts = parallel.pieces(rows, self.micro_batch)
         for number, part in enumerate(parts):
             # A process without rows still takes part in the exchange of gradients.
-            own = share(part) if part.stop > part.start else 0 * share(slice(0, 1))
+            filled = part.stop > part.start
+            own = self.compute(share, part) if filled else 0 * self.compute(share, slice(0, 1))
             # Gradients are averaged over the processes, each of which holds a share of the batch's mean.
             own = own * parallel.world()
             if number + 1 < len(parts):
@@ -86,6 +113,8 @@ class Task(pl.LightningModule):
         step, loss = self._current
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
+        if isinstance(norm, DTensor):
+            norm = norm.full_tensor()
         figures = torch.stack([parallel.mean(loss), norm])  # one wait for the device
         why = self.spikes.judge(step, *figures.tolist())
         if why is None:

@@ -7,12 +7,10 @@ from lm.errors import UserError
 from stages.job import Job
 from stages.params import PretrainSettings, RuntimeSettings
 from stages.pretrain.setup import set_up
-from stages.shards import open_split, read_manifest
+from stages.shards import TokenSplit, open_split, read_manifest
 from stages.training import runtime, write_curve
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from lm.model.config import ModelConfig
 
 VALIDATIONS = 10
@@ -54,9 +52,10 @@ def pretrain(
         row_of(objective, run.config),
         run.rows_at_once(runtime_settings),
         processes=runtime_settings.devices,
+        shards=runtime_settings.shards,
         name=name,
     )
-    model = new_model(settings, run.config, train.stream())
+    model = new_model(settings, run.config, train)
     ancestry = {
         "tokenizer": tokenizer,
         "shards": job.digests["tokens"],
@@ -68,7 +67,7 @@ def pretrain(
         model,
         Schedule(budget.steps, budget.learning_rate, settings.seed, settings.schedule),
         objective=objective,
-        train=train.stream(),
+        train=train,
         validation=validation.sample(),
         bytes_per_token=per_token,
         batch_rows=budget.batch_rows,
@@ -105,8 +104,8 @@ def pretrain(
     )
 
 
-def new_model(settings: PretrainSettings, config: "ModelConfig", stream: "npt.NDArray[Any]") -> Any:
-    """A model of these settings, its weights drawn from the seed or begun with the bigrams of ``stream``."""
+def new_model(settings: PretrainSettings, config: "ModelConfig", train: TokenSplit) -> Any:
+    """A model of these settings, its weights drawn from the seed or begun with the bigrams of ``train``."""
     import torch
 
     from lm.model.heads import build_model
@@ -115,5 +114,5 @@ def new_model(settings: PretrainSettings, config: "ModelConfig", stream: "npt.ND
     torch.manual_seed(settings.seed)
     model = build_model(config)
     if settings.start == "bigrams":
-        begin_with_bigrams(model, stream, settings.seed)  # type: ignore[arg-type]
+        begin_with_bigrams(model, train.stream(), settings.seed)  # type: ignore[arg-type]
     return model

@@ -150,7 +150,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("    layers: 4\n", "", "pretrain.gpt.layers is missing; add it, a whole number >= 1"),
     ("runtime:", "runtimes:", "runtimes is not a setting; did you mean runtime?"),
     ("format: txt", "formt: txt", "sources.reviews.formt is not a setting; did you mean format?"),
-    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, threads, workers"),
+    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, strategy, threads, workers"),
     ("  reviews:", "  My Reviews:", 'sources.My Reviews: a name must be lower-case letters, digits and hyphens, got "My Reviews"'),
     ("{text: Body}", "{txt: Body}", "sources.own.columns: \"txt\" must be 'id', 'source', 'text', 'label', 'target' or 'language'"),
     # kinds of sources

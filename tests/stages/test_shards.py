@@ -36,6 +36,9 @@ def test_documents_come_back_in_order_however_they_are_cut(
     split = open_split(folder, "train", fingerprint="f" * 64)
     assert [d.tolist() for d in split.each_document()] == documents
     assert split.stream().tolist() == [token for document in documents for token in document]
+    for start in range(len(split)):
+        for stop in (start, start + 1, start + 7, len(split)):
+            assert split[start:stop].tolist() == split.stream()[start:stop].tolist()
     assert split.tokens == sum(map(len, documents)) and split.documents == len(documents)
     assert split.text_bytes == 77
     assert np.diff(split.document_ends(), prepend=0).tolist() == list(map(len, documents))

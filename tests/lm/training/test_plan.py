@@ -43,6 +43,9 @@ def test_weights_state_and_saved_activations_are_those_of_the_real_step(kind: Ki
     state = [value for of in optimizer.state.values() for value in of.values()]
     assert need.optimizer == sum(value.nbytes for value in state if isinstance(value, torch.Tensor))
     assert plan.memory(model.config, row, 6).activations > 1.5 * need.activations
+    shared = plan.memory(model.config, row, 3, shards=4)
+    assert shared.weights == need.weights // 4 and shared.optimizer == need.optimizer // 4
+    assert shared.gathered > need.gathered == 0
 
 
 def test_rows_are_those_of_the_objective() -> None:
@@ -56,11 +59,11 @@ def test_what_cannot_fit_is_refused_and_the_param_named(monkeypatch: pytest.Monk
     config, row = tiny_config(), plan.Row(32, 0, 32)
     need = plan.memory(config, row, 1000)
     monkeypatch.setattr(plan, "available_memory", lambda processes: need.total // processes)
-    plan.check_memory(config, row, 1000, processes=1, name="gpt")
+    plan.check_memory(config, row, 1000, processes=1, shards=1, name="gpt")
     fixed = need.total - need.activations
     monkeypatch.setattr(plan, "available_memory", lambda processes: fixed + need.activations // 2)
     with pytest.raises(UserError, match=r"pretrain\.gpt takes .* GiB.*; set runtime\.micro_batch to 500 "):
-        plan.check_memory(config, row, 1000, processes=1, name="gpt")
+        plan.check_memory(config, row, 1000, processes=1, shards=1, name="gpt")
     monkeypatch.setattr(plan, "available_memory", lambda processes: plan.BASE)
     with pytest.raises(UserError, match=r"lower width, layers or context under pretrain\.gpt"):
-        plan.check_memory(config, row, 8, processes=1, name="gpt")
+        plan.check_memory(config, row, 8, processes=1, shards=1, name="gpt")
