@@ -54,7 +54,8 @@ def fit(
     keep_freed_memory()
     settings = parallel.trainer_settings(runtime)
     torch.set_num_threads(runtime.threads or max(1, compute_threads(0) // runtime.devices))
-    torch.use_deterministic_algorithms(True)
+    # On GPUs some operations have no deterministic algorithm: they warn, and only CPUs promise equal bytes.
+    torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
     task.micro_batch = runtime.micro_batch
     best = checkpoint.with_name(f"{checkpoint.stem}-best.ckpt")
     loop = Loop(

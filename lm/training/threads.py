@@ -14,11 +14,13 @@ def compute_threads(wanted: int) -> int:
 
 
 def reproducible_products() -> None:
-    """Have MKL add up matrix products in one order, whatever its threads do.
+    """Have matrix products add up in one order, whatever threads or streams do; must come before any product.
 
-    In strict mode its conditional numerical reproducibility fixes cache sizes, reductions and the division of
-    the work (oneMKL Developer Guide, "Obtaining Numerically Reproducible Results"); otherwise it promises no
-    equal bits from one run to the next. docs/experiments.md has what it costs. MKL reads the variable at its
-    first product, so this must come before any.
+    In strict mode MKL's conditional numerical reproducibility fixes cache sizes, reductions and the division
+    of the work (oneMKL Developer Guide, "Obtaining Numerically Reproducible Results"); otherwise it promises
+    no equal bits from one run to the next. docs/experiments.md has what it costs. On GPUs torch's
+    deterministic algorithms refuse to call cuBLAS without a workspace of fixed size (cuBLAS, "Results
+    Reproducibility").
     """
     os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
