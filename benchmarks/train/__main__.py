@@ -54,7 +54,7 @@ class Comparison:
     def train(self, side: str, steps: int, *, rows: int = ROWS, points: int = POINTS, **more: Any) -> Run:
         """One side in a process of its own; it says what it does, for this takes long."""
         print(f"... {side}, {steps} steps of {rows} rows", flush=True)
-        return run_side(
+        run = run_side(
             side,
             Settings(
                 objective=self.arguments.objective,
@@ -69,6 +69,9 @@ class Comparison:
                 **more,
             ),
         )
+        for point in run["curve"][-1:]:
+            print(f"    {point['loss']:.3f} nats after {point['seconds']:.1f} s", flush=True)
+        return run
 
     def run(self) -> None:
         """Fill ``rates`` and ``runs``; the target is the last point of the first of these."""
