@@ -31,7 +31,8 @@ def show(root: Path, model: str | None) -> None:
     from lm.training import plan
     from lm.training.threads import compute_threads
     from stages.pretrain.setup import set_up
-    from stages.shards import read_manifest
+    from stages.pretrain.train import VALIDATIONS
+    from stages.shards import SAMPLE_TOKENS, read_manifest
 
     tokens, runtime = root / "data" / "tokens", params.runtime
     manifest, tokenizer = read_manifest(tokens), load_tokenizer(tokens)
@@ -52,7 +53,11 @@ def show(root: Path, model: str | None) -> None:
             run.config, positions=row.positions, source=row.source, predicted=row.predicted
         )
         own = -(-budget.batch_rows // (runtime.devices * runtime.nodes))
-        seconds = budget.steps * plan.measured_step(run.config, row, rows, -(-own // rows))
+        step = plan.measured_step(run.config, row, rows, -(-own // rows))
+        # Every process validates by itself, forward only: a third of training's arithmetic.
+        own_tokens = own * budget.tokens / (budget.steps * budget.batch_rows)
+        validated = VALIDATIONS * SAMPLE_TOKENS + manifest["splits"]["validation"]["tokens"]
+        seconds = step * (budget.steps + validated / own_tokens / 3)
         table.add_row(
             name,
             f"{sum(plan.parameters(run.config)):,}",
