@@ -42,7 +42,9 @@ fi
 rm -f "$stamp"
 
 if command -v uv >/dev/null; then
-    install() { uv pip install --quiet --python "$python" "$@"; }
+    # Compiled as pip does it: else the first import takes 8 s longer, and where Python may not write
+    # bytecode every one.
+    install() { uv pip install --quiet --compile-bytecode --python "$python" "$@"; }
 else
     "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null
     install() { "$python" -m pip install --quiet --no-input --disable-pip-version-check "$@"; }
