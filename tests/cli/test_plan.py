@@ -15,7 +15,7 @@ def test_every_model_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split()[:3] == ["model", "parameters", "tokens"]
     named = {line.split()[0]: line.split() for line in lines}
-    assert sorted(named) == ["bert", "gpt", "reader", "t5"]
+    assert sorted(named) == ["bert", "gpt", "t5"]
     assert named["gpt"][2] == "6,400" and named["gpt"][4:8] == ["50", "x", "4", "0.0200"]
     assert named["bert"][4:8] == ["50", "x", "4", "0.0071"]
     with pytest.raises(UserError, match=r"gtp: not under pretrain in params\.yaml; give one of "):

@@ -24,50 +24,50 @@ def run(*arguments: str) -> str:
 
 
 @pytest.fixture
-def with_reader(project: Path) -> Path:
+def with_gpt(project: Path) -> Path:
     write_project(
         project,
-        pretrain={"reader": {"tokens": 1280}},
-        finetune={"sentiment": {"init_from": "data/models/reader"}},
+        pretrain={"gpt": {"tokens": 1280}},
+        finetune={"sentiment": {"init_from": "data/models/gpt"}},
         runtime={"checkpoint_every_seconds": 1000.0},
     )
-    kill.train(project, "reader")
+    kill.train(project, "gpt")
     return project
 
 
-def test_a_classifier_and_its_control_come_out_and_have_learned(with_reader: Path) -> None:
+def test_a_classifier_and_its_control_come_out_and_have_learned(with_gpt: Path) -> None:
     output = run("stages.finetune", "sentiment")
     assert output.startswith("0\n"), output
-    metrics = json.loads((with_reader / "data/metrics/finetune-sentiment.json").read_text())
+    metrics = json.loads((with_gpt / "data/metrics/finetune-sentiment.json").read_text())
     assert metrics["documents"] == {"train": 160, "validation": 40}
     for start, out in (("pretrained", "sentiment"), ("control", "sentiment-control")):
         assert metrics[start]["steps"] == metrics[start]["kept_step"] == 40
         assert 0 < metrics[start]["padding_share"] < 0.1 and metrics[start]["skipped_steps"] == 0
         assert metrics[start]["validation"]["accuracy"] > 0.8  # the words decide the label
-        config = json.loads((with_reader / f"data/models/{out}/config.json").read_text())
+        config = json.loads((with_gpt / f"data/models/{out}/config.json").read_text())
         assert config["model_type"] == "tokenmill"  # no published class weighs n-grams
         assert config["tokenmill"]["labels"] == ["negative", "positive"]
         assert config["tokenmill"]["causal"] is False  # averaged positions see the whole text
-        assert json.loads((with_reader / f"data/models/{out}/ancestry.json").read_text())["start"] == start
+        assert json.loads((with_gpt / f"data/models/{out}/ancestry.json").read_text())["start"] == start
     weights = [
-        (with_reader / f"data/models/{m}/model.safetensors").read_bytes()
+        (with_gpt / f"data/models/{m}/model.safetensors").read_bytes()
         for m in ("sentiment", "sentiment-control")
     ]
     assert weights[0] != weights[1]
-    curve = (with_reader / "data/plots/finetune-sentiment.csv").read_text()
+    curve = (with_gpt / "data/plots/finetune-sentiment.csv").read_text()
     assert "validation (pretrained)" in curve and "validation (control)" in curve
 
 
-def test_settings_that_do_not_fit_the_encoder_are_refused(with_reader: Path) -> None:
-    params = with_reader / "params.yaml"
+def test_settings_that_do_not_fit_the_encoder_are_refused(with_gpt: Path) -> None:
+    params = with_gpt / "params.yaml"
     text = params.read_text()
     params.write_text(text.replace("max_tokens: 32", "max_tokens: 64"))
     output = run("stages.finetune", "sentiment")
     assert (
-        output.startswith("1\n") and "max_tokens is 64, but the context of data/models/reader is 32" in output
+        output.startswith("1\n") and "max_tokens is 64, but the context of data/models/gpt is 32" in output
     )
     params.write_text(text)
-    (with_reader / "data/models/reader/tokenizer.json").write_text("{}")
+    (with_gpt / "data/models/gpt/tokenizer.json").write_text("{}")
     output = run("stages.finetune", "sentiment")
     assert output.startswith("1\n") and "the model was trained with" in output and "Traceback" not in output
 
