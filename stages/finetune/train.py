@@ -138,7 +138,8 @@ class _Task:
         trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
         merge(model)
         save_model(folder, model, tokenizer=self.tokenizer, ancestry=ancestry)
-        last = {key: round(value, 6) for key, value in task.validate().items()}
+        # What is published was validated in training: at its last step, or where the loss was lowest.
+        kept = min(task.curve, key=lambda row: row["loss"]) if settings.keep == "best" else task.curve[-1]
         return {
             "steps": steps,
             "skipped_steps": len(task.spikes.skipped),
@@ -146,7 +147,7 @@ class _Task:
             "tokens_seen": task.seen,
             "padding_share": round(task.padding_share(), 6),
             "trained_parameters": trained,
-            "validation": last,
+            "validation": {key: round(kept[key], 6) for key in ("loss", "accuracy")},
             "curve": task.curve,
         }
 
