@@ -1,5 +1,6 @@
 """A model folder as an MLflow model: our code and safetensors, nothing pickled."""
 
+import platform
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ def signature(kind: Kind) -> Any:
     return ModelSignature(Schema([ColSpec("string", "prompt")]), Schema([ColSpec("string", "text")]), params)
 
 
+def environment() -> dict[str, Any]:
+    """What the model needs to run, as a Conda environment.
+
+    Written out in full: MLflow's own names this environment's pip, which one that uv made has not.
+    """
+    # A local build of torch (2.13.0+cpu) is published under the plain version.
+    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS]
+    python = f"python={platform.python_version()}"
+    return {
+        "name": "tokenmill",
+        "channels": ["conda-forge"],
+        "dependencies": [python, "pip", {"pip": pinned}],
+    }
+
+
 def save_package(path: Path, folder: Path, kind: Kind, mlflow_model: Any) -> None:
     """Write an MLflow model folder at ``path`` (which must not exist) around the model in ``folder``."""
     import warnings
@@ -50,8 +66,7 @@ def save_package(path: Path, folder: Path, kind: Kind, mlflow_model: Any) -> Non
             artifacts={"model": str(folder.resolve())},
             code_paths=[str(CODE)],
             signature=signature(kind),
-            # A local build of torch (2.13.0+cpu) is published under the plain version.
-            pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS],
+            conda_env=environment(),
         )
 
 
