@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-from stages.data_settings import CleanSettings, MeasureSettings
-from stages.params import RuntimeSettings
+from stages.params.data import CleanSettings, MeasureSettings
+from stages.params.runtime import RuntimeSettings
 
 MEASURE = MeasureSettings(remove_html=True, simplify_chinese=False, replace_pii=True)
 PAGE = Path(__file__).resolve().parents[1] / "docs/cleaning.md"

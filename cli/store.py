@@ -47,7 +47,8 @@ def check(*, fix: bool) -> None:
 
 def _runs_without_process(fix: bool) -> list[str]:
     from stages.publish import project_home
-    from stages.tracking import close_dead_runs, dead_runs, first_line, tracking_uri, without_secrets
+    from stages.tracking.dead import close_dead_runs, dead_runs
+    from stages.tracking.store import first_line, tracking_uri, without_secrets
 
     if "MLFLOW_TRACKING_URI" not in os.environ and not (project_home() / "mlflow.db").exists():
         return []  # no run was ever tracked here; looking would make the store

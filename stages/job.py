@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from lm.errors import Stopped, UserError
 from stages.publish import digest_tree, digest_value, project_home, publish, remove, write_json
-from stages.tracking import Run, flatten, start_run
+from stages.tracking.run import Run, flatten, start_run
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.params import RuntimeSettings
+from stages.params.runtime import RuntimeSettings
 from stages.publish import write_text
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from stages.clean.corpus import Corpus, Numbers
 from stages.clean.held_out import Table, documents, named_files
-from stages.data_settings import ContaminationSettings
 from stages.measure.units import shingles, units
+from stages.params.data import ContaminationSettings
 
 if TYPE_CHECKING:
     import polars as pl

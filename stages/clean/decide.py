@@ -13,8 +13,8 @@ from stages.clean.rules import RULES, document_rules
 from stages.clean.rules.conflicting_labels import conflicting_labels
 from stages.clean.rules.exact_duplicate import exact_duplicate
 from stages.clean.split import assign_splits
-from stages.data_settings import CleanSettings
 from stages.documents import SPLITS
+from stages.params.data import CleanSettings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -15,8 +15,8 @@ from stages.clean.candidates import candidates
 from stages.clean.connect import connected
 from stages.clean.corpus import Corpus, Numbers
 from stages.clean.scratch import Scratch, scratch_file
-from stages.data_settings import NearDuplicateSettings
 from stages.measure.signatures import shingle_sets, whole
+from stages.params.data import NearDuplicateSettings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,7 +11,7 @@ from stages.clean.page import page
 from stages.clean.statistics import summarize
 from stages.clean.survey import survey
 from stages.clean.write import write_source
-from stages.data_settings import CleanSettings
+from stages.params.data import CleanSettings
 from stages.publish import digest_value, sha256_file, write_json, write_text
 
 

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from lm.errors import UserError
 from stages.clean.corpus import Corpus, Numbers
 from stages.clean.held_out import named_files
-from stages.data_settings import SelectionSettings
 from stages.measure.units import shingles, units
+from stages.params.data import SelectionSettings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,8 +8,8 @@ import numpy.typing as npt
 from stages.clean.connect import connected
 from stages.clean.corpus import Corpus, Numbers, repeated
 from stages.clean.judge import Judged, hash_number
-from stages.data_settings import SplitSettings
 from stages.documents import SPLITS
+from stages.params.data import SplitSettings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,8 +8,8 @@ from stages.clean.decide import Decisions
 from stages.clean.rules import RULES
 from stages.clean.survey import EXAMPLES, LENGTH_EDGES, Survey
 from stages.clean.write import COLUMNS, written
-from stages.data_settings import CleanSettings
 from stages.documents import SPLITS
+from stages.params.data import CleanSettings
 
 if TYPE_CHECKING:
     import polars as pl

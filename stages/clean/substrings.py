@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from lm.errors import UserError
 from stages.clean.corpus import Corpus, Numbers
-from stages.data_settings import SubstringSettings
+from stages.params.data import SubstringSettings
 
 if TYPE_CHECKING:
     import polars as pl

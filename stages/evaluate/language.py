@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from lm.ngram import NGram
 from lm.text.tokenizer import FIRST_TEXT_ID
-from stages.params import EvaluateSettings
+from stages.params.models import EvaluateSettings
 from stages.shards import TokenSplit
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stages.params import EvaluateSettings
+from stages.params.models import EvaluateSettings
 from stages.report import render
 
 if TYPE_CHECKING:

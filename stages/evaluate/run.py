@@ -14,7 +14,7 @@ from stages.evaluate import language
 from stages.evaluate.ancestry import LANGUAGE_MODELS, documents_digest, read_ancestry
 from stages.evaluate.page import page
 from stages.evaluate.sentiment import SentimentResult, evaluate_sentiment
-from stages.params import EvaluateSettings
+from stages.params.models import EvaluateSettings
 from stages.parquet import write_parquet
 from stages.publish import write_json, write_text
 from stages.shards import open_split, read_manifest

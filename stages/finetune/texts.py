@@ -8,7 +8,7 @@ import numpy as np
 
 from lm.errors import UserError
 from stages.documents import Split, read_documents
-from stages.params import FinetuneSettings
+from stages.params.models import FinetuneSettings
 
 if TYPE_CHECKING:
     from lm.text.vocabulary import Vocabulary

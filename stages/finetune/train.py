@@ -10,7 +10,8 @@ from lm.errors import UserError
 from stages.documents import Split
 from stages.finetune.texts import label_names, labelled_texts
 from stages.job import Job
-from stages.params import FinetuneSettings, RuntimeSettings
+from stages.params.models import FinetuneSettings
+from stages.params.runtime import RuntimeSettings
 from stages.training import runtime, write_curve
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from lm.errors import UserError
 from stages.ingest.records import Record, Reject, Rows
 from stages.ingest.write import TableWriter
-from stages.params import Source
+from stages.params.sources import Source
 
 
 @dataclass

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from lm.errors import UserError
-from stages.params import FilesSource, PackageSource
+from stages.params.sources import FilesSource, PackageSource
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from stages.ingest.collect import Counts
 from stages.ingest.source import ingest_source
-from stages.params import Source
+from stages.params.sources import Source
 from stages.publish import remove, write_json
 
 

@@ -8,7 +8,7 @@ from stages.ingest.files import file_labels, licence_of, local_files, package_fi
 from stages.ingest.formats import read_file
 from stages.ingest.tables import dataset_folder, read_dataset
 from stages.ingest.write import DOCUMENTS, REJECTS, TableWriter
-from stages.params import HuggingFaceSource, PackageSource, Source
+from stages.params.sources import HuggingFaceSource, PackageSource, Source
 from stages.publish import sha256_file
 
 

@@ -8,7 +8,7 @@ from lm.errors import UserError
 from stages.ingest.files import SourceFile
 from stages.ingest.records import Record, Reject, Rows, make_record, show
 from stages.ingest.text import missing_column
-from stages.params import HuggingFaceSource
+from stages.params.sources import HuggingFaceSource
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,10 +6,10 @@ Some of it holds after one pass by construction (:func:`tidy`). Repairs may unco
 
 from typing import TYPE_CHECKING
 
-from stages.data_settings import MeasureSettings
 from stages.measure.markup import MARKUP, remove_markup
 from stages.measure.mojibake import MOJIBAKE, repair_mojibake
 from stages.measure.simplify import simplify_chinese
+from stages.params.data import MeasureSettings
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stages.data_settings import MeasureSettings
 from stages.measure.language import languages
 from stages.measure.normalize import normalize
 from stages.measure.pii import replace_pii
@@ -20,6 +19,7 @@ from stages.measure.repetition import repetition
 from stages.measure.signatures import signatures, whole
 from stages.measure.units import units
 from stages.measure.words import words
+from stages.params.data import MeasureSettings
 from stages.tagged import retag, spells
 
 if TYPE_CHECKING:

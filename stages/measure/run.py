@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from lm.errors import UserError
-from stages.data_settings import MeasureSettings
 from stages.measure.part import COLUMNS, Part, measure_part
-from stages.params import RuntimeSettings
+from stages.params.data import MeasureSettings
+from stages.params.runtime import RuntimeSettings
 from stages.publish import sha256_file, write_json
 from stages.workers import each
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stages.params import PretrainSettings, RuntimeSettings
+from stages.params.models import PretrainSettings
+from stages.params.runtime import RuntimeSettings
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

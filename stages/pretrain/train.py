@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from lm.errors import UserError
 from stages.job import Job
-from stages.params import PretrainSettings, RuntimeSettings
+from stages.params.models import PretrainSettings
+from stages.params.runtime import RuntimeSettings
 from stages.pretrain.setup import set_up
 from stages.shards import TokenSplit, open_split, read_manifest
 from stages.training import runtime, write_curve

@@ -8,7 +8,7 @@ from typing import Any
 
 from lm.errors import UserError
 from stages.register.records import Record
-from stages.tracking import client, first_line, tracking_uri, without_secrets
+from stages.tracking.store import client, first_line, tracking_uri, without_secrets
 
 DIGEST_TAG = "model.digest"
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from lm.errors import UserError
 from lm.files import read_json
 from lm.names import Kind
-from stages.params import RegisteredModel
+from stages.params.models import RegisteredModel
 from stages.publish import digest_tree, write_json
 
 REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"

@@ -24,7 +24,8 @@ from stages.register.lookup import (
 from stages.register.package import model_in_package
 from stages.register.records import Record, check_folder, read_records
 from stages.register.upload import LazyRun, create_version, measured_tag
-from stages.tracking import Run, first_line, patient_http, tracking_uri, without_secrets
+from stages.tracking.run import Run
+from stages.tracking.store import first_line, patient_http, tracking_uri, without_secrets
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 DECISION_TAG = "decision"

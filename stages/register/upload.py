@@ -9,7 +9,8 @@ from typing import Any
 from stages.register.lookup import DIGEST_TAG
 from stages.register.package import save_package
 from stages.register.records import Record
-from stages.tracking import Run, experiment_id, git_commit, patient_http, start_run
+from stages.tracking.run import Run, git_commit, start_run
+from stages.tracking.store import experiment_id, patient_http
 
 
 class LazyRun:

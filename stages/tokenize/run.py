@@ -8,7 +8,7 @@ from lm.errors import UserError
 from lm.files import read_json
 from lm.text.tokenizer import FILE, UNK, fingerprint, load_tokenizer
 from stages.documents import SPLITS, Split, read_documents
-from stages.params import TokenizeSettings
+from stages.params.data import TokenizeSettings
 from stages.publish import sha256_file, write_text
 from stages.shards import write_manifest, write_split
 from stages.tokenize.encode import Encoded, encode, prove

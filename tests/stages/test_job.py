@@ -15,7 +15,7 @@ import pytest
 from lm.errors import UserError
 from stages.job import Stopped, _seconds_before, job, run_main
 from stages.publish import write_json
-from stages.tracking import client
+from stages.tracking.store import client
 
 TOY = '''
 """A stage that counts to ten in its work folder, slowly where it is told to, and writes what it counted."""

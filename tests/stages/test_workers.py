@@ -16,7 +16,7 @@ from lm.errors import UserError
 from stages import workers as module
 from stages.measure import run
 from stages.measure.run import measure
-from stages.params import RuntimeSettings
+from stages.params.runtime import RuntimeSettings
 from stages.publish import digest_tree
 from stages.workers import each
 from tests.conftest import ROOT

@@ -2,7 +2,7 @@
 
 A document rule looks at the measures of one document: from thresholds it makes a polars expression that is
 null where the document passes, else the value that failed, as text. A new rule is a function in a module
-here, a threshold in stages/data_settings.py, and a line below.
+here, a threshold in stages/params/data.py, and a line below.
 
 The corpus rules compare documents with each other. They stand in stages/clean/decide.py, each in a module of
 its own, and see only the documents that passed everything before them.
@@ -38,7 +38,7 @@ from stages.clean.rules.words import (
     few_word_characters,
     word_length,
 )
-from stages.data_settings import CleanSettings, LanguageThresholds
+from stages.params.data import CleanSettings, LanguageThresholds
 
 if TYPE_CHECKING:
     import polars as pl

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stages.clean.rules.bounds import below, limit
-from stages.data_settings import LanguageThresholds
+from stages.params.data import LanguageThresholds
 
 if TYPE_CHECKING:
     import polars as pl

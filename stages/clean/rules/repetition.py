@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from stages.clean.rules.bounds import above, limit, share
-from stages.data_settings import LanguageThresholds
+from stages.params.data import LanguageThresholds
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from stages.clean.run import clean
-from stages.data_settings import CleanSettings, LanguageThresholds, MeasureSettings, SplitSettings, Thresholds
 from stages.measure.run import measure
-from stages.params import RuntimeSettings
+from stages.params.data import CleanSettings, LanguageThresholds, MeasureSettings, SplitSettings, Thresholds
+from stages.params.runtime import RuntimeSettings
 from stages.publish import remove, sha256_file, write_json
 
 COLUMNS = ("id", "source", "text", "label", "target", "language")

@@ -12,7 +12,7 @@ from lm.errors import UserError
 from stages.clean import contamination as module
 from stages.clean.contamination import contamination, overlaps
 from stages.clean.held_out import Table
-from stages.data_settings import ContaminationSettings
+from stages.params.data import ContaminationSettings
 from tests.stages.clean.measured import Row, document, sides, write_measured
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stages.clean import candidates, near_duplicates
-from stages.data_settings import NearDuplicateSettings
 from stages.measure.signatures import SIZE
+from stages.params.data import NearDuplicateSettings
 from tests.stages.clean.measured import Row, document, every, write_measured
 
 NEAR = 0.8

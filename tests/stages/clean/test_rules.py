@@ -10,7 +10,7 @@ from lm.errors import UserError
 from stages.clean.rules import BY_THRESHOLD, RULES
 from stages.clean.run import clean
 from stages.clean.wording import WORDS
-from stages.data_settings import LanguageThresholds, Thresholds
+from stages.params.data import LanguageThresholds, Thresholds
 from tests.stages.clean.helpers import clean_rows, clean_tables, reasons, row, settings, table
 
 

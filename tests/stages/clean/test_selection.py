@@ -11,7 +11,7 @@ import pytest
 from lm.errors import UserError
 from stages.clean.corpus import Corpus
 from stages.clean.selection import LEAST, Selection, features, select
-from stages.data_settings import SelectionSettings
+from stages.params.data import SelectionSettings
 from tests.stages.clean.helpers import clean_rows, reasons, row
 from tests.stages.clean.measured import document, every, write_measured
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from stages.clean.corpus import Corpus
 from stages.clean.judge import judge
 from stages.clean.split import assign_splits
-from stages.data_settings import SplitSettings
 from stages.documents import SPLITS
 from stages.measure.part import content_hash
+from stages.params.data import SplitSettings
 
 SHARES = SplitSettings(validation=0.05, test=0.1)
 Documents = list[tuple[str, str | None]]

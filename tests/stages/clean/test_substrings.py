@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lm.errors import UserError
 from stages.clean import substrings
 from stages.clean.substrings import cut, later_copies, remove_substrings
-from stages.data_settings import SplitSettings, SubstringSettings
+from stages.params.data import SplitSettings, SubstringSettings
 from tests.stages.clean.helpers import clean_rows, reasons, row
 from tests.stages.clean.measured import Row, document, sides, write_measured
 

@@ -8,7 +8,8 @@ import pytest
 
 from lm.names import KIND_OF, Kind
 from lm.text.tokenizer import fingerprint
-from stages.params import EvaluateSettings, TokenizeSettings
+from stages.params.data import TokenizeSettings
+from stages.params.models import EvaluateSettings
 from stages.publish import digest_tree, write_text
 from stages.tokenize.run import tokenize
 from tests.samples import reviews, splits, write_clean

@@ -9,7 +9,7 @@ import polars as pl
 import zstandard
 
 from stages.ingest.run import ingest
-from stages.params import FilesSource, Source
+from stages.params.sources import FilesSource, Source
 from stages.publish import remove
 
 PACK = {".gz": gzip.compress, ".zst": lambda data: zstandard.ZstdCompressor().compress(data)}

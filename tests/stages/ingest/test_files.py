@@ -13,7 +13,7 @@ from lm.errors import UserError
 from stages.ingest.files import SourceFile, glob_pattern
 from stages.ingest.lines import CHUNK, read_lines
 from stages.ingest.write import TableWriter
-from stages.params import HuggingFaceSource, PackageSource
+from stages.params.sources import HuggingFaceSource, PackageSource
 from stages.publish import digest_tree
 from tests.stages.ingest.helpers import read_source, run, write_files
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.data_settings import MeasureSettings
 from stages.measure.normalize import WIDE, normalize
+from stages.params.data import MeasureSettings
 
 
 def normalized(*texts: str | None, html: bool = True, simplify: bool = False) -> list[str | None]:

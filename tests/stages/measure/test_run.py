@@ -12,12 +12,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from lm.errors import UserError
-from stages.data_settings import CleanSettings, MeasureSettings
 from stages.measure import part as parts
 from stages.measure import run
 from stages.measure.part import Part, measure_part, measure_table
 from stages.measure.run import measure, plan
-from stages.params import RuntimeSettings
+from stages.params.data import CleanSettings, MeasureSettings
+from stages.params.runtime import RuntimeSettings
 from stages.publish import digest_tree
 from tests.stages.clean.helpers import COLUMNS, MEASURE, measure_tables, row, table, write_raw
 

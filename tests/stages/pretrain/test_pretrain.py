@@ -101,7 +101,7 @@ def test_killed_three_times_and_run_again_it_ends_with_the_same_bytes(whole: Pat
 
 
 def test_sigterm_keeps_a_checkpoint_of_this_run_which_goes_on_as_one(project: Path) -> None:
-    from stages.tracking import client
+    from stages.tracking.store import client
 
     write_project(project, pretrain={"gpt": {"tokens": 6400000}})  # far more than it gets time for
     outputs = []

@@ -46,7 +46,7 @@ def test_two_processes_and_one_that_accumulates_have_the_same_losses(
     assert len(together) == 10 and together[-1] < together[0] - 0.5
     assert (project / "data/models/bert/model.safetensors").exists()
 
-    from stages.tracking import client
+    from stages.tracking.store import client
 
     [experiment] = client().search_experiments(filter_string="name = 'tokenmill/pretrain'")
     [run] = client().search_runs([experiment.experiment_id])

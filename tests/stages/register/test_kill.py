@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from stages import tracking
 from stages.publish import digest_tree
 from stages.register import lookup
 from stages.register.__main__ import stage
 from stages.register.records import Record, read_records
 from stages.register.registry import local_model_folder, register_models, sync
-
-client = tracking.client
+from stages.tracking import run
+from stages.tracking.store import client
 
 NAME = "tokenmill-sentiment"
 WRITES = ("create", "log", "set", "finalize", "delete", "update")
@@ -71,7 +70,7 @@ def register_and_die(
     dying = DyingClient(client(), calls)
     with monkeypatch.context() as patch:
         patch.setattr(lookup, "client", lambda: dying)
-        patch.setattr(tracking, "client", lambda: dying)
+        patch.setattr(run, "client", lambda: dying)
         try:
             register_models(records)
         except Killed:

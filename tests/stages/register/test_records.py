@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lm.errors import UserError
-from stages.params import RegisteredModel, load_params
+from stages.params import load_params
+from stages.params.models import RegisteredModel
 from stages.publish import digest_tree
 from stages.register.records import MODELS, check_folder, make_records, read_records, write_records
 

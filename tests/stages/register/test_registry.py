@@ -12,7 +12,7 @@ from lm.errors import UserError
 from stages.publish import digest_tree
 from stages.register.__main__ import main, stage
 from stages.register.registry import Standing, local_model_folder, promote, sync
-from stages.tracking import client
+from stages.tracking.store import client
 
 MakeModel = Callable[..., Path]
 WriteMetrics = Callable[..., None]

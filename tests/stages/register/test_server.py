@@ -11,7 +11,7 @@ from lm.errors import UserError
 from stages.publish import digest_tree
 from stages.register.__main__ import stage
 from stages.register.registry import local_model_folder, sync
-from stages.tracking import ENVIRONMENT, client
+from stages.tracking.store import ENVIRONMENT, client
 from tests.servers import free_port, running, with_our_programs
 
 

@@ -17,7 +17,7 @@ from lm.checkpoint import load_model
 from lm.generation.generate import generate
 from lm.inference.classify import classify
 from stages.register.__main__ import stage
-from stages.tracking import ENVIRONMENT, tracking_uri
+from stages.tracking.store import ENVIRONMENT, tracking_uri
 from tests.servers import free_port, running, with_our_programs
 
 SAMPLING = {"max_new_tokens": 8, "temperature": 0.7, "top_k": 5, "top_p": 0.9, "seed": 3}

@@ -11,7 +11,7 @@ import pytest
 from lm.errors import UserError
 from lm.text.tokenizer import BOS, EOS, fingerprint, load_tokenizer
 from stages.documents import SPLITS
-from stages.params import TokenizeSettings
+from stages.params.data import TokenizeSettings
 from stages.publish import digest_tree, sha256_file
 from stages.shards import open_split, read_manifest
 from stages.tokenize.run import tokenize, training_sample

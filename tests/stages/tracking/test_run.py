@@ -6,7 +6,6 @@ import os
 import socket
 import statistics
 import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -15,32 +14,18 @@ from typing import Any
 
 import pytest
 
-from stages import tracking
 from stages.publish import digest_value
-from stages.tracking import (
-    Run,
+from stages.tracking import run as module
+from stages.tracking.run import Run, dataset_digest, flatten, run_tags
+from stages.tracking.store import (
+    QUICK_HTTP,
     client,
-    close_dead_runs,
-    dataset_digest,
     experiment_id,
-    flatten,
-    patient_http,
-    start_run,
     tracking_uri,
-    without_secrets,
 )
+from tests.stages.tracking.helpers import fetch, open_run
 
 DIGEST = digest_value("tokens")
-
-
-def open_run(stage: str = "pretrain@gpt", **more: Any) -> Run:
-    arguments: dict[str, Any] = {"key": "0123456789abcdef", "settings": {}, "inputs": {}, **more}
-    return start_run(stage, **arguments)
-
-
-def fetch(run: Run) -> Any:
-    assert run.id is not None
-    return client().get_run(run.id)
 
 
 def test_a_run_says_what_it_is_of(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,14 +57,14 @@ def git(*arguments: str) -> str:
 
 
 def test_commit_and_dirtiness(project: Path) -> None:
-    assert tracking.run_tags("x", "k")["git.commit"] == ""
+    assert run_tags("x", "k")["git.commit"] == ""
     git("init", "-q")
     Path("file").write_text("1")
     git("add", "file")
     git("commit", "-qm", "one")
-    clean = tracking.run_tags("x", "k")
+    clean = run_tags("x", "k")
     Path("file").write_text("2")
-    dirty = tracking.run_tags("x", "k")
+    dirty = run_tags("x", "k")
     assert clean["git.commit"] == dirty["git.commit"] == git("rev-parse", "HEAD")
     assert (clean["git.dirty"], dirty["git.dirty"]) == ("false", "true")
 
@@ -128,7 +113,7 @@ def test_metrics_are_not_sent_one_by_one(project: Path, monkeypatch: pytest.Monk
 
 def test_logging_costs_less_than_two_percent(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five numbers each 5 ms on the real store, with batches 100 times as often as they are in earnest."""
-    monkeypatch.setattr(tracking, "FLUSH_EVERY_SECONDS", 0.1)
+    monkeypatch.setattr(module, "FLUSH_EVERY_SECONDS", 0.1)
     run = open_run()
     run.log_metrics({"warm": 0.0})
     run.flush()
@@ -150,7 +135,7 @@ def test_logging_costs_less_than_two_percent(project: Path, monkeypatch: pytest.
     assert len(batches) == 3
     # Each batch is paid for by the pause after it, however slow the machine is at the moment.
     for (started, ended), (following, _) in itertools.pairwise(batches):
-        assert (ended - started) / (following - started) < tracking.MAX_LOGGING_SHARE
+        assert (ended - started) / (following - started) < module.MAX_LOGGING_SHARE
     assert statistics.median(calls) < 0.001
 
 
@@ -168,7 +153,7 @@ def test_a_slow_store_is_sent_fewer_batches(project: Path) -> None:
     before = time.monotonic()
     run.flush()
     assert slow.sent == 1
-    assert run._due - before >= max(tracking.FLUSH_EVERY_SECONDS, 0.05 / tracking.MAX_LOGGING_SHARE)
+    assert run._due - before >= max(module.FLUSH_EVERY_SECONDS, 0.05 / module.MAX_LOGGING_SHARE)
 
 
 def test_a_store_that_comes_back_gets_what_it_missed(
@@ -229,52 +214,6 @@ def test_a_run_that_the_store_does_not_hold_is_begun_anew(
     assert capsys.readouterr().err == ""
 
 
-def test_dead_runs_are_closed_and_living_ones_are_not(project: Path) -> None:
-    mine = open_run()
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    mlflow_client, host = client(), socket.gethostname()
-    for name, process in (("dead", f"{host}:{ended.pid}"), ("elsewhere", f"another-host:{ended.pid}")):
-        run = open_run(name)
-        mlflow_client.set_tag(run.id, "process", process)
-    stranger = mlflow_client.create_run(mlflow_client.create_experiment("not ours")).info.run_id
-    mlflow_client.set_tag(stranger, "process", f"{host}:{ended.pid}")
-
-    closed = close_dead_runs()
-    assert [client().get_run(run_id).data.tags["dvc.stage"] for run_id in closed] == ["dead"]
-    assert client().get_run(closed[0]).info.status == "KILLED"
-    assert [fetch(mine).info.status, client().get_run(stranger).info.status] == ["RUNNING", "RUNNING"]
-    assert close_dead_runs() == []
-
-
-def test_the_default_store_does_not_depend_on_the_current_folder(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As inside ``dvc exp run --temp``: the work is done in a folder that is thrown away."""
-    (project / "temporary").mkdir()
-    monkeypatch.chdir(project / "temporary")
-    run = open_run("clean")
-    Path("report.html").write_text("<p>report</p>")
-    run.log_artifact(Path("report.html"))
-    run.finish("FINISHED")
-    assert tracking_uri() == f"sqlite:///{project / 'mlflow.db'}"
-    assert sorted(p.name for p in Path().iterdir()) == ["report.html"]
-    [kept] = (project / "mlruns" / "tokenmill-clean").rglob("report.html")
-    assert kept.read_text() == "<p>report</p>"
-
-
-def test_a_store_of_ones_own(project: Path, monkeypatch: pytest.MonkeyPatch, migrated_store: Path) -> None:
-    own = project / "own.db"
-    own.write_bytes(migrated_store.read_bytes())
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{own}")
-    (project / "elsewhere").mkdir()
-    monkeypatch.chdir(project / "elsewhere")
-    run = open_run()
-    assert fetch(run).info.artifact_uri.startswith((project / "mlruns").as_uri())
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    assert client().get_experiment_by_name("tokenmill/pretrain") is None
-
-
 @pytest.fixture
 def silent_server() -> Iterator[int]:
     """A server that takes connections and never answers."""
@@ -292,7 +231,7 @@ def test_an_absent_store_costs_one_line_and_little_time(
     silent_server: int,
     way: str,
 ) -> None:
-    for name, value in tracking.QUICK_HTTP.items():
+    for name, value in QUICK_HTTP.items():
         # The silent server would cost twice the time-out; a shorter one proves that it is in force.
         monkeypatch.setenv(name, "1" if way == "silent" else value)
     uri = {
@@ -315,49 +254,6 @@ def test_an_absent_store_costs_one_line_and_little_time(
     err = capsys.readouterr().err
     assert err.startswith(f"warning: MLflow at {uri} does not take this run: ")
     assert len(err.splitlines()) == 1
-
-
-def test_quick_http_gives_way_to_the_users_own_and_to_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
-    retries, timeout = tracking.QUICK_HTTP
-    monkeypatch.setenv(retries, "3")
-    monkeypatch.delenv(timeout, raising=False)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    client()
-    assert (os.environ[retries], os.environ[timeout]) == ("3", tracking.QUICK_HTTP[timeout])
-    with patient_http():
-        assert (os.environ[retries], os.environ.get(timeout)) == ("3", None)
-    assert os.environ[timeout] == tracking.QUICK_HTTP[timeout]
-
-
-def test_two_stages_begin_a_new_store_at_once(project: Path) -> None:
-    (project / "mlflow.db").unlink()
-    script = (
-        "import sys; from stages.tracking import start_run\n"
-        "run = start_run(sys.argv[1], key='k' * 16, settings={}, inputs={})\n"
-        "assert run.id; run.finish('FINISHED')"
-    )
-    processes = [
-        subprocess.Popen([sys.executable, "-c", script, f"pretrain@{n}"], stderr=subprocess.PIPE, text=True)
-        for n in ("gpt", "bert")
-    ]
-    assert [process.communicate(timeout=120)[1] for process in processes] == ["", ""]
-    experiment = client().get_experiment_by_name("tokenmill/pretrain")
-    found = client().search_runs([experiment.experiment_id])
-    assert {run.data.tags["dvc.stage"] for run in found} == {"pretrain@gpt", "pretrain@bert"}
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("http://person:pass@host:5000/x", "http://***@host:5000/x"),
-        ("postgresql://person:p@ss/word@host/db", "postgresql://***@host/db"),
-        ("postgresql://host/db?user=a&password=b is gone", "postgresql://host/db?*** is gone"),
-        ("sqlite:////home/a/mlflow.db", "sqlite:////home/a/mlflow.db"),
-        ("at http://a:b@c and https://d:e@f", "at http://***@c and https://***@f"),
-    ],
-)
-def test_secrets_are_not_shown(text: str, shown: str) -> None:
-    assert without_secrets(text) == shown
 
 
 def test_flattening() -> None:

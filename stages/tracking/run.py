@@ -1,7 +1,4 @@
-"""MLflow: one run per executed stage, with lineage by digest. Metrics are buffered and sent in batches.
-
-Tracking never decides about the work: when the store cannot be reached, the stage says so once and goes on.
-"""
+"""One MLflow run: its tags, params and datasets, and metrics that are buffered and sent in batches."""
 
 import json
 import os
@@ -10,102 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from stages.publish import exclusive, project_home
+from stages.tracking.store import client, experiment_id, first_line, tracking_uri, without_secrets
 
 FLUSH_EVERY_SECONDS = 10.0
 """Least time between two batches of metrics. A sqlite store takes 20 to 40 ms a batch: 0.4% of a run."""
 
 MAX_LOGGING_SHARE = 0.02
 """Share of a run's time that sending metrics may take: a slow store is sent fewer, larger batches."""
-
-ENVIRONMENT = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-
-QUICK_HTTP = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""MLflow's own defaults (7 retries of 120 s) would hold up a stage for minutes when a server is gone."""
-
-
-def default_tracking_uri() -> str:
-    """A sqlite file at a fixed absolute place in the repository.
-
-    MLflow's own default depends on the current folder, which differs inside ``dvc exp run --temp``.
-    """
-    return f"sqlite:///{project_home() / 'mlflow.db'}"
-
-
-def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI`` where it is set, else :func:`default_tracking_uri`."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or default_tracking_uri()
-
-
-def without_secrets(text: str) -> str:
-    """The text with user, password and query blanked in every URL, fit to be printed."""
-    text = re.sub(r"(?<=://)\S*@", "***@", text)
-    return re.sub(r"(://[^\s?]*)\?\S*", r"\1?***", text)
-
-
-def client() -> Any:
-    """An ``MlflowClient`` on :func:`tracking_uri`. MLflow is imported here: it costs seconds."""
-    for name, value in (ENVIRONMENT | QUICK_HTTP).items():
-        os.environ.setdefault(name, value)
-    import logging
-
-    import mlflow
-
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    uri = tracking_uri()
-    if not uri.startswith("sqlite:"):
-        return mlflow.MlflowClient(uri)
-    # Two stages that start at once would both make the tables of a new database, and one of them fail.
-    with exclusive(project_home() / ".work" / "mlflow.lock"):
-        return mlflow.MlflowClient(uri)
-
-
-@contextmanager
-def patient_http() -> Iterator[None]:
-    """MLflow's own retries and time-outs again: a healthy server may take long to answer an upload."""
-    quick = {name: value for name, value in QUICK_HTTP.items() if os.environ.get(name) == value}
-    for name in quick:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(quick)
-
-
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-"""MLflow's UI opens an experiment in the view for training, not in the one for chats and traces."""
-
-
-def experiment_id(mlflow_client: Any, name: str) -> str:
-    """The experiment's id; it is made when it is not there.
-
-    A store that is a database opened from here keeps its artifacts in the repository's ``mlruns``, because
-    MLflow's default is the current folder; an MLflow server decides for itself.
-    """
-    from mlflow.exceptions import MlflowException
-
-    found = mlflow_client.get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    is_database = re.match(r"(sqlite|postgresql|mysql|mssql)\b", tracking_uri())
-    artifacts = (project_home() / "mlruns" / name.replace("/", "-")).as_uri() if is_database else None
-    try:
-        return str(mlflow_client.create_experiment(name, artifact_location=artifacts, tags=EXPERIMENT_TAGS))
-    except MlflowException:  # another stage made it a moment ago
-        found = mlflow_client.get_experiment_by_name(name)
-        if found is None:
-            raise
-        return str(found.experiment_id)
 
 
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -220,12 +132,6 @@ class Run:
         return True
 
 
-def first_line(error: BaseException) -> str:
-    """An exception's first line without secrets, or its type where it says nothing."""
-    lines = str(error).strip().splitlines()
-    return without_secrets(lines[0]) if lines else type(error).__name__
-
-
 def _warn(error: Exception) -> None:
     print(
         f"warning: MLflow at {without_secrets(tracking_uri())} does not take this run: {first_line(error)}",
@@ -303,37 +209,3 @@ def _describe(
         datasets.append(DatasetInput(dataset, [InputTag(*tag) for tag in tags.items()]))
     if datasets:
         mlflow_client.log_inputs(run_id, datasets=datasets)
-
-
-def dead_runs() -> list[str]:
-    """Ids of the runs that say RUNNING although their process on this host is gone."""
-    mlflow_client = client()
-    experiments = [
-        e.experiment_id for e in mlflow_client.search_experiments(filter_string="name LIKE 'tokenmill/%'")
-    ]
-    if not experiments:
-        return []
-    found = []
-    for run in mlflow_client.search_runs(experiments, filter_string="attributes.status = 'RUNNING'"):
-        host, _, pid = run.data.tags.get("process", "").rpartition(":")
-        if host == socket.gethostname() and pid.isdigit() and not _alive(int(pid)):
-            found.append(run.info.run_id)
-    return found
-
-
-def close_dead_runs() -> list[str]:
-    """Mark the :func:`dead_runs` KILLED; returns their ids."""
-    found = dead_runs()
-    for run_id in found:
-        client().set_terminated(run_id, status="KILLED")
-    return found
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,10 +1,10 @@
-"""Settings of the data half: what is measured of every document, and which documents stay."""
+"""The data half: what is measured of every document, which documents stay, and how they become tokens."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from stages.settings import Count, Settings, Share
+from stages.params.base import Count, Name, Settings, Share
 
 Number = Annotated[float, Field(ge=0)]
 
@@ -140,3 +140,13 @@ class CleanSettings(Settings):
     contamination: ContaminationSettings | None
     substrings: SubstringSettings | None
     split: SplitSettings
+
+
+class TokenizeSettings(Settings):
+    """The tokenizer, and which sources become shards."""
+
+    sources: list[Name] = Field(min_length=1)
+    algorithm: Literal["bpe", "wordpiece", "unigram"]
+    vocab_size: Annotated[int, Field(ge=320, le=1_000_000)]
+    max_han_run: Count
+    """Runs of Han characters are cut at this length before training, or every clause would be one word."""

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from lm.errors import UserError
-from stages.params import PackageSource, Params, check_params, load_params
+from stages.params import Params, check_params, load_params
+from stages.params.sources import PackageSource
 
-SHIPPED = Path(__file__).resolve().parents[2] / "params.yaml"
+SHIPPED = Path(__file__).resolve().parents[3] / "params.yaml"
 
 BASE = """\
 sources:
