@@ -59,9 +59,8 @@ def _measured(settings: Settings, run: Callable[[Any], None]) -> dict[str, Any]:
     import torch
 
     from lm.model.heads import build_model
-    from lm.training.bigrams import OUTPUT_RATE, begin_with_bigrams
+    from lm.training.bigrams import begin_with_bigrams
     from lm.training.language import LanguageModelling
-    from lm.training.optimizer import EMBEDDING_RATE
     from lm.training.schedule import Schedule
 
     corpus = texts.load(settings)
@@ -98,7 +97,6 @@ def _measured(settings: Settings, run: Callable[[Any], None]) -> dict[str, Any]:
             validation=corpus.validation,
             bytes_per_token=corpus.bytes_per_token,
             batch_rows=settings.rows,
-            output_rate=OUTPUT_RATE if settings.start == "bigrams" else EMBEDDING_RATE,
         )
     )
     return meter.report()

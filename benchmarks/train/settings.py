@@ -49,5 +49,5 @@ class Settings:
         families: Any = {"causal": "small-gpt", "masked": "small-bert", "span-corruption": "small-t5"}
         shape: dict[str, Any] = dict(self.shape)
         if self.start == "bigrams":
-            shape |= {"tied": False, "embedding_norm": "none"}
+            shape["head"] = "bilinear"
         return family_config(families[self.objective], vocab_size=vocab_size, **shape)

@@ -43,6 +43,8 @@ def published_class(config: ModelConfig) -> str | None:
         own = ("mean", "first") if module is modernbert else (FAMILIES[config.family].get("pooling", "mean"),)
         if config.ngrams or config.pooling not in own:
             return None
+    if config.head == "bilinear":
+        return None  # LanguageModel.folded has a form that they know
     if module is llama and config.embedding_norm != "none" and not config.tied:
         return None  # their output layer holds our embeddings as they are before the norm
     return None if module is None else module.CLASSES[config.family].get(config.kind)

@@ -88,8 +88,8 @@ class ModelConfig:
     """Kinds of segments (BERT's sentences A and B) with an embedding of their own."""
 
     # What stands on the trunk
-    head: Literal["linear", "bert", "modernbert"] = "linear"
-    """Layers before the output: none; as in BERT; as in ModernBERT (lm/model/heads.py)."""
+    head: Literal["linear", "bilinear", "bert", "modernbert"] = "linear"
+    """Layers before the output: none; a square matrix; as in BERT; as in ModernBERT (lm/model/heads.py)."""
     head_activation: Activation = "gelu"
     """Of those layers."""
     tied: bool = True
@@ -132,6 +132,11 @@ class ModelConfig:
             raise UserError(
                 f"model config: labels are for {' and '.join(CLASSIFIERS)}, which need them; "
                 f"got kind {self.kind} with {len(self.labels)} labels"
+            )
+        if self.head == "bilinear" and not (self.tied and self.causal and self.embedding_norm == "plain"):
+            raise UserError(
+                "model config: a bilinear head needs a causal model with tied embeddings and a plain norm on "
+                f"them, as small-gpt has; got family {self.family}"
             )
         if self.ngrams and self.kind != "sequence-classifier":
             raise UserError(f"model config: ngrams is for sequence-classifier, got kind {self.kind}")

@@ -1,5 +1,7 @@
 """The trunk with something on top: language models, and heads for tasks."""
 
+import dataclasses
+
 import torch
 from torch import Tensor, nn
 
@@ -13,19 +15,23 @@ from lm.text.ngrams import BUCKETS
 
 
 class Projection(nn.Module):
-    """A layer between the trunk and the output: linear, activation, norm (BERT's and ModernBERT's)."""
+    """A layer between the trunk and the output: linear, activation, norm (BERT's and ModernBERT's).
+
+    A bilinear head has the linear part alone: logits are then bilinear in hidden states and embeddings.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.width, config.width, bias=config.bias)
-        if config.head_activation == "linear":
+        if config.head == "bilinear" or config.head_activation == "linear":
             nn.init.eye_(self.dense.weight)  # begins as if it were not there
         else:
             nn.init.normal_(self.dense.weight, std=config.width**-0.5)
         if config.bias:
             nn.init.zeros_(self.dense.bias)
-        self.norm = new_norm(config)
-        self.activation = ACTIVATIONS[config.head_activation]
+        bilinear = config.head == "bilinear"
+        self.norm = nn.Identity() if bilinear else new_norm(config)
+        self.activation = ACTIVATIONS["linear" if bilinear else config.head_activation]
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(..., D) -> (..., D)."""
@@ -99,6 +105,25 @@ class LanguageModel(nn.Module):
         if self.projection is not None:
             hidden = self.projection(hidden)
         return hidden if self.config.output_scale == 1 else hidden * self.config.output_scale
+
+    def folded(self) -> "LanguageModel":
+        """The same function without what a bilinear head added for training.
+
+        Its matrix goes into an output layer of the model's own, and the norm of the embeddings into these: a
+        form that the published layouts have room for. Any other model is returned as it is.
+        """
+        if self.config.head != "bilinear" or self.projection is None:
+            return self
+        config = dataclasses.replace(self.config, head="linear", tied=False, embedding_norm="none")
+        state = self.state_dict()
+        embeddings_VD = state["trunk.embeddings.token.weight"]
+        state["output.weight"] = embeddings_VD @ state.pop("projection.dense.weight")
+        norm = self.transformer.embeddings.norm
+        assert norm is not None  # a bilinear head asks for one
+        state["trunk.embeddings.token.weight"] = norm(embeddings_VD)
+        model = LanguageModel(config)
+        model.load_state_dict(state)
+        return model
 
     def new_cache(self, batch: int, capacity: int) -> Cache | RecurrentCache:
         """An empty cache for generating: ``batch`` rows of at most ``capacity`` tokens."""

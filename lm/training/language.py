@@ -14,7 +14,6 @@ from lm.errors import UserError
 from lm.model.config import ModelConfig
 from lm.model.heads import LanguageModel
 from lm.text.tokenizer import FIRST_TEXT_ID
-from lm.training.optimizer import EMBEDDING_RATE
 from lm.training.order import Stream, TokenRows
 from lm.training.packing import PackedRows
 from lm.training.schedule import Schedule
@@ -36,19 +35,17 @@ class LanguageModelling(Task):
         validation: npt.NDArray[Any],
         bytes_per_token: float,
         batch_rows: int,
-        output_rate: float = EMBEDDING_RATE,
         ends: npt.NDArray[np.int64] | None = None,
         locate: Callable[[int], str] = str,
     ) -> None:
         """Set up the rows.
 
         ``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average.
-        ``output_rate``: of an output layer of its own, as a share of Muon's. With ``ends``, where the
-        documents of ``train`` end, rows are packed from whole ones. ``locate`` says where a token of
-        ``train`` stands on disk.
+        With ``ends``, where the documents of ``train`` end, rows are packed from whole ones. ``locate`` says
+        where a token of ``train`` stands on disk.
         """
         super().__init__(model, schedule)
-        self.objective, self.batch_rows, self.output_rate = objective, batch_rows, output_rate
+        self.objective, self.batch_rows = objective, batch_rows
         length = objective.row_tokens(model.config)
         self.data = (
             TokenRows(train, length, schedule.seed)

@@ -113,18 +113,14 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parallel.local(parameter.grad)
 
 
-def parameter_groups(
-    model: nn.Module, learning_rate: float, output_rate: float = EMBEDDING_RATE
-) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    AdamW's part takes EMBEDDING_RATE of that, but a language model's output layer, where it is not tied to
-    the embeddings, ``output_rate`` of it, and a classifier's n-grams NGRAM_RATE. Recurrent networks are
+    AdamW's part takes EMBEDDING_RATE of that, but a classifier's n-grams NGRAM_RATE. Recurrent networks are
     AdamW's as a whole. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
-    output: list[Tensor] = []
     ngrams: list[Tensor] = []
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and name.startswith("ngrams."):
@@ -133,11 +129,10 @@ def parameter_groups(
             hidden = parameter.ndim == 2 and any(
                 part in name for part in (".blocks.", "projection.", "pooler.")
             )
-            (output if name == "output.weight" else matrices if hidden else rest).append(parameter)
+            (matrices if hidden else rest).append(parameter)
     groups = [
         {"params": matrices, "lr": learning_rate, "muon": True},
         {"params": rest, "lr": EMBEDDING_RATE * learning_rate, "muon": False},
-        {"params": output, "lr": output_rate * learning_rate, "muon": False},
         {"params": ngrams, "lr": NGRAM_RATE, "muon": False},
     ]
     return [group for group in groups if group["params"]]

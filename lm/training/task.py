@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from lm.errors import UserError
 from lm.training import parallel
-from lm.training.optimizer import EMBEDDING_RATE, MuonAdamW, parameter_groups
+from lm.training.optimizer import MuonAdamW, parameter_groups
 from lm.training.order import Steps
 from lm.training.schedule import Schedule
 from lm.training.spikes import LIMIT, WINDOW, Spikes
@@ -36,8 +36,6 @@ class Task(pl.LightningModule):
         super().__init__()
         self.model = model
         self.schedule = schedule
-        self.output_rate = EMBEDDING_RATE
-        """Learning rate of an output layer of its own, as a share of Muon's."""
         self.steps = Steps(schedule.steps)
         self.micro_batch = 0
         """Rows that are computed at a time; 0: all of this process's. It bounds memory."""
@@ -77,7 +75,7 @@ class Task(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Muon and AdamW, their rates moved by the schedule."""
-        groups = parameter_groups(self.model, self.schedule.learning_rate, self.output_rate)
+        groups = parameter_groups(self.model, self.schedule.learning_rate)
         optimizer = MuonAdamW(groups)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -29,7 +29,7 @@ class PretrainSettings(Settings):
     """Mean length of a hidden span in tokens (span-corruption)."""
     start: Literal["random", "bigrams"] = "random"
     """Weights to begin with: drawn from the seed, or such that the model is the bigram model of its training
-    text (lm/training/bigrams.py), with an output layer of its own. For budgets below a million tokens."""
+    text (lm/training/bigrams.py)."""
     tokens: Count | None = None
     """Training budget in tokens of the stream; or ``epochs``."""
     epochs: Positive | None = None
@@ -82,8 +82,7 @@ class PretrainSettings(Settings):
     def shape(self) -> dict[str, Any]:
         """What sets this model apart from others of its family, as families take it."""
         size = {name: getattr(self, name) for name in ("layers", "width", "heads", "context")}
-        # Embeddings that have a length already need no norm.
-        return {**size, "tied": False, "embedding_norm": "none"} if self.start == "bigrams" else size
+        return {**size, "head": "bilinear"} if self.start == "bigrams" else size
 
 
 class LoraSettings(Settings):

@@ -29,10 +29,8 @@ def pretrain(
     """
     from lm.checkpoint import save_model
     from lm.text.tokenizer import fingerprint, load_tokenizer
-    from lm.training.bigrams import OUTPUT_RATE
     from lm.training.fit import fit
     from lm.training.language import LanguageModelling, language_scores
-    from lm.training.optimizer import EMBEDDING_RATE
     from lm.training.plan import check_memory, row_of
     from lm.training.schedule import Schedule
 
@@ -72,7 +70,6 @@ def pretrain(
         validation=validation.sample(),
         bytes_per_token=per_token,
         batch_rows=budget.batch_rows,
-        output_rate=OUTPUT_RATE if settings.start == "bigrams" else EMBEDDING_RATE,
         ends=None if settings.packing == "stream" else train.document_ends(),
         locate=train.locate,
     )
@@ -86,6 +83,7 @@ def pretrain(
         name=name,
         keep_best=settings.keep == "best",
     )
+    model = model.folded()
     final = language_scores(model, validation.stream(), objective, bytes_per_token=per_token)
     save_model(job.out["model"], model, tokenizer=tokens, ancestry=ancestry)
     write_curve(job.out["curve"], task.curve)

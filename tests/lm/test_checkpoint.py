@@ -51,6 +51,21 @@ def test_a_small_gpt_with_an_output_layer_of_its_own_keeps_it(embedding_norm: st
         assert torch.equal(one, other), name
 
 
+def test_a_bilinear_head_keeps_its_matrix_and_folded_it_is_a_published_model(tmp_path: Path) -> None:
+    model = tiny_model("causal-lm", head="bilinear")
+    with torch.no_grad():
+        for weight in (model.projection.dense.weight, model.trunk.embeddings.token.weight):
+            weight.normal_()
+    source = write_tokenizer(tmp_path / "tokenizer")
+    tokens = torch.randint(5, model.config.vocab_size, (2, 8), generator=torch.Generator().manual_seed(1))
+    for name, one, published in (("own", model, None), ("folded", model.folded(), "Qwen3ForCausalLM")):
+        save_model(tmp_path / name, one, tokenizer=source, ancestry={"tokenizer": fingerprint(source)})
+        assert published_name(tmp_path / name) == published
+        again, _ = load_model(tmp_path / name)
+        torch.testing.assert_close(again(tokens), model(tokens), atol=1e-4, rtol=1e-4)
+    assert again.folded() is again
+
+
 def published_name(folder: Path) -> str | None:
     """The class that a folder says it is of."""
     names = json.loads((folder / "config.json").read_text()).get("architectures")

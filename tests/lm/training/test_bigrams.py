@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from lm.errors import UserError
 from lm.model.families import family_config
 from lm.model.heads import LanguageModel, build_model
-from lm.training.bigrams import begin_with_bigrams, bigram_weights
+from lm.training.bigrams import DEVIATION, begin_with_bigrams, bigram_weights
 
 VOCAB = 400
 
@@ -38,7 +38,7 @@ def fresh(width: int = 64, **changes: object) -> LanguageModel:
 
 def test_it_begins_far_below_single_tokens_and_near_the_exact_bigram_model() -> None:
     train, test = text(40_000, 1), text(4_000, 2)
-    model = fresh(tied=False, embedding_norm="none")
+    model = fresh(head="bilinear")
     begin_with_bigrams(model, train, seed=1)
     with torch.no_grad():
         rows = torch.from_numpy(test[:-1].astype(np.int64)).split(32)
@@ -52,22 +52,32 @@ def test_it_begins_far_below_single_tokens_and_near_the_exact_bigram_model() -> 
     assert begun < nats(single, test) - 0.5 * (nats(single, test) - nats(exact, test))
 
 
-def test_the_weights_follow_from_text_and_seed_and_need_no_norm() -> None:
+def test_the_weights_follow_from_text_and_seed() -> None:
     train = text(5_000, 1)
-    embeddings, output = bigram_weights(train, VOCAB, 32, seed=1)
-    np.testing.assert_allclose(np.square(embeddings).mean(1), 1, rtol=1e-4)
-    again = bigram_weights(train, VOCAB, 32, seed=1)
-    np.testing.assert_array_equal(output, again[1])
-    assert np.isfinite(output).all()
-    assert not np.array_equal(output, bigram_weights(train, VOCAB, 32, seed=2)[1])
+    embeddings, head = bigram_weights(train, VOCAB, 32, seed=1)
+    for one, other in zip((embeddings, head), bigram_weights(train, VOCAB, 32, seed=1), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.isfinite(embeddings).all() and np.isfinite(head).all()
+    assert np.sqrt(np.square(embeddings).mean()) == pytest.approx(DEVIATION, rel=1e-4)
+    assert not np.array_equal(head, bigram_weights(train, VOCAB, 32, seed=2)[1])
 
 
-@pytest.mark.parametrize("changes", [{"tied": True}, {"tied": False, "embedding_norm": "gain"}])
-def test_a_model_that_cannot_hold_bigrams_is_refused(changes: dict[str, object]) -> None:
+def test_a_token_that_never_occurs_has_finite_weights_and_is_the_least_likely() -> None:
+    train = text(20_000, 1)
+    train[train == 7] = 8
+    model = fresh(head="bilinear")
+    begin_with_bigrams(model, train, seed=1)
+    with torch.no_grad():
+        logits = model(torch.arange(VOCAB).reshape(-1, 16))
+    assert torch.isfinite(logits).all()
+    assert logits[..., 7].mean() < logits.mean()
+
+
+def test_a_model_that_cannot_hold_bigrams_is_refused() -> None:
     with pytest.raises(UserError, match="small-gpt"):
-        begin_with_bigrams(fresh(**changes), text(100, 1), seed=1)
+        begin_with_bigrams(fresh(), text(100, 1), seed=1)
 
 
 def test_more_dimensions_than_tokens_are_refused() -> None:
     with pytest.raises(UserError, match="vocab_size"):
-        begin_with_bigrams(fresh(width=384, tied=False), text(100, 1), seed=1)
+        begin_with_bigrams(fresh(width=384, head="bilinear"), text(100, 1), seed=1)

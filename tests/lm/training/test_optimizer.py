@@ -47,12 +47,3 @@ def test_every_parameter_is_in_one_group_and_block_matrices_in_muons() -> None:
     assert all(p.ndim == 2 for p in muon["params"])
     assert len(muon["params"]) == 2 * 4 + 1  # two layers of four matrices each, and the projection
     assert any(p is model.trunk.embeddings.token.weight for p in rest["params"])
-
-
-def test_an_output_layer_of_its_own_has_its_own_rate() -> None:
-    model = tiny_model("causal-lm", tied=False)
-    muon, rest, output = parameter_groups(model, 0.02, output_rate=0.1)
-    assert [group["lr"] for group in (muon, rest, output)] == pytest.approx([0.02, 0.01, 0.002])
-    assert [id(p) for p in output["params"]] == [id(model.output.weight)]
-    *_, output = parameter_groups(model, 0.02)
-    assert output["lr"] == rest["lr"]  # at random weights it learns with the embeddings
