@@ -9,6 +9,7 @@ and ``manifest.json``: the tokenizer's fingerprint, the dtype, and for every sha
 """
 
 import json
+import math
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -176,6 +177,11 @@ class TokenSplit:
         """About that many tokens as one array: whole documents, taken at even distances over the split."""
         every = max(1, -(-self.tokens // tokens))
         return np.concatenate([document for n, document in enumerate(self.each_document()) if n % every == 0])
+
+    def excerpt(self, tokens: int) -> npt.NDArray[Any]:
+        """At most about that many tokens as one array: the same share of every shard, from its beginning."""
+        share = min(1.0, tokens / max(1, self.tokens))
+        return np.concatenate([shard[: math.ceil(share * len(shard))] for shard in self.shards])
 
     def each_document(self) -> Iterable[npt.NDArray[Any]]:
         """The documents in order, each with its <bos> and <eos>."""

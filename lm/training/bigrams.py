@@ -43,6 +43,9 @@ DEVIATION = 0.2
 """Root of the mean square of the embeddings: at EMBEDDING_RATE more is learned too slowly, and of less what
 was counted is unlearned (docs/experiments.md)."""
 
+COUNTED = 1 << 24
+"""Tokens that are worth counting: the pairs among more change little, and would take gigabytes."""
+
 OVERSAMPLING, POWER_ITERATIONS = 30, 2
 RIDGE = 1e-4
 """Of the least-squares fit, relative to the mean diagonal."""

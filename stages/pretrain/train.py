@@ -108,10 +108,10 @@ def new_model(settings: PretrainSettings, config: "ModelConfig", train: TokenSpl
     import torch
 
     from lm.model.heads import build_model
-    from lm.training.bigrams import begin_with_bigrams
+    from lm.training.bigrams import COUNTED, begin_with_bigrams
 
     torch.manual_seed(settings.seed)
     model = build_model(config)
     if settings.start == "bigrams":
-        begin_with_bigrams(model, train.stream(), settings.seed)  # type: ignore[arg-type]
+        begin_with_bigrams(model, train.excerpt(COUNTED), settings.seed)  # type: ignore[arg-type]
     return model

@@ -106,11 +106,18 @@ def test_missing_files_and_splits_are_named(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
-def test_a_sample_is_of_whole_documents_from_everywhere(tmp_path: Path) -> None:
+def test_a_sample_is_of_whole_documents_and_an_excerpt_of_all_shards(tmp_path: Path) -> None:
     documents = [np.full(10, 100 + n) for n in range(40)]
     entries = write_split(tmp_path, "validation", documents, vocab_size=320, shard_tokens=150)
     split = {"shards": entries, "tokens": 400, "documents": 40, "bytes": 400}
     write_manifest(tmp_path, fingerprint="f", vocab_size=320, splits={"validation": split}, ancestry={})
-    sample = open_split(tmp_path, "validation").sample(100)
-    assert sample.tolist() == [100 + n for n in range(0, 40, 4) for _ in range(10)]
-    assert len(open_split(tmp_path, "validation").sample(1000)) == 400
+    opened = open_split(tmp_path, "validation")
+    assert opened.sample(100).tolist() == [100 + n for n in range(0, 40, 4) for _ in range(10)]
+    assert len(opened.sample(1000)) == 400
+    assert [len(shard) for shard in opened.shards] == [150, 150, 100]
+    assert opened.excerpt(100).tolist() == [
+        *opened.shards[0][:38],
+        *opened.shards[1][:38],
+        *opened.shards[2][:25],
+    ]
+    assert opened.excerpt(1000).tolist() == opened.stream().tolist()

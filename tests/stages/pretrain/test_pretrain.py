@@ -76,7 +76,7 @@ def test_it_learns_and_writes_a_folder_with_its_ancestry(whole: Path) -> None:
 
 
 def test_the_folder_holds_the_model_that_was_measured(whole: Path, project: Path) -> None:
-    write_project(project, pretrain={"gpt": {"tokens": 2560, "start": "bigrams"}})
+    write_project(project, pretrain={"gpt": {"tokens": 2560, "start": "random"}})
     kill.train(project, "gpt")
     for folder in (whole, project):
         validation = open_split(folder / "data/tokens", "validation")
@@ -176,18 +176,27 @@ def strange_token(tokens: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "line"),
+    ("harm", "start", "line"),
     [
-        (cut_short, "data/tokens/train-00000.npy: missing or cut short"),
-        (empty_validation, "data/tokens: the validation split is empty; give it a larger share"),
-        (small_vocabulary, "data/tokens: the tokenizer has 320 tokens, the manifest says 300"),
-        (strange_token, "token 320 is beyond the model's vocabulary of 320 in step 0 (its 4 rows begin at"),
+        (cut_short, "random", "data/tokens/train-00000.npy: missing or cut short"),
+        (empty_validation, "random", "data/tokens: the validation split is empty; give it a larger share"),
+        (small_vocabulary, "random", "data/tokens: the tokenizer has 320 tokens, the manifest says 300"),
+        (
+            strange_token,
+            "random",
+            "token 320 is beyond the model's vocabulary of 320 in step 0 (its 4 rows begin at",
+        ),
+        (
+            strange_token,
+            "bigrams",
+            "token 320 is beyond the model's vocabulary of 320 (at 0 of the training tokens); make the",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_what_was_there(
-    project: Path, harm: Callable[[Path], None], line: str
+    project: Path, harm: Callable[[Path], None], start: str, line: str
 ) -> None:
-    write_project(project)
+    write_project(project, pretrain={"gpt": {"start": start}})
     kept = project / "data/models/gpt"
     kept.mkdir(parents=True)
     (kept / "model.safetensors").write_bytes(b"before")
