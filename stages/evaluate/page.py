@@ -34,6 +34,7 @@ def page(
     return render(
         Path(__file__).with_name("report.html.j2"),
         sentiment=metrics["sentiment"],
+        start=Path(ancestry["sentiment"]["finetune"]["init_from"]).name,
         gpt=metrics["gpt"],
         bert=metrics["bert"],
         t5=metrics["t5"],

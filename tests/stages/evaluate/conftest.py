@@ -71,7 +71,7 @@ class Inputs:
         hidden = {"objective": objective, "mask_share": 0.25, "mask_units": "tokens", "mean_span": 3.0}
         settings = {
             "pretrain": {**hidden, "packing": "stream", "layers": 1},
-            "finetune": {"source": "reviews"},
+            "finetune": {"source": "reviews", "init_from": "data/models/gpt"},
         }
         save_model(
             self.paths[name],

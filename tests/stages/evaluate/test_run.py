@@ -129,7 +129,7 @@ def test_the_page_tells_all_of_it_and_loads_nothing(done: tuple[Inputs, dict]) -
     for figure in (metrics["gpt"]["bits_per_byte"], metrics["gpt"]["ngram"]["bits_per_byte"]):
         assert f"{figure:.3f}" in page.text
     assert f"{metrics['sentiment']['tfidf']['accuracy']:.1%}" in page.text
-    assert "is worse than TF-IDF" in page.text
+    assert "is worse than TF-IDF" in page.text and "fine-tuned from gpt" in page.text
     assert "gpt passes the n-gram model by the time it has seen 200 tokens" in page.text
     table = pl.read_parquet(inputs.out["evaluation"] / "predictions" / "sentiment.parquet")
     wrong = table.filter(pl.col("label") != pl.col("sentiment_label"))
