@@ -28,8 +28,8 @@ repro: setup ## run the pipeline and show its results
 	@$(BIN)/tokenmill register
 	@$(BIN)/tokenmill results
 
-test: setup ## run the tests
-	$(BIN)/python -m pytest $(PYTEST)
+test: setup ## run the tests, in two processes
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 lint: lint-rules lint-format lint-types ## ruff and mypy
 

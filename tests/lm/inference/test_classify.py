@@ -60,7 +60,8 @@ def test_an_answer_is_the_best_of_all_spans_of_the_passage(tmp_path: Path) -> No
     question, passage = "看电影", "books and films 我喜欢"
     encoding = vocabulary.tokenizer.encode(question, passage)
     segments = torch.tensor([encoding.type_ids])
-    logits = model(torch.tensor([encoding.ids]), segments_BT=segments)[0]
+    with torch.no_grad():
+        logits = model(torch.tensor([encoding.ids]), segments_BT=segments)[0]
     inside = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
     begin, end = logits[inside].softmax(0).unbind(-1)
     best = max(
