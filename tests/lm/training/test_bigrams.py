@@ -62,7 +62,7 @@ def test_the_weights_follow_from_text_and_seed() -> None:
     assert not np.array_equal(head, bigram_weights(train, VOCAB, 32, seed=2)[1])
 
 
-def test_a_token_that_never_occurs_has_finite_weights_and_is_the_least_likely() -> None:
+def test_a_token_that_never_occurs_has_finite_weights_and_is_unlikely() -> None:
     train = text(20_000, 1)
     train[train == 7] = 8
     model = fresh(head="bilinear")
@@ -70,7 +70,8 @@ def test_a_token_that_never_occurs_has_finite_weights_and_is_the_least_likely() 
     with torch.no_grad():
         logits = model(torch.arange(VOCAB).reshape(-1, 16))
     assert torch.isfinite(logits).all()
-    assert logits[..., 7].mean() < logits.mean()
+    by_token = logits.mean((0, 1))
+    assert by_token[7] < by_token.quantile(0.25)
 
 
 def test_a_model_that_cannot_hold_bigrams_is_refused() -> None:
