@@ -31,8 +31,8 @@ def write_raw(folder: Path, language: str, documents: Sequence[str]) -> None:
     """The documents as ingest would write them: a table for each of ``FILES`` sources, and the manifest."""
     import polars as pl
 
-    from stages.ingest.write import DOCUMENTS
-    from stages.publish import sha256_file, write_json
+    from tokenmill.core.files import sha256_file, write_json
+    from tokenmill.data.ingest.write import DOCUMENTS
 
     (folder / "raw").mkdir(parents=True)
     sources = {}

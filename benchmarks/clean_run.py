@@ -10,8 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from stages.params.data import CleanSettings, MeasureSettings
-from stages.params.runtime import RuntimeSettings
+from tokenmill.data.clean.settings import CleanSettings
+from tokenmill.data.measure.settings import MeasureSettings
+from tokenmill.jobs.runtime import RuntimeSettings
 
 MEASURE = MeasureSettings(remove_html=True, simplify_chinese=False, replace_pii=True)
 PAGE = Path(__file__).resolve().parents[1] / "docs/cleaning.md"
@@ -45,11 +46,11 @@ def main() -> None:
     for stage in sys.argv[3:] or ("measure", "clean"):
         started = time.perf_counter()
         if stage == "measure":
-            from stages.measure.run import measure
+            from tokenmill.data.measure.run import measure
 
             measure(folder / "raw", folder / "measured", folder / "work", MEASURE, runtime)
         else:
-            from stages.clean.run import clean
+            from tokenmill.data.clean.run import clean
 
             total = clean(folder / "measured", folder / "sources", folder / "clean", settings())["total"]
             dropped = {rule: count for rule, count in total["dropped"].items() if count}

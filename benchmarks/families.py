@@ -13,13 +13,13 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-import lm
-from lm.model.config import ModelConfig
-from lm.model.families import FAMILIES, family_config
-from lm.model.heads import build_model
+import tokenmill
 from stages.params import load_params
-from tests.lm.huggingface.references import CASES, reference
-from tests.lm.huggingface.test_equality import imported, outputs
+from tests.model.published.references import CASES, reference
+from tests.model.published.test_equality import imported, outputs
+from tokenmill.model.config import ModelConfig
+from tokenmill.model.families import FAMILIES, family_config
+from tokenmill.model.heads import build_model
 
 VOCABULARY = 8192
 LIKE = {"causal-lm": "gpt", "masked-lm": "bert", "text-to-text": "t5"}
@@ -64,7 +64,7 @@ def main() -> None:
     console.print(sizes)
 
     lines = Table("folder", "files", "lines", "of them code", box=None)
-    root = Path(lm.__file__).parent
+    root = Path(tokenmill.__file__).parent
     for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "_")):
         texts = [path.read_text("utf-8") for path in folder.glob("*.py")]
         every = [line.strip() for text in texts for line in text.splitlines()]

@@ -23,10 +23,10 @@ def write_folder(folder: Path) -> None:
     import torch
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    from lm.checkpoint import save_model
-    from lm.model.families import family_config
-    from lm.model.heads import build_model
-    from lm.text.tokenizer import SPECIAL_TOKENS, fingerprint
+    from tokenmill.model.families import family_config
+    from tokenmill.model.folder import save_model
+    from tokenmill.model.heads import build_model
+    from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
 
     words = [*SPECIAL_TOKENS, *(f"w{number}" for number in range(8192 - len(SPECIAL_TOKENS)))]
     tokenizer = Tokenizer(models.WordLevel({word: id for id, word in enumerate(words)}, unk_token="<unk>"))
@@ -48,8 +48,8 @@ def contestants(folder: Path) -> dict[str, Callable[[list[str], int], list[str]]
     """Prompts and number of beams to texts, by ours and by theirs; special tokens are left out by both."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from lm.checkpoint import load_model
-    from lm.generation.generate import generate
+    from tokenmill.inference.generation.generate import generate
+    from tokenmill.model.folder import load_model
 
     model, vocabulary = load_model(folder)
     other: Any = AutoModelForCausalLM.from_pretrained(folder)

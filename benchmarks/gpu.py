@@ -52,9 +52,9 @@ def rows_of_table(
     """Train each side with each number of rows at a time; a line each, as soon as it is there.
 
     ``peak``: FLOP/s that count as full utilisation. FLOPs are those of the model's matrix products and of
-    attention over all pairs of positions (:mod:`lm.flops`), the same for all sides.
+    attention over all pairs of positions (:mod:`tokenmill.pretraining.flops`), the same for all sides.
     """
-    from lm.flops import flops_per_token
+    from tokenmill.pretraining.flops import flops_per_token
 
     per_token = flops_per_token(settings.config(settings.vocab_size))
     yield f"{'':9} rows at a time   tokens/s  TFLOP/s  utilisation"

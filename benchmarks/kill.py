@@ -24,7 +24,7 @@ OUTS = ("models", "metrics", "plots")
 # Torch, Lightning and MLflow are imported once, by the server that all runs are forked from.
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["stages.pretrain.__main__", "lm.training.fit", "lm.training.language", "mlflow"]
+    ["stages.pretrain.__main__", "tokenmill.training.fit", "tokenmill.pretraining.language", "mlflow"]
 )
 
 
@@ -37,8 +37,8 @@ def start(folder: Path, model: str) -> BaseProcess:
 
 
 def _stage(folder: Path, model: str) -> None:
-    from stages.job import run_main
     from stages.pretrain.__main__ import main
+    from tokenmill.jobs.job import run_main
 
     os.chdir(folder)
     os.environ["DVC_ROOT"] = str(folder)
@@ -112,8 +112,8 @@ def write_project(folder: Path, model: str, *, tokens: int, epochs: float, threa
     """A project with the first ``tokens`` training tokens of this one, and a tenth of that to validate."""
     from ruamel.yaml import YAML
 
-    from stages.documents import Split
-    from stages.shards import open_split, read_manifest, write_manifest, write_split
+    from tokenmill.core.splits import Split
+    from tokenmill.text.shards import open_split, read_manifest, write_manifest, write_split
 
     source, target = ROOT / "data/tokens", folder / "data/tokens"
     manifest = read_manifest(source)

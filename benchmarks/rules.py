@@ -27,15 +27,15 @@ def print_rules(raw: Path, megabytes: float) -> None:
     import polars as pl
 
     from benchmarks.clean_run import MEASURE
-    from stages.measure.language import languages
-    from stages.measure.normalize import normalize
-    from stages.measure.part import content_hash
-    from stages.measure.pii import replace_pii
-    from stages.measure.quality import quality
-    from stages.measure.repetition import repetition
-    from stages.measure.signatures import signatures
-    from stages.measure.units import units
-    from stages.measure.words import words
+    from tokenmill.data.measure.language import languages
+    from tokenmill.data.measure.normalize import normalize
+    from tokenmill.data.measure.part import content_hash
+    from tokenmill.data.measure.pii import replace_pii
+    from tokenmill.data.measure.quality import quality
+    from tokenmill.data.measure.repetition import repetition
+    from tokenmill.data.measure.words import words
+    from tokenmill.data.shingles.signatures import signatures
+    from tokenmill.data.shingles.units import units
 
     table = pl.concat([pl.read_parquet(path) for path in sorted(raw.glob("*.parquet"))])
     texts = normalize(table["text"], MEASURE)
@@ -74,8 +74,8 @@ def _usable_rules() -> "dict[str, pl.Expr]":
     import polars as pl
 
     from benchmarks.clean_run import settings
-    from stages.clean.rules import document_rules
-    from stages.measure.quality import quality
+    from tokenmill.data.clean.rules import document_rules
+    from tokenmill.data.measure.quality import quality
 
     known = {*quality(pl.Series(["text"])).columns, "language"}
     return {
@@ -89,7 +89,7 @@ def _kept(table: "pl.DataFrame", rules: "dict[str, pl.Expr]") -> "pl.DataFrame":
     """The documents that pass these rules."""
     import polars as pl
 
-    from stages.measure.quality import quality
+    from tokenmill.data.measure.quality import quality
 
     judged = table.hstack(quality(table["text"]).get_columns()).with_columns(**rules)
     return judged.filter(pl.all_horizontal(pl.col(list(rules)).is_null())).select(table.columns)

@@ -21,7 +21,7 @@ TASK = "sentiment"
 
 def accuracies(seed: int, folder: Path, changes: Sequence[str]) -> dict[str, float]:
     """Test accuracy of each model of one seed; ``changes`` are ``key=value`` under finetune.sentiment."""
-    from stages.evaluate.sentiment import evaluate_sentiment
+    from tokenmill.evaluation.classification import evaluate_sentiment
 
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))

@@ -30,7 +30,7 @@ def encode_folder(raw: Path, folder: Path, workers: int) -> None:
     """Our side: shards and manifest of all documents of ``raw``, with the tokenizer of ``folder``."""
     import polars as pl
 
-    from stages.tokenize.run import write_shards
+    from tokenmill.tokenization.run import write_shards
 
     started = time.perf_counter()
     texts = pl.read_parquet(raw / "*.parquet", columns=["text"])["text"].to_list()
@@ -41,7 +41,7 @@ def encode_folder(raw: Path, folder: Path, workers: int) -> None:
 
 def compare(language: str, arguments: argparse.Namespace) -> None:
     """Print both sides' figures for a language."""
-    from stages.tokenize.train import train_tokenizer
+    from tokenmill.tokenization.train import train_tokenizer
 
     documents, megabytes = announced(language, arguments.megabytes)
     with tempfile.TemporaryDirectory() as name:

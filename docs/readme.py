@@ -13,7 +13,7 @@ from pathlib import Path
 
 from docs.tables import documents_table, results_table
 from flows.dag import Graph, Node
-from lm.errors import UserError
+from tokenmill.core.errors import UserError
 
 READMES = {"README.md": "en", "README.zh-CN.md": "zh"}
 """File -> language."""

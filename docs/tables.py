@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cli import figures
-from cli.figures import count, decimal, figure, percent, read_metrics
+from tokenmill.cli import figures
+from tokenmill.cli.figures import count, decimal, figure, percent, read_metrics
 
 WORDS = {
     "en": {

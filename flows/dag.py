@@ -17,7 +17,7 @@ from dvc.lock import LockError
 from dvc.repo import Repo, lock_repo
 from dvc.repo.reproduce import get_active_graph, plan_repro
 
-from lm.errors import UserError
+from tokenmill.core.errors import UserError
 
 
 class RepoBusy(Exception):

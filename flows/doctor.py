@@ -17,8 +17,8 @@ from typing import Any
 
 import psutil
 
-from lm.errors import UserError
-from stages.publish import write_bytes
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import write_bytes
 
 LOCK_WAIT_S = 3.0
 """As long as dvc itself waits for the repository's lock."""

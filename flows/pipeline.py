@@ -19,7 +19,7 @@ from prefect.states import Completed, Failed
 from flows.dag import Graph, Node, RepoBusy
 from flows.runner import Outcome, Runner, StageBusy, StageFailed
 from flows.settings import require_server
-from lm.errors import UserError
+from tokenmill.core.errors import UserError
 
 BUSY_DELAYS_S = [2.0, 4.0, 8.0]
 """Waits before the first retries while another process is at a stage; the last one repeats. It stays short,
@@ -64,7 +64,7 @@ class _Run:
 
     def registry(self) -> Outcome:
         """Register again what data/registry.json claims and the registry does not hold."""
-        command = [sys.executable, "-m", "stages.register", "--sync"]
+        command = [sys.executable, "-m", "tokenmill.registry", "--sync"]
         status = self.runner.run_command(command, _log_lines(), stage=REGISTER)
         if status != 0:
             raise StageFailed("MLflow's registry does not hold what data/registry.json says; see above")

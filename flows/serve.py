@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from flows.pipeline import pipeline
 from flows.settings import require_server
-from lm.errors import UserError
+from tokenmill.core.errors import UserError
 
 NAME = "served"
 """Not ``nightly``: both can be known to one server."""

@@ -9,7 +9,7 @@ import os
 import secrets
 from pathlib import Path
 
-from lm.errors import UserError
+from tokenmill.core.errors import UserError
 
 ENV_FILE = Path(".env")
 SERVER_AUTH = "PREFECT_SERVER_API_AUTH_STRING"

@@ -1,1 +1,1 @@
-"""What each step of the pipeline does: one package per DVC stage, run as ``python -m stages.NAME``."""
+"""What each stage of dvc.yaml reads, writes and calls: one file a stage, run as ``python -m stages.NAME``."""

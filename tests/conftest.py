@@ -14,7 +14,7 @@ def migrated_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty MLflow database. Making one takes seconds, so tests copy this one."""
     import mlflow
 
-    from stages.tracking.store import client
+    from tokenmill.jobs.tracking.store import client
 
     folder = tmp_path_factory.mktemp("store")
     with pytest.MonkeyPatch.context() as patch:

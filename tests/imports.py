@@ -14,7 +14,7 @@ def sources(package: str) -> list[Path]:
 
 
 def module_name(path: Path) -> str:
-    """``stages/clean/__init__.py`` -> ``stages.clean``."""
+    """``stages/clean/__init__.py`` -> ``tokenmill.data.clean``."""
     parts = list(path.relative_to(ROOT).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -4,8 +4,8 @@ import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from stages.documents import SPLITS, Split
-from stages.publish import digest_value, sha256_file, write_json
+from tokenmill.core.files import digest_value, sha256_file, write_json
+from tokenmill.core.splits import SPLITS, Split
 
 GOOD = ("房间很干净", "服务员热情", "早餐丰富", "屏幕清晰", "故事感人", "送货很快")
 BAD = ("房间太吵", "服务冷淡", "早餐凉了", "屏幕有坏点", "故事无聊", "送货太慢")

@@ -100,7 +100,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import sys
 sys.argv = {["tokenmill", *arguments, "--help"]!r}
-from cli.main import main
+from tokenmill.cli.main import main
 try:
     main()
 except SystemExit as end:
@@ -127,7 +127,7 @@ def stage_dependencies() -> dict[str, tuple[str, list[str]]]:
 
 
 def entry_point(command: str) -> Path:
-    """``python -m stages.clean`` -> ``stages/clean/__main__.py``."""
+    """``python -m tokenmill.data.clean`` -> ``stages/clean/__main__.py``."""
     modules = re.findall(r"-m (stages\.\w+)", command)
     assert len(modules) == 1, f"one `python -m stages.NAME` expected in {command!r}"
     return ROOT.joinpath(*modules[0].split("."), "__main__.py")

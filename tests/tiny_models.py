@@ -4,11 +4,11 @@ from pathlib import Path
 
 import torch
 
-from lm.model.config import ModelConfig
-from lm.model.families import family_config
-from lm.model.heads import Model, build_model
-from lm.names import CLASSIFIERS, Family, Kind
-from lm.text.tokenizer import SPECIAL_TOKENS
+from tokenmill.model.config import ModelConfig
+from tokenmill.model.families import family_config
+from tokenmill.model.heads import Model, build_model
+from tokenmill.model.names import CLASSIFIERS, Family, Kind
+from tokenmill.text.tokenizer import SPECIAL_TOKENS
 
 TEXTS = ["我喜欢看电影。", "我喜欢听音乐。", "我喜欢阅读。", "a small test", "books and films"]
 FAMILY: dict[Kind, Family] = {"causal-lm": "small-gpt", "text-to-text": "small-t5"}
@@ -63,8 +63,8 @@ def write_tokenizer(folder: Path, vocab_size: int = 320) -> Path:
 
 def write_model(folder: Path, kind: Kind = "causal-lm", **changes: object) -> Path:
     """A model folder with a tiny model and its tokenizer; returns it."""
-    from lm.checkpoint import save_model
-    from lm.text.tokenizer import fingerprint
+    from tokenmill.model.folder import save_model
+    from tokenmill.text.tokenizer import fingerprint
 
     tokenizer = write_tokenizer(folder.parent / f"{folder.name}-tokenizer")
     model = tiny_model(kind, **changes)  # type: ignore[arg-type]

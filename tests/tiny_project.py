@@ -7,10 +7,10 @@ import numpy as np
 import polars as pl
 from ruamel.yaml import YAML
 
-from lm.text.tokenizer import encode_documents, fingerprint, load_tokenizer
-from stages.publish import write_json
-from stages.shards import write_manifest, write_split
 from tests.tiny_models import write_tokenizer
+from tokenmill.core.files import write_json
+from tokenmill.text.shards import write_manifest, write_split
+from tokenmill.text.tokenizer import encode_documents, fingerprint, load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECTS = ["这本书", "这家酒店", "房间", "服务", "屏幕", "键盘", "the book", "the room"]

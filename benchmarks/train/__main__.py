@@ -131,8 +131,8 @@ class Comparison:
         """Our FLOP/s beside those of plain products."""
         import torch
 
-        from lm.flops import flops_per_token
-        from stages.shards import read_manifest
+        from tokenmill.pretraining.flops import flops_per_token
+        from tokenmill.text.shards import read_manifest
 
         torch.set_num_threads(self.arguments.threads)
         vocabulary = read_manifest(self.arguments.tokens)["vocab_size"]

@@ -48,7 +48,7 @@ class Corpus:
         """
         import torch
 
-        from lm.text.tokenizer import FIRST_TEXT_ID
+        from tokenmill.text.tokenizer import FIRST_TEXT_ID
 
         starts = range(0, len(self.validation) - self.row_tokens + 1, self.fresh_tokens)
         tokens = torch.from_numpy(self.validation.astype("int64"))
@@ -77,8 +77,8 @@ def load(settings: Settings) -> Corpus:
 
 
 def _stored(settings: Settings) -> Corpus:
-    from lm.text.tokenizer import load_tokenizer
-    from stages.shards import open_split, read_manifest
+    from tokenmill.text.shards import open_split, read_manifest
+    from tokenmill.text.tokenizer import load_tokenizer
 
     folder = Path(settings.tokens)
     validation = open_split(folder, "validation")
@@ -96,7 +96,7 @@ def _random(settings: Settings) -> Corpus:
     """Uniformly distributed text tokens: enough for speed, and nothing is learned from them."""
     import numpy as np
 
-    from lm.text.tokenizer import FIRST_TEXT_ID
+    from tokenmill.text.tokenizer import FIRST_TEXT_ID
 
     random = np.random.default_rng(1)
     tokens = random.integers(FIRST_TEXT_ID, settings.vocab_size, RANDOM_TOKENS).astype(np.uint16)
@@ -106,7 +106,7 @@ def _random(settings: Settings) -> Corpus:
 def _corpus(
     settings: Settings, train: Any, validation: Any, per_token: float, vocab_size: int, tokenizer: Any
 ) -> Corpus:
-    from lm.batches import new_objective
+    from tokenmill.objectives.batches import new_objective
 
     objective = new_objective(
         settings.objective,  # type: ignore[arg-type]

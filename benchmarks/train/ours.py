@@ -13,8 +13,8 @@ from benchmarks.train.settings import Settings
 
 def train(settings: Settings) -> dict[str, Any]:
     """Tokenmill's own training, Lightning, checkpoints and all, as the pretrain stage runs it."""
-    from lm.training.fit import fit
-    from lm.training.loop import Runtime
+    from tokenmill.training.fit import fit
+    from tokenmill.training.loop import Runtime
 
     def through_lightning(task: Any) -> None:
         runtime = Runtime(
@@ -35,7 +35,7 @@ def train(settings: Settings) -> dict[str, Any]:
 
 def bare(settings: Settings) -> dict[str, Any]:
     """The same task in a loop without Lightning, checkpoints and guards, for what these cost; on the CPU."""
-    from lm.training.memory import keep_freed_memory
+    from tokenmill.training.memory import keep_freed_memory
 
     def loop(task: Any) -> None:
         keep_freed_memory()
@@ -58,10 +58,10 @@ def _measured(settings: Settings, run: Callable[[Any], None]) -> dict[str, Any]:
     """Our model and task with a meter; ``run`` brings the task to its end."""
     import torch
 
-    from lm.model.heads import build_model
-    from lm.training.bigrams import begin_with_bigrams
-    from lm.training.language import LanguageModelling
-    from lm.training.schedule import Schedule
+    from tokenmill.model.heads import build_model
+    from tokenmill.pretraining.bigrams import begin_with_bigrams
+    from tokenmill.pretraining.language import LanguageModelling
+    from tokenmill.training.schedule import Schedule
 
     corpus = texts.load(settings)
     meter = Meter(settings, corpus)

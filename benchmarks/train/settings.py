@@ -44,7 +44,7 @@ class Settings:
 
     def config(self, vocab_size: int) -> Any:
         """Our model's configuration: the family that params.yaml has for the objective."""
-        from lm.model.families import family_config
+        from tokenmill.model.families import family_config
 
         families: Any = {"causal": "small-gpt", "masked": "small-bert", "span-corruption": "small-t5"}
         shape: dict[str, Any] = dict(self.shape)

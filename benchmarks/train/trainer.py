@@ -14,7 +14,7 @@ def train(settings: Settings) -> dict[str, Any]:
     import transformers
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
-    from lm.training.order import TokenRows
+    from tokenmill.training.order import TokenRows
 
     corpus = texts.load(settings)
     meter = Meter(settings, corpus)

@@ -16,8 +16,8 @@ from benchmarks.train import meter as meters
 from benchmarks.train import picture, trainer
 from benchmarks.train.__main__ import when_below, write_curves
 from benchmarks.train.settings import Settings
-from lm.flops import flops_per_token
-from lm.training.language import language_scores
+from tokenmill.pretraining.flops import flops_per_token
+from tokenmill.pretraining.language import language_scores
 
 TINY = Settings(
     objective="causal",
@@ -40,7 +40,7 @@ def corpus(monkeypatch: pytest.MonkeyPatch) -> texts.Corpus:
 
 
 def random_model(settings: Settings) -> Any:
-    from lm.model.heads import build_model
+    from tokenmill.model.heads import build_model
 
     torch.manual_seed(0)
     model: Any = build_model(settings.config(settings.vocab_size))

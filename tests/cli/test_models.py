@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from tokenmill.cli.main import main
 
 
 @pytest.fixture(scope="module")

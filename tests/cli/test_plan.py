@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.plan import duration, show
-from lm.errors import UserError
 from tests.tiny_project import write_project
+from tokenmill.cli.plan import duration, show
+from tokenmill.core.errors import UserError
 
 
 def test_every_model_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

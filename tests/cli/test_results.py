@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.figures import read_metrics
-from cli.results import main_figures, seconds, show, where_next
-from lm.errors import UserError
+from tokenmill.cli.figures import read_metrics
+from tokenmill.cli.results import main_figures, seconds, show, where_next
+from tokenmill.core.errors import UserError
 
 METRICS = {
     "ingest": {"total": {"documents": 1200, "characters": 34567, "rejects": 2}, "sources": {}},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import main
+from tokenmill.cli.main import main
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -22,8 +22,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 @pytest.fixture
 def crashed(project: Path) -> str:
     """A project in which dvc was killed while writing, and a stage too; the id of its MLflow run."""
-    from stages.tracking.run import start_run
-    from stages.tracking.store import client
+    from tokenmill.jobs.tracking.run import start_run
+    from tokenmill.jobs.tracking.store import client
 
     (project / ".dvc" / "tmp").mkdir(parents=True)
     (project / ".dvc" / "tmp" / "rwlock").write_text('{"write": {"data/ra', "utf-8")
@@ -39,7 +39,7 @@ def crashed(project: Path) -> str:
 def test_doctor_reports_then_mends(
     crashed: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from stages.tracking.store import client
+    from tokenmill.jobs.tracking.store import client
 
     rwlock = project / ".dvc" / "tmp" / "rwlock"
     assert run(monkeypatch, "doctor") == 1

@@ -8,7 +8,7 @@ import pytest
 
 from docs.readme import READMES, blocks, direct_edges, fill, main, mermaid
 from flows.dag import Node
-from lm.errors import UserError
+from tokenmill.core.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 

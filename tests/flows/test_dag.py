@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from flows.dag import Graph, RepoBusy
-from lm.errors import UserError
 from tests.flows import toy
+from tokenmill.core.errors import UserError
 
 
 def edges_of_dvc_dag(repo: toy.Toy) -> set[tuple[str, str]]:

@@ -11,8 +11,8 @@ import pytest
 
 from flows.dag import Graph
 from flows.doctor import examine
-from lm.errors import UserError
 from tests.flows import toy
+from tokenmill.core.errors import UserError
 
 
 def cut_lock(repo: toy.Toy, share: float) -> str:

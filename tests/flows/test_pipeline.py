@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from flows.runner import Runner
-from lm.errors import UserError
 from tests.flows import toy
 from tests.flows.conftest import Server
+from tokenmill.core.errors import UserError
 
 GUARDS: list[list[str]] = []
 """The command line of every guard that this process starts."""
@@ -183,9 +183,7 @@ else:
 
 
 def add_register_stage(repo: toy.Toy) -> Path:
-    stage = (
-        "  register:\n    cmd: python -m stages.register\n    deps: [last.txt]\n    outs: [registry.json]\n"
-    )
+    stage = "  register:\n    cmd: python -m tokenmill.registry\n    deps: [last.txt]\n    outs: [registry.json]\n"
     repo.write("dvc.yaml", toy.DVC_YAML + stage)
     repo.write("stages/register.py", REGISTER)
     return repo.root / "synced"

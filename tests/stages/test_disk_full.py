@@ -11,9 +11,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from stages.job import disk_is_full
-from stages.publish import digest_tree
 from tests.tiny_project import write_params
+from tokenmill.core.files import digest_tree
+from tokenmill.jobs.job import disk_is_full
 
 MOUNT = 'mount -t tmpfs -o size={} tmpfs .work && exec "$@"'
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
-from stages.publish import digest_tree
 from tests.tiny_project import write_params
+from tokenmill.core.files import digest_tree
 
 LINES = [json.dumps({"body": f"sentence number {n}", "stars": n % 2}) for n in range(120)]
 OUTS = (

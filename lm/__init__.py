@@ -1,1 +1,0 @@
-"""The model: Transformer, objectives, generation, training. Imports nothing of the floors above."""

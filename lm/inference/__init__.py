@@ -1,1 +1,0 @@
-"""What else a trained model is used for: filling gaps, classifying, scoring, embedding."""

@@ -1,1 +1,0 @@
-"""The network: configuration, families, layers, trunk and heads. Start with config.py, then layers.py."""

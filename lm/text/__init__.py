@@ -1,1 +1,0 @@
-"""Between text and ids: tokenizers, a model's vocabulary, words. No torch here."""

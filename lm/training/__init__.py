@@ -1,1 +1,0 @@
-"""Training with Lightning: data order, optimizer, tasks, checkpoints, progress."""

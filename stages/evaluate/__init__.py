@@ -1,1 +1,0 @@
-"""evaluate: every model on held-out test data, beside the baselines it has to beat, and a page about it."""

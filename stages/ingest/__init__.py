@@ -1,1 +1,0 @@
-"""ingest: every source into one table, bad lines set aside with their reason, a manifest of origins."""

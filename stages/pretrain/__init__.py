@@ -1,1 +1,0 @@
-"""Train a language model on token shards."""

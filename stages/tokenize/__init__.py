@@ -1,1 +1,0 @@
-"""Train the tokenizer and write token shards."""

@@ -1,0 +1,86 @@
+"""Classes of texts and tokens, answers in passages: equal to the model's own outputs, text by text."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.tiny_models import tiny_model, write_model
+from tokenmill.core.errors import UserError
+from tokenmill.inference.classify import answer, classify, tag
+from tokenmill.model.folder import load_model
+from tokenmill.objectives.batches import pad_ngrams
+from tokenmill.text.ngrams import ngram_buckets
+
+TEXTS = ["我喜欢看电影。", "", "books and small films", "a"]
+
+
+@pytest.mark.parametrize("family", ["small-bert", "bert", "gpt2"])
+def test_probabilities_do_not_depend_on_the_batch(tmp_path: Path, family: str) -> None:
+    model, vocabulary = load_model(write_model(tmp_path / "model", "sequence-classifier", family=family))
+    found = classify(model, vocabulary, TEXTS, batch_size=3)
+    for text, shares in zip(TEXTS, found, strict=True):
+        logits = model(torch.tensor(vocabulary.encode([text])))
+        assert np.allclose(shares, logits.softmax(-1)[0].detach().numpy(), atol=1e-5)
+
+
+def test_ngrams_and_trunk_have_equal_say_whatever_the_batch(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model", "sequence-classifier", ngrams=2)
+    model, vocabulary = load_model(folder)
+    found = classify(model, vocabulary, TEXTS, batch_size=3)
+    for text, shares in zip(TEXTS, found, strict=True):
+        ids, ngrams = torch.tensor(vocabulary.encode([text])), pad_ngrams([ngram_buckets(text, 2)])
+        trunk, wide = model(ids, ngrams_BG=ngrams, apart=True)
+        assert not torch.allclose(trunk, wide, atol=1e-2)
+        assert np.allclose(shares, ((trunk + wide) / 2).softmax(-1)[0].detach().numpy(), atol=1e-5)
+    # Others compute the trunk's part alone, so the folder must not say that they can.
+    assert "architectures" not in json.loads((folder / "config.json").read_text())
+    pooled = write_model(tmp_path / "pooled", "sequence-classifier", family="gpt2", pooling="mean")
+    assert "architectures" not in json.loads((pooled / "config.json").read_text())
+
+
+def test_each_token_of_the_text_has_a_label(tmp_path: Path) -> None:
+    model, vocabulary = load_model(write_model(tmp_path / "model", "token-classifier"))
+    found = tag(model, vocabulary, TEXTS, batch_size=2)
+    for text, pieces in zip(TEXTS, found, strict=True):
+        assert {place for piece in pieces for place in range(piece.begin, piece.end)} == set(range(len(text)))
+        shares = model(torch.tensor(vocabulary.encode([text])))[0].softmax(-1)[1:-1]
+        assert [piece.probability for piece in pieces] == pytest.approx(
+            shares.max(-1).values.tolist(), abs=1e-5
+        )
+        assert [piece.label for piece in pieces] == [
+            model.config.labels[place] for place in shares.argmax(-1).tolist()
+        ]
+
+
+def test_an_answer_is_the_best_of_all_spans_of_the_passage(tmp_path: Path) -> None:
+    model, vocabulary = load_model(write_model(tmp_path / "model", "span-extractor", family="bert"))
+    question, passage = "看电影", "books and films 我喜欢"
+    encoding = vocabulary.tokenizer.encode(question, passage)
+    segments = torch.tensor([encoding.type_ids])
+    with torch.no_grad():
+        logits = model(torch.tensor([encoding.ids]), segments_BT=segments)[0]
+    inside = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
+    begin, end = logits[inside].softmax(0).unbind(-1)
+    best = max(
+        (float(begin[a] * end[b]), a, b)
+        for a in range(len(inside))
+        for b in range(a, min(a + 4, len(inside)))
+    )
+    found = answer(model, vocabulary, question, passage, longest=4)
+    assert found.probability == pytest.approx(best[0], abs=1e-6)
+    first, last = encoding.offsets[inside[best[1]]], encoding.offsets[inside[best[2]]]
+    assert (found.begin, found.end) == (first[0], last[1])
+    assert found.label == passage[found.begin : found.end]
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    model, vocabulary = load_model(write_model(tmp_path / "model", "token-classifier"))
+    with pytest.raises(UserError, match="causal-lm; give a sequence-classifier"):
+        classify(tiny_model(), vocabulary, ["a"])
+    with pytest.raises(UserError, match="text 1 has"):
+        tag(model, vocabulary, ["q" * 40])
+    with pytest.raises(UserError, match="span-extractor"):
+        answer(model, vocabulary, "a", "b")

@@ -1,0 +1,147 @@
+"""Every family computes what its published class computes, and gives its tensors back bit by bit."""
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tests.model.published.references import CASES, reference, rows
+from tokenmill.model import published as huggingface
+from tokenmill.model.config import ModelConfig
+from tokenmill.model.families import FAMILIES
+from tokenmill.model.heads import LanguageModel, Model, build_model
+
+
+def imported(published: Any, name: str) -> Model:
+    """Our model with the weights of a published one."""
+    config = huggingface.from_config({**published.config.to_dict(), "architectures": [name]})
+    placed = huggingface.from_state(config, published.state_dict())
+    assert not placed.missing
+    assert all("pooler" in name for name in placed.unplaced), placed.unplaced
+    model = build_model(placed.config)
+    model.load_state_dict(placed.state)
+    return model.eval()
+
+
+def outputs(published: Any, model: Model, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Both models' outputs for rows of unequal length, and where they count."""
+    tokens, present = rows(seed, batch=3 + seed, longest=9 + 7 * seed)
+    if model.config.kind == "text-to-text":
+        answer, answered = rows(seed + 50, batch=3 + seed, longest=11)
+        theirs = published(
+            input_ids=tokens,
+            attention_mask=present.long(),
+            decoder_input_ids=answer,
+            decoder_attention_mask=answered.long(),
+        ).logits
+        ours = model(answer, answered, source_BS=tokens, source_present_BS=present)
+        return theirs, ours, answered
+    result = published(input_ids=tokens, attention_mask=present.long())
+    if model.config.kind == "span-extractor":
+        theirs = torch.stack((result.start_logits, result.end_logits), -1)
+    else:
+        theirs = result[0]
+    return theirs, model(tokens, present), present
+
+
+@pytest.mark.parametrize("case", CASES)
+@torch.no_grad()
+def test_outputs_are_those_of_the_published_class(case: str) -> None:
+    for seed in (0, 1, 2):
+        published = reference(case, seed)
+        model = imported(published, CASES[case][0])
+        theirs, ours, present = outputs(published, model, seed)
+        assert theirs.abs().max() > 0.5, "the reference says too little to compare with"
+        where = present if theirs.ndim == 3 else slice(None)
+        torch.testing.assert_close(ours[where], theirs[where], atol=1e-4, rtol=0)
+        if isinstance(model, LanguageModel):
+            targets = torch.randint(0, 97, ours.shape[:2])[where]
+            loss = F.cross_entropy(ours[where], targets)
+            torch.testing.assert_close(loss, F.cross_entropy(theirs[where], targets), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_round_trip_returns_every_tensor_and_the_config(case: str) -> None:
+    published = reference(case, 1)
+    model = imported(published, CASES[case][0])
+    stored = huggingface.to_state(model.config, model.state_dict())
+    known = published.state_dict()
+    assert set(stored) <= set(known)
+    for name, tensor in stored.items():
+        assert torch.equal(tensor, known[name]), name
+    values = huggingface.to_config(model.config)
+    again = huggingface.from_state(huggingface.from_config(values), stored)
+    assert again.config == model.config
+    assert all(torch.equal(again.state[name], tensor) for name, tensor in model.state_dict().items())
+    ours, theirs = type(published.config)(**values).to_dict(), published.config.to_dict()
+    differing = {key for key in values if key in theirs and ours[key] != theirs[key]}
+    assert differing <= {"architectures", "dtype", "id2label", "label2id"}, differing
+
+
+@pytest.mark.parametrize("tokens_first", [1, 4, 9])
+@pytest.mark.parametrize("case", ["gpt2", "llama", "qwen3", "t5 1.0", "t5 1.1"])
+@torch.no_grad()
+def test_a_cache_changes_nothing(case: str, tokens_first: int) -> None:
+    model = imported(reference(case, 3), CASES[case][0])
+    assert isinstance(model, LanguageModel)
+    tokens, _ = rows(5, batch=3, longest=10)
+    tokens[tokens == 0] = 1
+    # Padded on the left, as prompts of unequal length are.
+    present = torch.arange(10) >= torch.tensor([0, 3, 1])[:, None]
+    memory: dict[str, Tensor] = {}
+    if model.config.kind == "text-to-text":
+        source, source_present = rows(6, batch=3, longest=7)
+        memory = {
+            "memory_BSD": model.trunk.encode(source, source_present),
+            "memory_present_BS": source_present,
+        }
+    whole = model.trunk.decode(tokens, present, **memory)
+    cache = model.new_cache(3, 10)
+    pieces, start = [], 0
+    for size in [tokens_first] + [1] * (10 - tokens_first):
+        stop = start + size
+        pieces.append(model.trunk.decode(tokens[:, start:stop], present[:, :stop], cache=cache, **memory))
+        start = stop
+    torch.testing.assert_close(torch.cat(pieces, 1)[present], whole[present], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM, which is not known here"),
+        ({"architectures": []}, "architectures is empty"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_type must be default, got 'yarn'"),
+        ({"attention_bias": True}, "attention_bias and mlp_bias must be false"),
+        ({"hidden_act": "mish"}, "activation 'mish' is not known"),
+        ({"num_attention_heads": 5}, "heads must be a multiple of key_value_heads"),
+    ],
+)
+def test_a_config_that_we_cannot_be_is_one_clear_line(changes: dict[str, Any], message: str) -> None:
+    values = {**reference("llama", 0).config.to_dict(), "architectures": ["LlamaForCausalLM"], **changes}
+    with pytest.raises(huggingface.UserError, match=message) as error:
+        huggingface.from_config(values)
+    assert "\n" not in str(error.value)
+
+
+def test_every_family_of_ours_with_a_published_class_is_tried_here() -> None:
+    tried = {
+        huggingface.from_config({**reference(case, 0).config.to_dict(), "architectures": [name]}).family
+        for case, (name, _) in CASES.items()
+    }
+    assert tried == {name for name in huggingface.MODULES if not name.startswith("small-")}
+    assert set(huggingface.MODULES) <= set(FAMILIES)
+
+
+def test_a_missing_tensor_is_named() -> None:
+    published = reference("gpt2", 0)
+    config: ModelConfig = huggingface.from_config(
+        {**published.config.to_dict(), "architectures": ["GPT2LMHeadModel"]}
+    )
+    stored = published.state_dict()
+    del stored["transformer.h.1.mlp.c_fc.weight"]
+    stored["transformer.extra"] = torch.zeros(1)
+    placed = huggingface.from_state(config, stored)
+    assert placed.missing == ["transformer.h.1.mlp.c_fc.weight"]
+    assert placed.unplaced == ["transformer.extra"]

@@ -1,0 +1,69 @@
+"""What is planned against what is there: parameters, memory, and the refusal of what cannot fit."""
+
+import pytest
+import torch
+
+from tests.tiny_models import tiny_config, tiny_model
+from tokenmill.core.errors import UserError
+from tokenmill.model.heads import LanguageModel
+from tokenmill.model.names import Kind
+from tokenmill.objectives.batches import Objective
+from tokenmill.pretraining import plan
+from tokenmill.training.optimizer import MuonAdamW, parameter_groups
+
+OBJECTIVES: dict[Kind, Objective] = {
+    "causal-lm": Objective("causal"),
+    "masked-lm": Objective("masked", share=0.25),
+    "text-to-text": Objective("span-corruption"),
+}
+
+
+@pytest.mark.parametrize("kind", OBJECTIVES)
+def test_weights_state_and_saved_activations_are_those_of_the_real_step(kind: Kind) -> None:
+    model = tiny_model(kind)
+    assert isinstance(model, LanguageModel)
+    row = plan.row_of(OBJECTIVES[kind], model.config)
+    need = plan.memory(model.config, row, 3)
+    own = {weight.untyped_storage()._cdata for weight in (*model.parameters(), *model.buffers())}
+    saved: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            saved[storage._cdata] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = plan._loss(model, row, 3)
+    assert plan.saved_bytes(model.config, row, 3) == sum(saved.values())
+    loss.backward()
+    optimizer = MuonAdamW(parameter_groups(model, 0.1))
+    optimizer.step()
+    assert need.weights == need.gradients == sum(p.nbytes for p in model.parameters())
+    state = [value for of in optimizer.state.values() for value in of.values()]
+    assert need.optimizer == sum(value.nbytes for value in state if isinstance(value, torch.Tensor))
+    assert plan.memory(model.config, row, 6).activations > 1.5 * need.activations
+    shared = plan.memory(model.config, row, 3, shards=4)
+    assert shared.weights == need.weights // 4 and shared.optimizer == need.optimizer // 4
+    assert shared.gathered > need.gathered == 0
+
+
+def test_rows_are_those_of_the_objective() -> None:
+    assert plan.row_of(OBJECTIVES["causal-lm"], tiny_config()) == plan.Row(32, 0, 32)
+    assert plan.row_of(OBJECTIVES["masked-lm"], tiny_config("masked-lm")) == plan.Row(32, 0, 8)
+    row = plan.row_of(OBJECTIVES["text-to-text"], tiny_config("text-to-text"))
+    assert row.source == 32 and row.positions == row.predicted < 16
+
+
+def test_what_cannot_fit_is_refused_and_the_param_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, row = tiny_config(), plan.Row(32, 0, 32)
+    need = plan.memory(config, row, 1000)
+    monkeypatch.setattr(plan, "available_memory", lambda processes: need.total // processes)
+    plan.check_memory(config, row, 1000, processes=1, shards=1, name="gpt")
+    fixed = need.total - need.activations
+    monkeypatch.setattr(plan, "available_memory", lambda processes: fixed + need.activations // 2)
+    with pytest.raises(UserError, match=r"pretrain\.gpt takes .* GiB.*; set runtime\.micro_batch to 500 "):
+        plan.check_memory(config, row, 1000, processes=1, shards=1, name="gpt")
+    monkeypatch.setattr(plan, "available_memory", lambda processes: plan.BASE)
+    with pytest.raises(UserError, match=r"lower width, layers or context under pretrain\.gpt"):
+        plan.check_memory(config, row, 8, processes=1, shards=1, name="gpt")

@@ -1,0 +1,54 @@
+"""A registry behind an MLflow server: models travel over HTTP and are fetched once."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import free_port, running, with_our_programs
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import digest_tree
+from tokenmill.jobs.tracking.store import ENVIRONMENT, client
+from tokenmill.registry.__main__ import stage
+from tokenmill.registry.registry import local_model_folder, sync
+
+
+@pytest.fixture
+def server(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """MLflow's server on the project's store; the project itself knows only its address."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--backend-store-uri", f"sqlite:///{project / 'mlflow.db'}",
+        "--artifacts-destination", str(project / "served"),
+    ]  # fmt: skip
+    environment = with_our_programs({**os.environ, **ENVIRONMENT})
+    with running(command, ready=f"{url}/health", log=project / "server.log", environment=environment):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", url)
+        yield
+
+
+@pytest.mark.slow
+def test_over_http(server: None, evaluated: Path) -> None:
+    before = stage()
+    assert [standing.aliases for standing in before] == [("challenger", "champion")] * 2
+    assert sync() == before
+    run = client().search_runs([client().get_experiment_by_name("tokenmill/register").experiment_id])[0]
+    assert run.info.status == "FINISHED"
+    assert run.info.artifact_uri.startswith("mlflow-artifacts:")
+    assert not (evaluated / "mlruns").exists()
+
+    digest = digest_tree(evaluated / "data/models/gpt")
+    folder = local_model_folder("models:/tokenmill-gpt@champion")
+    assert folder == evaluated / ".work" / "models" / digest
+    assert digest_tree(folder) == digest
+    made = folder.stat().st_ino
+    assert local_model_folder("models:/tokenmill-gpt/1").stat().st_ino == made, "fetched once"
+
+    for weights in (evaluated / "served").rglob("sentiment/model.safetensors"):
+        weights.write_bytes(weights.read_bytes()[:-1] + b"\xff")
+    with pytest.raises(UserError, match="tokenmill-sentiment version 1: damaged in the store"):
+        local_model_folder("models:/tokenmill-sentiment@champion")
+    assert [path.name for path in folder.parent.iterdir()] == [digest]

@@ -1,0 +1,132 @@
+"""Registered models answer: loaded without pickle and without this project, and through MLflow's server."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import free_port, running, with_our_programs
+from tokenmill.inference.classify import classify
+from tokenmill.inference.generation.generate import generate
+from tokenmill.jobs.tracking.store import ENVIRONMENT, tracking_uri
+from tokenmill.model.folder import load_model
+from tokenmill.registry.__main__ import stage
+
+SAMPLING = {"max_new_tokens": 8, "temperature": 0.7, "top_k": 5, "top_p": 0.9, "seed": 3}
+
+
+def environment() -> dict[str, str]:
+    """For a process that knows MLflow's store and nothing else of ours."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "DVC_ROOT")}
+    own = {"MLFLOW_TRACKING_URI": tracking_uri(), "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"}
+    return with_our_programs({**kept, **ENVIRONMENT, **own})
+
+
+def expected_labels(project: Path, texts: list[str]) -> list[dict[str, Any]]:
+    model: Any
+    model, tokenizer = load_model(project / "data/models/sentiment")
+    rows = classify(model, tokenizer, texts)
+    labels = model.config.labels
+    return [
+        {"label": labels[row.argmax()], "probability": pytest.approx(row.max(), abs=1e-5)} for row in rows
+    ]
+
+
+def expected_texts(project: Path, prompts: list[str]) -> list[dict[str, str]]:
+    model: Any
+    model, tokenizer = load_model(project / "data/models/gpt")
+    sampling: dict[str, Any] = SAMPLING
+    return [{"text": texts[0]} for texts in generate(model, tokenizer, prompts, **sampling)]
+
+
+LOAD = """
+import json, sys
+import mlflow, pandas
+name, column, params = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+model = mlflow.pyfunc.load_model(f"models:/{name}@champion")
+result = model.predict(pandas.DataFrame({column: ["很好", "bad"]}), params=params)
+import tokenmill
+print(json.dumps({"rows": result.to_dict("records"), "code": tokenmill.__file__}))
+"""
+
+
+def test_a_model_loads_with_its_own_code_and_without_pickle(evaluated: Path, tmp_path: Path) -> None:
+    stage()
+    command = [sys.executable, "-c", LOAD, "tokenmill-gpt", "prompt", json.dumps(SAMPLING)]
+    done = subprocess.run(command, env=environment(), cwd="/", capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "hint" not in done.stderr
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["rows"] == expected_texts(evaluated, ["很好", "bad"])
+    assert Path(answer["code"]).is_relative_to(evaluated / "mlruns"), (
+        "the model brings the code that it was made with"
+    )
+
+
+def test_nothing_in_a_package_is_a_pickle(evaluated: Path) -> None:
+    stage()
+    suffixes = {path.suffix for path in (evaluated / "mlruns").rglob("*") if path.is_file()}
+    assert suffixes == {".py", ".json", ".safetensors", ".yaml", ".txt", ""}
+    bare = {path.name for path in (evaluated / "mlruns").rglob("*") if path.is_file() and not path.suffix}
+    assert bare == {"MLmodel"}
+
+
+@contextmanager
+def served(name: str, log: Path) -> Iterator[str]:
+    """MLflow's server for one model; gives its address."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [
+        sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{name}@champion",
+        "--env-manager", "local", "--host", "127.0.0.1", "--port", str(port),
+    ]  # fmt: skip
+    with running(command, ready=f"{url}/ping", log=log, environment=environment()):
+        yield url
+
+
+def ask(url: str, body: Any) -> tuple[int, Any]:
+    request = urllib.request.Request(
+        f"{url}/invocations", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return response.status, json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+@pytest.mark.slow
+def test_mlflow_serves_the_classifier_and_the_generator(evaluated: Path) -> None:
+    stage()
+    with (
+        served("tokenmill-sentiment", evaluated / "classifier.log") as classifier,
+        served("tokenmill-gpt", evaluated / "generator.log") as generator,
+    ):
+        texts = ["这本书很好", "terrible", ""]
+        status, answer = ask(
+            classifier, {"dataframe_split": {"columns": ["text"], "data": [[t] for t in texts]}}
+        )
+        assert (status, answer) == (200, {"predictions": expected_labels(evaluated, texts)})
+        assert ask(classifier, {"inputs": {"text": texts}}) == (status, answer)
+
+        prompts = ["中国", "the"]
+        body = {"inputs": {"prompt": prompts}, "params": SAMPLING}
+        assert ask(generator, body) == (200, {"predictions": expected_texts(evaluated, prompts)})
+
+        status, answer = ask(generator, {"inputs": {"prompt": ["x"]}, "params": {"max_new_tokens": 1000}})
+        assert status == 400
+        assert "the model's context is 64" in answer["message"]
+        status, answer = ask(classifier, {"dataframe_split": {"columns": ["text"], "data": [["a"], [None]]}})
+        assert status == 400
+        assert "text: row 1 must be text" in answer["message"]
+    for url in (classifier, generator):
+        with pytest.raises(OSError):
+            urllib.request.urlopen(f"{url}/ping", timeout=5)

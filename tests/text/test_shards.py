@@ -1,0 +1,123 @@
+"""The shard format: what is written comes back, and what is damaged or foreign is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import sha256_file
+from tokenmill.text.shards import open_split, read_manifest, token_dtype, write_manifest, write_split
+
+
+def write(
+    folder: Path, documents: list[list[int]], *, vocab_size: int = 500, **options: int
+) -> list[dict[str, Any]]:
+    arrays = [np.array(document, np.uint32) for document in documents]
+    entries = write_split(folder, "train", arrays, vocab_size=vocab_size, **options)
+    train = {"shards": entries, "tokens": sum(map(len, documents)), "documents": len(documents), "bytes": 77}
+    write_manifest(folder, fingerprint="f" * 64, vocab_size=vocab_size, splits={"train": train}, ancestry={})
+    return entries
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    documents=st.lists(st.lists(st.integers(0, 499), min_size=1, max_size=9), min_size=1, max_size=20),
+    shard_tokens=st.integers(1, 30),
+)
+def test_documents_come_back_in_order_however_they_are_cut(
+    tmp_path_factory: pytest.TempPathFactory, documents: list[list[int]], shard_tokens: int
+) -> None:
+    folder = tmp_path_factory.mktemp("shards")
+    entries = write(folder, documents, shard_tokens=shard_tokens)
+    split = open_split(folder, "train", fingerprint="f" * 64)
+    assert [d.tolist() for d in split.each_document()] == documents
+    assert split.stream().tolist() == [token for document in documents for token in document]
+    for start in range(len(split)):
+        for stop in (start, start + 1, start + 7, len(split)):
+            assert split[start:stop].tolist() == split.stream()[start:stop].tolist()
+    assert split.tokens == sum(map(len, documents)) and split.documents == len(documents)
+    assert split.text_bytes == 77
+    assert np.diff(split.document_ends(), prepend=0).tolist() == list(map(len, documents))
+    for place, token in enumerate(split.stream()):
+        number, _, name = split.locate(place).partition(" of ")
+        assert np.load(folder / name)[int(number)] == token
+    # A shard is too long only where a single document is.
+    assert all(e["tokens"] <= shard_tokens or e["documents"] == 1 for e in entries)
+
+
+def test_one_shard_is_read_without_a_copy(tmp_path: Path) -> None:
+    write(tmp_path, [[1, 2, 3], [4]])
+    split = open_split(tmp_path, "train")
+    assert split.stream() is split.shards[0]
+    assert not split.shards[0].flags.writeable and isinstance(split.shards[0].base, np.memmap)
+
+
+def test_large_vocabularies_take_four_bytes(tmp_path: Path) -> None:
+    assert token_dtype(65536) == np.uint16 and token_dtype(65537) == np.uint32
+    write(tmp_path, [[65536, 0, 69999]], vocab_size=70_000)
+    assert open_split(tmp_path, "train").stream().tolist() == [65536, 0, 69999]
+    assert read_manifest(tmp_path)["dtype"] == "uint32"
+
+
+def test_the_manifest_names_the_digest_of_every_file(tmp_path: Path) -> None:
+    entries = write(tmp_path, [[1, 2], [3, 4], [5, 6]], shard_tokens=4)
+    assert [e["name"] for e in entries] == ["train-00000", "train-00001"]
+    for entry in entries:
+        assert entry["sha256"] == sha256_file(tmp_path / f"{entry['name']}.npy")
+        assert entry["ends_sha256"] == sha256_file(tmp_path / f"{entry['name']}.ends.npy")
+
+
+def test_another_tokenizer_is_refused_with_both_named(tmp_path: Path) -> None:
+    write(tmp_path, [[1]])
+    with pytest.raises(UserError, match="made by tokenizer ffffffffffff, but aaaaaaaaaaaa is at hand"):
+        open_split(tmp_path, "train", fingerprint="a" * 64)
+
+
+def test_a_shard_cut_short_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, [[1, 2, 3, 4]])
+    path = tmp_path / "train-00000.npy"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(UserError, match=r"train-00000.npy: missing or cut short"):
+        open_split(tmp_path, "train")
+
+
+def test_a_shard_of_another_length_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, [[1, 2, 3, 4]])
+    np.save(tmp_path / "train-00000.npy", np.array([1, 2], np.uint16))
+    with pytest.raises(UserError, match=r"holds \(2,\) uint16, the manifest says \(4,\) uint16"):
+        open_split(tmp_path, "train")
+
+
+def test_missing_files_and_splits_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"manifest.json: missing; make the shards"):
+        open_split(tmp_path, "train")
+    write(tmp_path, [[1]])
+    with pytest.raises(UserError, match="the test split is empty"):
+        open_split(tmp_path, "test")
+    (tmp_path / "train-00000.ends.npy").unlink()
+    with pytest.raises(UserError, match=r"train-00000.ends.npy: missing"):
+        open_split(tmp_path, "train")
+    (tmp_path / "manifest.json").write_text("{", "utf-8")
+    with pytest.raises(UserError, match="not readable as JSON"):
+        read_manifest(tmp_path)
+
+
+def test_a_sample_is_of_whole_documents_and_an_excerpt_of_all_shards(tmp_path: Path) -> None:
+    documents = [np.full(10, 100 + n) for n in range(40)]
+    entries = write_split(tmp_path, "validation", documents, vocab_size=320, shard_tokens=150)
+    split = {"shards": entries, "tokens": 400, "documents": 40, "bytes": 400}
+    write_manifest(tmp_path, fingerprint="f", vocab_size=320, splits={"validation": split}, ancestry={})
+    opened = open_split(tmp_path, "validation")
+    assert opened.sample(100).tolist() == [100 + n for n in range(0, 40, 4) for _ in range(10)]
+    assert len(opened.sample(1000)) == 400
+    assert [len(shard) for shard in opened.shards] == [150, 150, 100]
+    assert opened.excerpt(100).tolist() == [
+        *opened.shards[0][:38],
+        *opened.shards[1][:38],
+        *opened.shards[2][:25],
+    ]
+    assert opened.excerpt(1000).tolist() == opened.stream().tolist()

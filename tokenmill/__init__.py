@@ -1,0 +1,1 @@
+"""Raw text in, a registered language model out: the library."""

@@ -1,0 +1,5 @@
+"""``python -m cli`` is ``tokenmill``."""
+
+from tokenmill.cli.main import main
+
+main()

@@ -1,0 +1,193 @@
+"""The ``tokenmill`` command: thin, and quick to start, since each command imports what it needs itself."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tokenmill.core.errors import UserError
+
+app = typer.Typer(
+    name="tokenmill",
+    help="Raw text in, a registered language model out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[str, typer.Argument(help="A model folder, or models:/NAME@ALIAS from the registry.")]
+Texts = Annotated[list[str] | None, typer.Argument(help="Texts; without any, one a line from stdin.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each text.")]
+
+
+def main() -> None:
+    """Run the command line; a person's mistake costs one line on stderr and exit status 1."""
+    try:
+        app()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def results() -> None:
+    """Show the last run: stages, seconds, main figures, and where to look next."""
+    from tokenmill.cli.results import show
+
+    show(Path("."))
+
+
+@app.command()
+def plan(
+    model: Annotated[str | None, typer.Argument(help="A name under pretrain; without one, all.")] = None,
+) -> None:
+    """Say before pretraining what it takes: parameters, operations, memory, and time on this machine."""
+    from tokenmill.cli.plan import show
+
+    show(Path("."), model)
+
+
+@app.command()
+def generate(
+    model: Model,
+    prompts: Annotated[
+        list[str] | None, typer.Argument(help="Texts to go on from; without any, one a line from stdin.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest token.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the K likeliest tokens.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this total.")
+    ] = None,
+    min_p: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Sample among tokens this likely, relative to the likeliest."),
+    ] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1: less repetition.")] = 1.0,
+    num_beams: Annotated[int, typer.Option(min=1, help="More than 1: beam search, no chance.")] = 1,
+    length_penalty: Annotated[float, typer.Option(help="Beam search: more favours longer texts.")] = 1.0,
+    stop: Annotated[list[str] | None, typer.Option(help="End before this text; may be repeated.")] = None,
+    num_return_sequences: Annotated[int, typer.Option(min=1)] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Continue texts with a language model, or let a text-to-text model answer them."""
+    from tokenmill.cli.models import continuations
+
+    continuations(
+        model,
+        prompts,
+        as_json=as_json,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+        num_beams=num_beams,
+        length_penalty=length_penalty,
+        stop=tuple(stop or ()),
+        num_return_sequences=num_return_sequences,
+        seed=seed,
+    )
+
+
+@app.command()
+def fill(
+    model: Model,
+    texts: Texts = None,
+    top_k: Annotated[int, typer.Option(min=1, help="So many fillings for each gap.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the gaps of texts, written <mask> or [MASK], with a masked or a text-to-text model."""
+    from tokenmill.cli.models import fillings
+
+    fillings(model, texts, as_json=as_json, top_k=top_k)
+
+
+@app.command()
+def score(
+    model: Model,
+    texts: Texts = None,
+    source: Annotated[
+        str | None, typer.Option(help="What the texts are answers to, for a text-to-text model.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how probable texts are: log-probability in nats, in all and per token."""
+    from tokenmill.cli.models import scores
+
+    scores(model, texts, as_json=as_json, source=source)
+
+
+@app.command()
+def embed(
+    model: Model,
+    texts: Texts = None,
+    pooling: Annotated[
+        Literal["mean", "first", "last"], typer.Option(help="Which token stands for all.")
+    ] = "mean",
+    normalise: Annotated[bool, typer.Option("--normalise", help="Make vectors of length 1.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Turn texts into vectors."""
+    from tokenmill.cli.models import vectors
+
+    vectors(model, texts, as_json=as_json, pooling=pooling, normalise=normalise)
+
+
+@app.command()
+def classify(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
+    """Label texts, or their tokens, with a fine-tuned classifier."""
+    from tokenmill.cli.models import labels
+
+    labels(model, texts, as_json=as_json)
+
+
+@app.command()
+def export(model: Model, folder: Annotated[str, typer.Argument(help="A new folder for the model.")]) -> None:
+    """Write a model where stock transformers can load it."""
+    from tokenmill.cli.models import export as write
+
+    write(model, folder)
+
+
+@app.command("import")
+def import_(
+    path: Annotated[str, typer.Argument(help="A folder that transformers saved, with its tokenizer.json.")],
+    target: Annotated[str, typer.Argument(help="A new folder, or a name for data/models/NAME.")],
+) -> None:
+    """Make a model folder of a model that others trained."""
+    from tokenmill.cli.models import import_folder
+
+    import_folder(path, target)
+
+
+@app.command()
+def register() -> None:
+    """Make the MLflow registry hold the models that are here (after a restore on a new machine)."""
+    from tokenmill.cli.store import sync_registry
+
+    sync_registry()
+
+
+@app.command()
+def promote(
+    name: Annotated[str, typer.Argument(help="Name of the registered model.")],
+    version: Annotated[int, typer.Argument(min=1, help="The version to make champion.")],
+) -> None:
+    """Make a registered version champion, whatever its figures say."""
+    from tokenmill.cli.store import crown
+
+    crown(name, version)
+
+
+@app.command()
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend what is found, not only report it.")] = False,
+) -> None:
+    """Look for what a crash may have left behind: broken DVC lock files, MLflow runs that never ended."""
+    from tokenmill.cli.store import check
+
+    check(fix=fix)

@@ -1,0 +1,1 @@
+"""What every room uses: errors, files and their digests, threads, the base of settings."""

@@ -1,0 +1,1 @@
+"""From raw text to clean documents: polars, no torch."""

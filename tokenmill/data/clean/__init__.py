@@ -1,0 +1,1 @@
+"""Dropping documents with all their reasons, and splitting the rest by content."""

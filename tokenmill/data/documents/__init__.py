@@ -1,0 +1,1 @@
+"""The tables in which documents stand on disk."""

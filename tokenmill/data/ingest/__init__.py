@@ -1,0 +1,1 @@
+"""Reading every source into one table, bad lines set aside with their reason."""

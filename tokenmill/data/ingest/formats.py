@@ -1,0 +1,57 @@
+"""Which reader reads a file."""
+
+from collections.abc import Mapping, Set
+
+from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.delimited import read_delimited
+from tokenmill.data.ingest.files import SourceFile
+from tokenmill.data.ingest.lines import is_compressed, suffix
+from tokenmill.data.ingest.pairs import read_catalog, read_conversations, read_po
+from tokenmill.data.ingest.records import Rows
+from tokenmill.data.ingest.tables import read_parquet
+from tokenmill.data.ingest.text import read_jsonl, read_tagged, read_txt
+
+SUFFIXES = {
+    ".txt": "txt",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".po": "po",
+}
+LINE_FORMATS = ("txt", "jsonl", "csv", "tsv", "tagged")
+
+
+def read_file(file: SourceFile, format_: str, columns: Mapping[str, str], named: Set[str]) -> Rows:
+    """A file's rows, by its format; ``auto`` goes by the suffix.
+
+    Raises:
+        UserError: the suffix tells no format, or the format cannot be compressed.
+    """
+    if format_ == "auto":
+        format_ = SUFFIXES.get(suffix(file.name), "auto")
+        if format_ == "auto":
+            raise UserError(
+                f"{file.name}: the suffix tells no format; set `format` of the source in params.yaml "
+                f"(by suffix: {', '.join(SUFFIXES)}, also with .gz or .zst)"
+            )
+    if is_compressed(file.name) and format_ not in LINE_FORMATS:
+        raise UserError(f"{file.name}: {format_} cannot be read compressed; decompress it")
+    match format_:
+        case "txt":
+            return read_txt(file)
+        case "jsonl":
+            return read_jsonl(file, columns)
+        case "csv" | "tsv":
+            return read_delimited(file, columns, named, "," if format_ == "csv" else "\t")
+        case "parquet":
+            return read_parquet(file, columns, named)
+        case "tagged":
+            return read_tagged(file)
+        case "catalog":
+            return read_catalog(file)
+        case "po":
+            return read_po(file)
+        case _:
+            return read_conversations(file)

@@ -1,0 +1,57 @@
+"""Where documents come from: one group of settings for each kind of source."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tokenmill.core.settings import Settings, Share
+
+Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
+Column = Literal["id", "source", "text", "label", "target", "language"]
+
+
+class SourceSettings(Settings):
+    """What every kind of source has."""
+
+    license: str | None = None
+    """SPDX name; a package's own metadata is used when this is empty."""
+    language: str | None = None
+    """ISO 639-1 code written into every document of the source."""
+    columns: dict[Column, str] = Field(default={})
+    """Our column -> the file's column. What is not named keeps its own name."""
+    max_bad_share: Share = 0.01
+    """More unreadable lines than this share of a source fail the stage."""
+
+
+class PackageSource(SourceSettings):
+    """Files of an installed distribution, found through its metadata; nothing of it is imported."""
+
+    kind: Literal["package"]
+    package: str
+    paths: list[str] = Field(min_length=1)
+    """Globs over the distribution's file list."""
+    format: Format = "auto"
+    labels: dict[str, str] = Field(default={})
+    """File name -> label of every document in it."""
+
+
+class FilesSource(SourceSettings):
+    """The user's own files below data/sources, the folder that DVC watches."""
+
+    kind: Literal["files"]
+    paths: list[str] = Field(min_length=1)
+    format: Format = "auto"
+    labels: dict[str, str] = Field(default={})
+
+
+class HuggingFaceSource(SourceSettings):
+    """A dataset that the ``datasets`` library can load: saved on disk below data/sources, or on a hub."""
+
+    kind: Literal["huggingface"]
+    dataset: str
+    subset: str | None = None
+    split: str = "train"
+    revision: str | None = None
+
+
+Source = Annotated[PackageSource | FilesSource | HuggingFaceSource, Field(discriminator="kind")]

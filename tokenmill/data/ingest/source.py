@@ -1,0 +1,78 @@
+"""One source: its files read, its documents and rejects written, its entry in the manifest."""
+
+from pathlib import Path
+from typing import Any
+
+from tokenmill.data.ingest.collect import Collector
+from tokenmill.data.ingest.files import file_labels, licence_of, local_files, package_files
+from tokenmill.data.ingest.formats import read_file
+from tokenmill.data.ingest.tables import dataset_folder, read_dataset
+from tokenmill.data.ingest.write import DOCUMENTS, REJECTS, TableWriter
+from tokenmill.data.ingest.settings import HuggingFaceSource, PackageSource, Source
+from tokenmill.core.files import sha256_file
+
+
+def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) -> dict[str, Any]:
+    """Read one source into ``out/<name>.parquet`` and ``<name>.rejects.parquet``; returns its manifest entry.
+
+    ``root`` is data/sources; ``work`` holds parts while they grow. Without rejects there is no file of them.
+
+    Raises:
+        UserError: a file, column or package is missing, too many lines are bad, or there is no document.
+    """
+    documents, rejects = TableWriter(DOCUMENTS, work / name), TableWriter(REJECTS, work / f"{name}.rejects")
+    collector = Collector(name, source, documents, rejects)
+    columns, named = _columns(source)
+    entry: dict[str, Any] = {"kind": source.kind, "language": source.language}
+    licence = source.license or "unknown"
+    if isinstance(source, HuggingFaceSource):
+        entry |= _describe_dataset(source, root)
+        collector.collect(source.dataset, read_dataset(name, source, root, columns, named), None)
+    else:
+        if isinstance(source, PackageSource):
+            files, distribution = package_files(name, source)
+            entry["package"] = {"name": source.package, "version": distribution.version}
+            licence = source.license or licence_of(distribution)
+        else:
+            files = local_files(name, source, root)
+        labels = file_labels(name, source.labels, files)
+        entry["files"] = []
+        for file in files:
+            rows = read_file(file, source.format, columns, named)
+            counts = collector.collect(file.name, rows, labels.get(file.name))
+            fingerprint = {"sha256": sha256_file(file.path), "bytes": file.path.stat().st_size}
+            entry["files"].append({"name": file.name, **fingerprint, **counts.as_dict()})
+    collector.check()
+    documents.finish(out / f"{name}.parquet")
+    if rejects.rows:
+        rejects.finish(out / f"{name}.rejects.parquet")
+    digest = sha256_file(out / f"{name}.parquet")
+    return {**entry, "license": licence, **collector.total.as_dict(), "sha256": digest}
+
+
+def _columns(source: Source) -> tuple[dict[str, str], set[str]]:
+    """Our columns with the file's names for them, and those of ours that must be there.
+
+    An id or a source is taken from a file only where settings say so, the others also by our name for them.
+    """
+    mapped = {str(ours): theirs for ours, theirs in source.columns.items()}
+    taken = {ours: ours for ours in ("text", "label", "target", "language")} | mapped
+    return taken, {"text", *mapped}
+
+
+def _describe_dataset(source: HuggingFaceSource, root: Path) -> dict[str, Any]:
+    named = {
+        "name": source.dataset,
+        "subset": source.subset,
+        "split": source.split,
+        "revision": source.revision,
+    }
+    described: dict[str, Any] = {"dataset": named}
+    folder = dataset_folder(source, root)
+    if folder is not None:
+        described["files"] = [
+            {"name": f.relative_to(root).as_posix(), "sha256": sha256_file(f), "bytes": f.stat().st_size}
+            for f in sorted(folder.rglob("*"))
+            if f.is_file()
+        ]
+    return described

@@ -1,0 +1,1 @@
+"""Normalising every document and counting what the rules of clean decide by."""

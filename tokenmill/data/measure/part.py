@@ -1,0 +1,145 @@
+"""One part: a stretch of a raw table, normalised and measured, as one file.
+
+A part is a pure function of the raw rows and the settings, so parts can be made in any order, in any process
+and on any machine that sees the files, and again after a kill.
+"""
+
+import hashlib
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenmill.data.measure.language import languages
+from tokenmill.data.measure.normalize import normalize
+from tokenmill.data.measure.pii import replace_pii
+from tokenmill.data.measure.quality import quality
+from tokenmill.data.measure.repetition import repetition
+from tokenmill.data.shingles.signatures import signatures, whole
+from tokenmill.data.shingles.units import units
+from tokenmill.data.measure.words import words
+from tokenmill.data.measure.settings import MeasureSettings
+from tokenmill.data.documents.tagged import retag, spells
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HEAD = 1 << 22
+"""Characters at the start of a text in which all but its length is counted: memory stays bounded."""
+HASH_BYTES = 16
+"""128 of the 256 bits: two of 10^12 texts agree by chance once in 10^14 corpora."""
+COLUMNS = ("id", "source", "text", "label", "target", "language")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Where a part's rows stand in ``data/raw``."""
+
+    source: str
+    number: int
+    first: int
+    rows: int
+
+    @property
+    def name(self) -> str:
+        """Its path below ``data/measured``."""
+        return f"{self.source}/{self.number:06d}.parquet"
+
+
+def measure_part(raw: Path, folder: Path, settings: MeasureSettings, part: Part) -> str:
+    """Measure one part of ``raw`` and write ``folder/<source>/<nnnnnn>.parquet`` whole; returns its name.
+
+    Arguments and result can be pickled, so that it can run in another process.
+    """
+    # With a process for each core, more threads in each would only get in the way of the others. Without
+    # effect where polars is loaded already, as in the process that started them.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    import polars as pl
+
+    table = pl.scan_parquet(raw / f"{part.source}.parquet").slice(part.first, part.rows)
+    measured = measure_table(table.select(pl.col(COLUMNS).cast(pl.String)).collect(), part.source, settings)
+    path = folder / part.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        # Settings are fixed, so that the bytes depend on the content alone.
+        measured.write_parquet(
+            temporary, compression="zstd", compression_level=1, statistics=False, row_group_size=1 << 18
+        )
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return part.name
+
+
+def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -> "pl.DataFrame":
+    """Raw documents in their order, normalised, and with a column for each measure.
+
+    Columns: id, source, text, label, target, language (found, not declared), language_score, text_hash and
+    target_hash (:func:`content_hash`), characters, bytes, target_characters and target_bytes (null without a
+    target), those of :func:`~tokenmill.data.measure.pii.replace_pii`, :func:`~tokenmill.data.measure.quality.quality`,
+    :func:`~tokenmill.data.measure.words.words` and :func:`~tokenmill.data.measure.repetition.repetition`, and signature.
+    """
+    import polars as pl
+
+    targets = normalize(raw["target"], settings)
+    frame = raw.with_columns(normalize(raw["text"], settings), targets, source=pl.lit(source))
+    tagged = spells(raw["target"], raw["text"])
+    if settings.replace_pii:
+        # Tags follow their text. On their own they would show a number that the text hides, or hide another.
+        frame = replace_pii(frame.with_columns(target=pl.when(~tagged).then("target")))
+        frame = frame.with_columns(target=pl.when(tagged).then(targets).otherwise("target"))
+    frame = frame.with_columns(_tags_of(frame, raw, tagged))
+    texts = frame["text"]
+    heads = head(texts)
+    found = units(heads)
+    alone = frame["target"].null_count() == frame.height
+    return pl.concat(
+        [
+            frame.with_columns(
+                *languages(texts, frame["language"]),
+                content_hash(texts).alias("text_hash"),
+                content_hash(frame["target"]).alias("target_hash"),
+                characters=texts.str.len_chars(),
+                bytes=texts.str.len_bytes(),
+                target_characters=pl.col("target").str.len_chars(),
+                target_bytes=pl.col("target").str.len_bytes(),
+            ),
+            quality(heads),
+            words(found),
+            repetition(found),
+            signatures(found if alone else units(head(whole(frame)))).to_frame(),
+        ],
+        how="horizontal",
+    )
+
+
+def _tags_of(frame: "pl.DataFrame", raw: "pl.DataFrame", tagged: "pl.Series") -> "pl.Series":
+    """The targets, made anew where tagged words are no longer the text that normalising left."""
+    import polars as pl
+
+    targets = frame["target"]
+    changed = (tagged & ~spells(targets, frame["text"])).arg_true()
+    if not len(changed):
+        return targets
+    before, after = raw[changed], frame["text"].gather(changed)
+    new = [retag(*row) for row in zip(before["target"], before["text"], after, strict=True)]
+    return targets.scatter(changed, pl.Series(new, dtype=pl.String))
+
+
+def head(texts: "pl.Series") -> "pl.Series":
+    """The first HEAD characters of each text."""
+    longest = texts.str.len_bytes().max()
+    return texts.str.slice(0, HEAD) if isinstance(longest, int) and longest > HEAD else texts
+
+
+def content_hash(texts: "pl.Series") -> "pl.Series":
+    """The first 16 bytes of each text's SHA-256; null for null.
+
+    Not polars' own hash, which may differ between versions: a split must last.
+    """
+    import polars as pl
+
+    hashes = [None if text is None else hashlib.sha256(text.encode()).digest()[:HASH_BYTES] for text in texts]
+    return pl.Series(texts.name, hashes, dtype=pl.Binary)

@@ -1,0 +1,27 @@
+"""Traditional to Simplified Chinese."""
+
+from typing import TYPE_CHECKING
+
+from tokenmill.core.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def simplify_chinese(texts: "pl.Series") -> "pl.Series":
+    """By OpenCC's phrases and characters (``t2s``).
+
+    Raises:
+        UserError: OpenCC is not installed.
+    """
+    import polars as pl
+
+    try:
+        from opencc import OpenCC
+    except ImportError:
+        raise UserError(
+            "params.yaml: measure.simplify_chinese needs the package opencc; install it or set it to false"
+        ) from None
+    convert = OpenCC("t2s").convert
+    simple = [text if text is None else convert(text) for text in texts]
+    return pl.Series(texts.name, simple, dtype=pl.String)

@@ -1,0 +1,1 @@
+"""Models on test data beside baselines: figures and their significance."""

@@ -1,0 +1,135 @@
+"""What task models say of texts: classes of texts, classes of tokens, answers in a passage."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tokenmill.core.errors import UserError
+from tokenmill.model.heads import Model, TaskModel
+from tokenmill.model.names import Kind
+from tokenmill.objectives.batches import pad_ngrams, pad_rows
+from tokenmill.text.ngrams import ngram_buckets
+from tokenmill.text.vocabulary import Vocabulary
+
+
+def by_length(rows: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
+    """Places of rows of like length, so that little is computed on padding."""
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def _task_model(model: Model, kind: Kind, example: str) -> TaskModel:
+    if not isinstance(model, TaskModel) or model.config.kind != kind:
+        raise UserError(f"this model is a {model.config.kind}; give a {kind}, such as {example}")
+    model.eval()
+    return model
+
+
+@torch.inference_mode()
+def classify(
+    model: Model, vocabulary: Vocabulary, texts: Sequence[str], *, batch_size: int = 64
+) -> npt.NDArray[np.float32]:
+    """Probabilities (texts, labels), labels in the order of ``model.config.labels``.
+
+    Of a text that is longer than the model's context the beginning is read; n-grams are those of the whole.
+
+    Raises:
+        UserError: the model is no classifier of texts.
+    """
+    classifier = _task_model(model, "sequence-classifier", "sentiment")
+    rows = [row or [vocabulary.pad] for row in vocabulary.encode(texts, model.config.context)]
+    result = np.empty((len(rows), len(model.config.labels)), np.float32)
+    device, longest = next(model.parameters()).device, model.config.ngrams
+    for chosen in by_length(rows, batch_size):
+        tokens_BT, present_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
+        ngrams_BG = None
+        if longest:
+            ngrams_BG = pad_ngrams([ngram_buckets(texts[index], longest) for index in chosen]).to(device)
+        logits_BL = classifier(tokens_BT.to(device), present_BT.to(device), ngrams_BG=ngrams_BG)
+        result[chosen] = logits_BL.float().softmax(-1).cpu().numpy()
+    return result
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a text, ``text[begin:end]``, and what a model says of it."""
+
+    begin: int
+    end: int
+    label: str
+    probability: float
+
+
+@torch.inference_mode()
+def tag(
+    model: Model, vocabulary: Vocabulary, texts: Sequence[str], *, batch_size: int = 64
+) -> list[list[Piece]]:
+    """The likeliest label of each token of each text.
+
+    Raises:
+        UserError: the model is no classifier of tokens, or a text is longer than its context.
+    """
+    tagger = _task_model(model, "token-classifier", "ner")
+    encodings = vocabulary.tokenizer.encode_batch(list(texts))
+    rows = [encoding.ids or [vocabulary.pad] for encoding in encodings]
+    check_lengths(rows, model.config.context)
+    labels, device = model.config.labels, next(model.parameters()).device
+    result: list[list[Piece]] = [[] for _ in rows]
+    for chosen in by_length(rows, batch_size):
+        tokens_BT, present_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
+        shares_BT, best_BT = tagger(tokens_BT.to(device), present_BT.to(device)).float().softmax(-1).max(-1)
+        for index, shares, best in zip(chosen, shares_BT.tolist(), best_BT.tolist(), strict=True):
+            encoding = encodings[index]
+            result[index] = [
+                Piece(*encoding.offsets[place], labels[best[place]], shares[place])
+                for place in range(len(encoding.ids))
+                if encoding.sequence_ids[place] is not None  # what the model puts around a text has no label
+            ]
+    return result
+
+
+def check_lengths(rows: Sequence[Sequence[int]], context: int) -> None:
+    """Refuse a text that would not be read to its end.
+
+    Raises:
+        UserError: a row is longer than the context.
+    """
+    for number, row in enumerate(rows, 1):
+        if len(row) > context:
+            raise UserError(
+                f"text {number} has {len(row)} tokens, the model's context is {context}; "
+                "split it into shorter ones"
+            )
+
+
+@torch.inference_mode()
+def answer(model: Model, vocabulary: Vocabulary, question: str, passage: str, *, longest: int = 30) -> Piece:
+    """The likeliest answer to a question within a passage, at most ``longest`` tokens; its label is its text.
+
+    Its probability is that of its first token as a beginning times that of its last as an end, both among the
+    passage's tokens (Devlin et al. 2019).
+
+    Raises:
+        UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
+    """
+    extractor = _task_model(model, "span-extractor", "one fine-tuned for question answering")
+    encoding = vocabulary.tokenizer.encode(question, passage)
+    check_lengths([encoding.ids], model.config.context)
+    inside = torch.tensor([sequence == 1 for sequence in encoding.sequence_ids])
+    if not bool(inside.any()):
+        raise UserError("the passage is empty; give the text that holds the answer")
+    device = next(model.parameters()).device
+    segments_BT = torch.tensor([encoding.type_ids], device=device) if model.config.segments else None
+    logits_T2 = (
+        extractor(torch.tensor([encoding.ids], device=device), segments_BT=segments_BT)[0].float().cpu()
+    )
+    begin_T, end_T = logits_T2.masked_fill(~inside[:, None], -torch.inf).softmax(0).unbind(-1)
+    length = len(encoding.ids)
+    joint_TT = (begin_T[:, None] * end_T[None, :]) * torch.ones(length, length).triu().tril(longest - 1)
+    first, last = divmod(int(joint_TT.argmax()), length)
+    start, stop = encoding.offsets[first][0], encoding.offsets[last][1]
+    return Piece(start, stop, passage[start:stop], float(joint_TT[first, last]))

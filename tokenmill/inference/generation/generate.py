@@ -1,0 +1,175 @@
+"""Text from a language model: a continuation of each prompt, or a text-to-text model's answer to it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from tokenmill.core.errors import UserError
+from tokenmill.inference.generation.beam import beam_search
+from tokenmill.inference.generation.decoding import Decoding
+from tokenmill.inference.generation.sampling import Repetition, Settings, choose, row_numbers
+from tokenmill.inference.generation.streaming import TextStream, cut
+from tokenmill.model.heads import LanguageModel, Model
+from tokenmill.text.vocabulary import Vocabulary
+
+
+@torch.inference_mode()
+def generate(
+    model: Model, vocabulary: Vocabulary, prompts: Sequence[str], *, batch_size: int = 16, **settings: Any
+) -> list[list[str]]:
+    """Continue each prompt, or answer it with a text-to-text model.
+
+    A text ends at <eos>, before a stop text, or after ``max_new_tokens``; special tokens other than <eos> are
+    never chosen. What comes out for a prompt depends on that prompt and the settings, not on the other
+    prompts (but for rounding: logits that are equal to the last digits may change places).
+
+    Args:
+        model: a causal language model or a text-to-text model.
+        vocabulary: the model's own.
+        prompts: texts; prompts of like length are computed together.
+        batch_size: so many prompts at a time.
+        **settings: of :class:`tokenmill.inference.generation.sampling.Settings`.
+
+    Returns:
+        For each prompt its ``num_return_sequences`` texts, without the prompt.
+
+    Raises:
+        UserError: the model is of another kind, a setting is out of range, or prompt and new tokens do not
+            fit into the context.
+    """
+    chosen = Settings(**settings)
+    language_model, rows = _prepare(model, vocabulary, prompts, chosen)
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    results: list[list[str]] = [[] for _ in rows]
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        texts = _generate(language_model, vocabulary, [rows[index] for index in batch], chosen)
+        for index, answers in zip(batch, texts, strict=True):
+            results[index] = [cut(vocabulary.decode(answer), chosen.stop) for answer in answers]
+    return results
+
+
+@torch.inference_mode()
+def stream(model: Model, vocabulary: Vocabulary, prompt: str, **settings: Any) -> Iterator[str]:
+    """The one text that :func:`generate` gives for a prompt, in pieces, as soon as each is certain.
+
+    Raises:
+        UserError: see :func:`generate`; or several texts or beams are asked for, which end all at once.
+    """
+    chosen = Settings(**settings)
+    if chosen.num_beams > 1 or chosen.num_return_sequences > 1:
+        raise UserError(
+            "num_beams and num_return_sequences must be 1 for a text that is given out as it comes"
+        )
+    language_model, rows = _prepare(model, vocabulary, [prompt], chosen)
+    text, row = TextStream(vocabulary, chosen.stop), list[int]()
+    for (row,) in _sample(language_model, vocabulary, rows, chosen):
+        if piece := text.take(row):
+            yield piece
+    if piece := text.finish(row):
+        yield piece
+
+
+def _prepare(
+    model: Model, vocabulary: Vocabulary, prompts: Sequence[str], settings: Settings
+) -> tuple[LanguageModel, list[list[int]]]:
+    """The model, known to be able to write, and the prompts as ids, known to fit."""
+    if not isinstance(model, LanguageModel) or model.config.kind == "masked-lm":
+        raise UserError(
+            f"this model is a {model.config.kind}; give a causal or a text-to-text model, such as gpt"
+        )
+    model.eval()
+    answers = model.config.kind == "text-to-text"
+    rows = vocabulary.encode(prompts)
+    begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
+    for number, row in enumerate(rows):
+        if not row and begin is not None:
+            row.append(begin)
+        if not row:
+            raise UserError(
+                f"prompt {number + 1} is empty, and this model has no token to begin with; give a text"
+            )
+        longest = model.config.context - (0 if answers else settings.max_new_tokens)
+        if len(row) > longest or settings.max_new_tokens >= model.config.context:
+            raise UserError(
+                f"the prompt has {len(row)} tokens and {settings.max_new_tokens} are asked for, the model's "
+                f"context is {model.config.context}; shorten the prompt or ask for fewer tokens"
+            )
+    return model, rows
+
+
+def _begin(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    rows: Sequence[Sequence[int]],
+    settings: Settings,
+    copies: int,
+) -> tuple[Decoding, list[list[int]]]:
+    """The decoder after the prompts, and the ids that it has read."""
+    if model.config.kind == "causal-lm":
+        prompts, sources = [list(row) for row in rows], None
+    else:
+        start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
+        prompts, sources = [[start] for _ in rows], rows
+    decoding = Decoding(
+        model, prompts, settings.max_new_tokens, pad=vocabulary.pad, copies=copies, sources=sources
+    )
+    return decoding, prompts
+
+
+def _banned(model: LanguageModel, vocabulary: Vocabulary) -> torch.Tensor:
+    """Ids that are never chosen."""
+    ids = sorted(id for id in vocabulary.special if id != vocabulary.eos and id < model.config.vocab_size)
+    return torch.tensor(ids, dtype=torch.long, device=next(model.parameters()).device)
+
+
+def _generate(
+    model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: Settings
+) -> list[list[list[int]]]:
+    """New ids of each text of each prompt."""
+    if settings.num_beams > 1:
+        decoding, prompts = _begin(model, vocabulary, rows, settings, settings.num_beams)
+        banned = _banned(model, vocabulary)
+        ends = () if vocabulary.eos is None else (vocabulary.eos,)
+        found = beam_search(decoding, prompts, settings, ends=ends, banned=banned)
+        return [[row for _, row in texts] for texts in found]
+    *_, written = _sample(model, vocabulary, rows, settings)
+    copies = settings.num_return_sequences
+    return [written[start : start + copies] for start in range(0, len(written), copies)]
+
+
+def _sample(
+    model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: Settings
+) -> Iterator[list[list[int]]]:
+    """After each step the new ids of all texts: the same lists, which grow until all texts have ended."""
+    copies, steps = settings.num_return_sequences, settings.max_new_tokens
+    decoding, prompts = _begin(model, vocabulary, rows, settings, copies)
+    banned = _banned(model, vocabulary)
+    numbers_BT = np.stack(
+        [row_numbers(settings.seed, row, copy, steps) for row in rows for copy in range(copies)]
+    )
+    repeated = [prompt for prompt in prompts for _ in range(copies)]
+    repetition = Repetition(settings.repetition_penalty, repeated, decoding.logits_BV)
+    written: list[list[int]] = [[] for _ in numbers_BT]
+    going = set(range(len(written)))
+    for step in range(steps):
+        logits_BV = repetition(decoding.logits_BV).index_fill_(1, banned, -torch.inf)
+        tokens_B = choose(logits_BV, settings, numbers_BT[:, step])
+        for row, token in enumerate(tokens_B.tolist()):
+            if row not in going:
+                continue
+            if token == vocabulary.eos:
+                going.remove(row)
+                continue
+            written[row].append(token)
+            if settings.stop:
+                text = vocabulary.decode(written[row])
+                if any(end in text for end in settings.stop):
+                    going.remove(row)
+        yield written
+        if not going or step == steps - 1:
+            return
+        repetition.add(tokens_B)
+        decoding.step(tokens_B)

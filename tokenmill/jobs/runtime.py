@@ -1,0 +1,34 @@
+"""How things are computed, which changes nothing of what comes out."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tokenmill.core.settings import Count, Positive, Settings
+
+
+class RuntimeSettings(Settings):
+    """How things are computed. No stage depends on these; they do not change what comes out."""
+
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Compute threads; 0 means one for each core."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that measure documents; 0 means one for each core."""
+    dask: str | None = None
+    """Address of a Dask scheduler whose workers measure documents instead."""
+    devices: Count = 1
+    """Processes that train together on one machine, each on a GPU of its own, or on cores of its own."""
+    nodes: Count = 1
+    """Machines that train together; docs/scaling.md says how to start them."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """What processes share: the rows of a batch (ddp), or also weights and optimizer state (fsdp), for models
+    that one GPU cannot hold."""
+    micro_batch: Annotated[int, Field(ge=0)] = 0
+    """Rows of a batch that a process computes at a time; 0 means all of its own. Less takes less memory."""
+    checkpoint_every_seconds: Positive = 30.0
+    log_every_steps: Count = 10
+
+    @property
+    def shards(self) -> int:
+        """Processes over which the weights of a model are shared out."""
+        return self.devices * self.nodes if self.strategy == "fsdp" else 1

@@ -1,0 +1,1 @@
+"""The network: configuration, layers, heads, and model folders on disk."""

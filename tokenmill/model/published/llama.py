@@ -1,0 +1,146 @@
+"""Llama and Qwen3, and our own decoder as a Qwen3."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from tokenmill.core.errors import UserError
+from tokenmill.model.config import ModelConfig
+from tokenmill.model.families import family_config
+from tokenmill.model.names import Family
+from tokenmill.model.published.activations import TO_THEM, activation
+from tokenmill.model.published.layout import Layout, copies, derived, fused, same, with_bias
+
+CLASSES = {
+    "llama": {
+        "features": "LlamaModel",
+        "causal-lm": "LlamaForCausalLM",
+        "sequence-classifier": "LlamaForSequenceClassification",
+        "token-classifier": "LlamaForTokenClassification",
+    },
+    "small-gpt": {"causal-lm": "Qwen3ForCausalLM"},
+    "qwen3": {
+        "features": "Qwen3Model",
+        "causal-lm": "Qwen3ForCausalLM",
+        "sequence-classifier": "Qwen3ForSequenceClassification",
+        "token-classifier": "Qwen3ForTokenClassification",
+    },
+}
+
+
+OUTPUT = "lm_head.weight"
+"""The output layer; it is stored only where it is not the embedding matrix."""
+
+REPEATED: tuple[str, ...] = ()
+"""What some files say twice, or what follows from the config."""
+
+
+def model_type(config: ModelConfig) -> str:
+    """Which of the two classes holds a config."""
+    return "qwen3" if config.query_key_norm else "llama"
+
+
+def normalised(config: ModelConfig) -> Callable[[Tensor], Tensor]:
+    """The norm without gain that our small families lay over the embeddings."""
+    return lambda x_VD: F.rms_norm(x_VD, (config.width,), eps=config.norm_eps)
+
+
+def squared(config: ModelConfig) -> bool:
+    """Whether squared ReLU is written as a gated ReLU whose gate is its value: relu(x) * x = relu(x)^2."""
+    return config.activation == "relu2" and not config.gated
+
+
+def to_config(config: ModelConfig) -> dict[str, Any]:
+    """The published class's config of ours."""
+    return {
+        "model_type": model_type(config),
+        "vocab_size": config.vocab_size,
+        "hidden_size": config.width,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.heads,
+        "num_key_value_heads": config.groups,
+        "head_dim": config.width_of_head,
+        "intermediate_size": config.hidden_width,
+        "hidden_act": "relu" if squared(config) else TO_THEM[config.activation],
+        "max_position_embeddings": config.context,
+        "rms_norm_eps": config.norm_eps,
+        "rope_theta": config.rotary_base,
+        "rope_parameters": {"rope_type": "default", "rope_theta": config.rotary_base},
+        "attention_bias": False,
+        "mlp_bias": False,
+        "tie_word_embeddings": config.tied and config.embedding_norm == "none",
+    }
+
+
+def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -> ModelConfig:
+    """Our config of theirs.
+
+    Raises:
+        UserError: it asks for something that our trunk has not.
+    """
+    rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+    rope_type = rope.get("rope_type", rope.get("type", "default"))
+    if rope_type != "default":
+        raise UserError(f"config.json: rope_type must be default, got {rope_type!r}; use a model with that")
+    if values.get("attention_bias") or values.get("mlp_bias"):
+        raise UserError("config.json: attention_bias and mlp_bias must be false; use a model without biases")
+    if values.get("use_sliding_window"):
+        raise UserError("config.json: use_sliding_window must be false; use a model with full attention")
+    family: Family = "qwen3" if values["model_type"] == "qwen3" else "llama"
+    heads = values["num_attention_heads"]
+    return family_config(
+        family,
+        kind=kind,
+        labels=labels,
+        vocab_size=values["vocab_size"],
+        layers=values["num_hidden_layers"],
+        width=values["hidden_size"],
+        heads=heads,
+        key_value_heads=values.get("num_key_value_heads") or heads,
+        head_width=values.get("head_dim") or (128 if family == "qwen3" else values["hidden_size"] // heads),
+        hidden=values["intermediate_size"],
+        activation=activation(values.get("hidden_act", "silu")),
+        context=values["max_position_embeddings"],
+        norm_eps=values["rms_norm_eps"],
+        rotary_base=float(rope.get("rope_theta") or values.get("rope_theta") or 10_000.0),
+        tied=bool(values.get("tie_word_embeddings", False)),
+    )
+
+
+def entries(config: ModelConfig) -> Layout:
+    """Our tensors in theirs."""
+    ours, theirs = "trunk.decoder", "" if config.kind == "features" else "model."
+    head = config.width_of_head
+    sizes = [config.heads * head, config.groups * head, config.groups * head]
+    embedding = "trunk.embeddings.token.weight"
+    if config.embedding_norm == "plain":
+        # They have no norm there: the embeddings are stored normalised, and as they are for the output.
+        yield same(embedding, "lm_head.weight")
+        yield derived(embedding, f"{theirs}embed_tokens.weight", normalised(config))
+    else:
+        yield same(embedding, f"{theirs}embed_tokens.weight")
+    for layer in range(config.layers):
+        us, them = f"{ours}.blocks.{layer}", f"{theirs}layers.{layer}"
+        projections = [f"{them}.self_attn.{name}_proj.weight" for name in ("q", "k", "v")]
+        yield fused(f"{us}.attention.query_key_value.weight", projections, sizes)
+        yield same(f"{us}.attention.output.weight", f"{them}.self_attn.o_proj.weight")
+        if config.query_key_norm:
+            yield same(f"{us}.attention.query_norm.weight", f"{them}.self_attn.q_norm.weight")
+            yield same(f"{us}.attention.key_norm.weight", f"{them}.self_attn.k_norm.weight")
+        gate_up = [f"{them}.mlp.gate_proj.weight", f"{them}.mlp.up_proj.weight"]
+        if squared(config):
+            yield copies(f"{us}.feed_forward.input.weight", gate_up)
+        else:
+            yield fused(f"{us}.feed_forward.input.weight", gate_up, [config.hidden_width] * 2)
+        yield same(f"{us}.feed_forward.output.weight", f"{them}.mlp.down_proj.weight")
+        yield same(f"{us}.attention_norm.weight", f"{them}.input_layernorm.weight")
+        yield same(f"{us}.feed_forward_norm.weight", f"{them}.post_attention_layernorm.weight")
+    yield same(f"{ours}.final_norm.weight", f"{theirs}norm.weight")
+    if config.kind == "causal-lm" and not config.tied:
+        yield same("output.weight", OUTPUT)
+    if config.kind == "sequence-classifier":
+        yield same("classifier.weight", "score.weight")
+    if config.kind == "token-classifier":
+        yield from with_bias(same, "classifier", "score")

@@ -1,0 +1,92 @@
+"""One pretrained model: an entry of ``pretrain`` in params.yaml."""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from tokenmill.core.settings import Count, Positive, Settings
+from tokenmill.model.names import (
+    KIND_OF,
+    Decoder,
+    Encoder,
+    Family,
+    MaskUnits,
+    ObjectiveName,
+    ScheduleName,
+    TextToText,
+)
+from tokenmill.training.settings import Kept
+
+
+class PretrainSettings(Settings):
+    """One pretrained model."""
+
+    family: Family
+    layers: Count
+    """Of the encoder and, in a text-to-text model, as many of the decoder."""
+    width: Count
+    heads: Count
+    context: Annotated[int, Field(ge=8)]
+    objective: ObjectiveName
+    mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of tokens that is hidden (masked, span-corruption)."""
+    mask_units: MaskUnits = "tokens"
+    """What is hidden together (masked)."""
+    mean_span: Annotated[float, Field(ge=1)] = 3.0
+    """Mean length of a hidden span in tokens (span-corruption)."""
+    start: Literal["random", "bigrams"] = "random"
+    """Weights to begin with: drawn from the seed, or such that the model is the bigram model of its training
+    text (lm/training/bigrams.py)."""
+    tokens: Count | None = None
+    """Training budget in tokens of the stream; or ``epochs``."""
+    epochs: Positive | None = None
+    """Training budget in passes over the training tokens; or ``tokens``."""
+    batch_rows: Count | None = None
+    """Rows of ``context`` tokens in one optimizer step. Null: by the formula of lm/training/budget.py."""
+    learning_rate: Positive | None = None
+    """Of the matrices (Muon); embeddings and vectors follow from it. Null: what suits the batch."""
+    schedule: ScheduleName = "linear"
+    """How the learning rate falls after its warm-up."""
+    keep: Kept = "last"
+    """Which weights are published."""
+    packing: Literal["stream", "documents", "apart"] = "stream"
+    """Rows are cut from the stream of documents, or packed from whole documents, of which some are cut off
+    at the row's end (``packing_waste`` in the metrics); ``apart``: and which do not see each other."""
+    seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _possible(self) -> "PretrainSettings":
+        families = {"causal-lm": Decoder, "masked-lm": Encoder, "text-to-text": TextToText}
+        fitting = get_args(families[KIND_OF[self.objective]])
+        if self.family not in fitting:
+            raise ValueError(
+                f"family must be one of {', '.join(fitting)} for the objective {self.objective}, "
+                f"got {self.family}"
+            )
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width must be a multiple of 2 x heads (rotary positions pair up dimensions), "
+                f"got width {self.width} and heads {self.heads}"
+            )
+        if self.objective == "masked" and self.mask_units == "spans" and self.mask_share > 0.5:
+            raise ValueError(f"mask_share must be at most 0.5 for spans, got {self.mask_share}")
+        if self.packing == "apart" and self.objective not in ("causal", "masked"):
+            raise ValueError(f"packing can be apart for causal and masked only, not for {self.objective}")
+        if self.packing == "apart" and self.family in ("rnn", "lstm"):
+            raise ValueError(f"packing cannot be apart for {self.family}, whose state runs through the row")
+        if self.start == "bigrams" and self.family != "small-gpt":
+            raise ValueError(f"start can be bigrams for family small-gpt only, got {self.family}")
+        if (self.tokens is None) == (self.epochs is None):
+            got = "neither" if self.tokens is None else "both"
+            raise ValueError(f"give either tokens or epochs as the budget of training, got {got}")
+        return self
+
+    def budget(self, training_tokens: int) -> int:
+        """Tokens to train on, of a stream of ``training_tokens``."""
+        return self.tokens or round((self.epochs or 0) * training_tokens)
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """What sets this model apart from others of its family, as families take it."""
+        size = {name: getattr(self, name) for name in ("layers", "width", "heads", "context")}
+        return {**size, "head": "bilinear"} if self.start == "bigrams" else size

@@ -1,0 +1,71 @@
+"""What answers for a registered model: MLflow stores this file with the model and runs it to load it.
+
+It stands alone: beside MLflow it imports only ``lm``, which is stored with the model too.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd  # type: ignore[import-untyped]
+from mlflow.exceptions import MlflowException
+from mlflow.pyfunc import PythonModel
+
+SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
+
+
+class Model(PythonModel):
+    """Labels the column ``text`` (a classifier), or answers the column ``prompt`` (others)."""
+
+    def load_context(self, context):
+        """Open the model folder: safetensors and JSON, no pickle."""
+        from tokenmill.model.folder import load_model
+
+        self.model: Any
+        self.model, self.vocabulary = load_model(Path(context.artifacts["model"]))
+
+    # From any other type hint MLflow derives a signature that replaces ours, and with it drops ``params``.
+    # Without one it warns each time that the model is loaded.
+    def predict(self, context, model_input: pd.DataFrame, params=None):
+        """A row for each row of the input.
+
+        A classifier gives ``label`` and its ``probability``; a causal model ``text``, without the prompt.
+        """
+        from tokenmill.core.errors import UserError
+
+        try:
+            if self.model.config.labels:
+                rows = self._classify(_strings(model_input, "text"))
+                return pd.DataFrame(rows, columns=["label", "probability"])
+            return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
+        except UserError as error:
+            raise MlflowException.invalid_parameter_value(str(error)) from None
+
+    def _classify(self, texts):
+        from tokenmill.inference.classify import classify
+
+        probabilities = classify(self.model, self.vocabulary, texts)
+        labels = self.model.config.labels
+        return [(labels[row.argmax()], float(row.max())) for row in probabilities]
+
+    def _generate(self, prompts, params):
+        from tokenmill.inference.generation.generate import generate
+
+        chosen = {name: params[name] for name in SAMPLING if name in params}
+        # MLflow's parameters have no None: 0 stands for "no limit".
+        chosen["top_k"] = chosen.get("top_k") or None
+        chosen["top_p"] = chosen.get("top_p") or None
+        return [texts[0] for texts in generate(self.model, self.vocabulary, prompts, **chosen)]
+
+
+def _strings(frame, column):
+    """A column's texts; a row that is none is the caller's mistake, and named."""
+    from tokenmill.core.errors import UserError
+
+    for number, value in enumerate(frame[column]):
+        if not isinstance(value, str):
+            raise UserError(f"{column}: row {number} must be text, got {type(value).__name__}")
+    return list(frame[column])
+
+
+mlflow.models.set_model(Model())

@@ -1,0 +1,117 @@
+"""A model into MLflow: its files as a LoggedModel, then a version of it."""
+
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from tokenmill.jobs.tracking.run import Run, git_commit, start_run
+from tokenmill.jobs.tracking.store import experiment_id, patient_http
+from tokenmill.registry.lookup import DIGEST_TAG
+from tokenmill.registry.package import save_package
+from tokenmill.registry.records import Record
+
+
+class LazyRun:
+    """The run that was handed in, or one that is opened when it is first asked for."""
+
+    def __init__(self, run: Run | None, key: str) -> None:
+        self._given, self._key = run, key
+        self._own: Run | None = None
+
+    def get(self) -> Run:
+        if self._given is not None:
+            return self._given
+        if self._own is None:
+            self._own = start_run("register", key=self._key, settings={}, inputs={})
+        return self._own
+
+    def note(self, name: str, standing: str) -> None:
+        """Write a model's standing to the run, where there is one."""
+        run = self._given or self._own
+        if run is not None:
+            run.set_tags({f"registered.{name}": standing})
+
+    def close(self, status: str) -> None:
+        if self._own is not None:
+            self._own.finish(status)
+
+
+def create_version(mlflow_client: Any, record: Record, runs: LazyRun, key: str) -> Any:
+    """The model's files into the store, then a version of it. The version's tags come with it in one step."""
+    from mlflow.exceptions import MlflowException
+
+    model = _upload(mlflow_client, record, runs)
+    try:
+        mlflow_client.create_registered_model(record.name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    return mlflow_client.create_model_version(
+        record.name,
+        source=f"models:/{model.model_id}",
+        run_id=model.source_run_id,
+        model_id=model.model_id,
+        tags={
+            DIGEST_TAG: record.digest,
+            "metric": record.metric,
+            "test.digest": record.test_digest,
+            measured_tag(record.metric, record.test_digest): repr(record.value),
+            "dvc.stage_hash": key,
+            "git.commit": git_commit(),
+            **_ancestry_tags(record.ancestry),
+        },
+    )
+
+
+def _upload(mlflow_client: Any, record: Record, runs: LazyRun) -> Any:
+    """The model as a LoggedModel; one that a killed process began is completed: no copy is left over."""
+    from mlflow.entities import Metric
+    from mlflow.models import Model
+
+    experiment = experiment_id(mlflow_client, "tokenmill/register")
+    tagged = f"tags.`{DIGEST_TAG}` = '{record.digest}'"
+    begun = [
+        model
+        for model in mlflow_client.search_logged_models([experiment], filter_string=tagged)
+        if model.name == record.name
+    ]
+    if begun:
+        model = begun[0]
+    else:
+        tags = {DIGEST_TAG: record.digest}
+        model = mlflow_client.create_logged_model(
+            experiment, record.name, source_run_id=runs.get().id, tags=tags, model_type=record.kind
+        )
+    if str(model.status) == "READY":
+        return model
+    with tempfile.TemporaryDirectory() as temporary, patient_http():
+        path = Path(temporary) / "model"
+        described = Model(
+            artifact_path=model.artifact_location,
+            run_id=model.source_run_id,
+            model_uuid=model.model_id,
+            model_id=model.model_id,
+        )
+        save_package(path, Path(record.folder), record.kind, described)
+        mlflow_client.log_model_artifacts(model.model_id, str(path))
+    if model.source_run_id:
+        name, now = record.metric.replace(".", "/"), int(time.time() * 1000)
+        figure = Metric(name, record.value, now, 0, model_id=model.model_id)
+        mlflow_client.log_batch(model.source_run_id, metrics=[figure])
+    return mlflow_client.finalize_logged_model(model.model_id, "READY")
+
+
+def _ancestry_tags(ancestry: dict[str, Any]) -> dict[str, str]:
+    """The whole ancestry as JSON, and one tag for each raw source, to search by."""
+    raw = ancestry.get("data", {}).get("raw", {})
+    return {
+        "ancestry": json.dumps(ancestry, ensure_ascii=False, sort_keys=True),
+        **{f"raw.{source}": str(digest) for source, digest in raw.items()},
+    }
+
+
+def measured_tag(metric: str, test_digest: str) -> str:
+    """A version's figure on one set of test data. It may be measured on several, each has its own tag."""
+    return f"{metric}/{test_digest}"

@@ -1,0 +1,1 @@
+"""HTML pages about what stages wrote."""

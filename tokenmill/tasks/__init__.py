@@ -1,0 +1,1 @@
+"""One file a kind of task that models are fine-tuned for."""

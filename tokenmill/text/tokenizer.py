@@ -1,0 +1,132 @@
+"""Opening a tokenizer, the special tokens that every family shares, the form of a document. No torch here."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenmill.core.errors import UserError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+SENTINELS = 32
+"""Number of <extra_N> tokens, which stand for the gaps in span corruption (T5)."""
+
+SPECIAL_TOKENS: tuple[str, ...] = (
+    "<pad>",
+    "<unk>",
+    "<bos>",
+    "<eos>",
+    "<mask>",
+    "<sep>",
+    "<cls>",
+    *(f"<extra_{n}>" for n in range(SENTINELS)),
+)
+"""Every tokenizer gives them the ids 0, 1, 2, ... in this order."""
+
+PAD, UNK, BOS, EOS, MASK, SEP, CLS = range(7)
+FIRST_TEXT_ID = len(SPECIAL_TOKENS)
+"""Ids from here on stand for text; all below are special."""
+
+SENTINEL_IDS = range(FIRST_TEXT_ID - SENTINELS, FIRST_TEXT_ID)
+"""Ids of <extra_0>, <extra_1>, ..."""
+
+FILE = "tokenizer.json"
+BATCH = 1000
+"""Documents encoded at once: enough to fill the threads, few enough to keep memory flat."""
+
+
+def open_tokenizer(folder: Path) -> "Tokenizer":
+    """Open ``tokenizer.json`` of any folder, ours or not.
+
+    Text that spells a special token, such as ``<eos>``, is encoded as the plain characters it is: only
+    code puts special ids into a sequence.
+
+    Raises:
+        UserError: the file is missing or unreadable.
+    """
+    from tokenizers import Tokenizer
+
+    text = _read(folder).decode("utf-8", "replace")
+    try:
+        tokenizer = Tokenizer.from_str(text)
+    except Exception as error:  # the library raises plain Exception
+        problem = str(error).splitlines()[0][:120]
+        raise UserError(
+            f"{folder / FILE}: holds no tokenizer ({problem}); restore it with `dvc checkout`"
+        ) from None
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def load_tokenizer(folder: Path) -> "Tokenizer":
+    """Open a tokenizer that `dvc repro tokenize` made.
+
+    Raises:
+        UserError: the file is missing or unreadable, or its special tokens are not ours.
+    """
+    tokenizer = open_tokenizer(folder)
+    for number, token in enumerate(SPECIAL_TOKENS):
+        if tokenizer.token_to_id(token) != number:
+            raise UserError(
+                f"{folder / FILE}: {token} must have id {number}, got {tokenizer.token_to_id(token)}; "
+                "use a tokenizer that `dvc repro tokenize` made"
+            )
+    return tokenizer
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of ``tokenizer.json``: the name by which shards and models know their tokenizer.
+
+    What a model puts around a text (the post-processor) is its own affair and does not count: shards, and all
+    models trained on them, have one fingerprint.
+
+    Raises:
+        UserError: the file is missing or no JSON.
+    """
+    try:
+        content = json.loads(_read(folder))
+    except ValueError:
+        raise UserError(f"{folder / FILE}: not readable as JSON; restore it with `dvc checkout`") from None
+    content["post_processor"] = None
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _read(folder: Path) -> bytes:
+    path = folder / FILE
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path}: missing; make it with `dvc repro tokenize`") from None
+
+
+def encode_document(tokenizer: "Tokenizer", text: str) -> npt.NDArray[np.uint32]:
+    """A document as ids: <bos>, the text's tokens, <eos>."""
+    return _framed(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def encode_documents(tokenizer: "Tokenizer", texts: Iterable[str]) -> Iterator[npt.NDArray[np.uint32]]:
+    """:func:`encode_document` for many texts, in order, at the speed of batches."""
+    batch: list[str] = []
+    for text in texts:
+        batch.append(text)
+        if len(batch) == BATCH:
+            yield from _encode_batch(tokenizer, batch)
+            batch = []
+    yield from _encode_batch(tokenizer, batch)
+
+
+def _encode_batch(tokenizer: "Tokenizer", texts: list[str]) -> Iterator[npt.NDArray[np.uint32]]:
+    for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False):
+        yield _framed(encoding.ids)
+
+
+def _framed(ids: list[int]) -> npt.NDArray[Any]:
+    return np.array([BOS, *ids, EOS], np.uint32)

@@ -1,0 +1,1 @@
+"""The loop around any model: optimizer, schedule, data order, checkpoints, processes."""
