@@ -31,8 +31,8 @@ def largest_difference(case: str) -> float:
     worst = 0.0
     for seed in (0, 1, 2):
         published = reference(case, seed)
-        theirs, ours, present = outputs(published, imported(published, CASES[case][0]), seed)
-        where = present if theirs.ndim == 3 else slice(None)
+        theirs, ours, attention_mask = outputs(published, imported(published, CASES[case][0]), seed)
+        where = attention_mask if theirs.ndim == 3 else slice(None)
         worst = max(worst, float((ours[where] - theirs[where]).abs().max()))
     return worst
 
@@ -56,7 +56,7 @@ def main() -> None:
         config = default_config(family)
         model = build_model(config)
         weights = sum(parameter.numel() for parameter in model.parameters())
-        inner = weights - model.trunk.embeddings.token.weight.numel()
+        inner = weights - model.backbone.embeddings.token.weight.numel()
         layers = f"{config.layers}+{config.decoder_layers}" if config.decoder_layers else str(config.layers)
         sizes.add_row(
             family, f"{layers} x {config.width}", f"{weights:,}", f"{inner:,}", f"{4 * weights / 1e6:.1f}"

@@ -26,16 +26,16 @@ def test_probabilities_do_not_depend_on_the_batch(tmp_path: Path, family: str) -
         assert np.allclose(shares, logits.softmax(-1)[0].detach().numpy(), atol=1e-5)
 
 
-def test_ngrams_and_trunk_have_equal_say_whatever_the_batch(tmp_path: Path) -> None:
+def test_ngrams_and_backbone_have_equal_say_whatever_the_batch(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "model", "sequence-classifier", ngrams=2)
     model, vocabulary = load_model(folder)
     found = classify(model, vocabulary, TEXTS, batch_size=3)
     for text, shares in zip(TEXTS, found, strict=True):
         ids, ngrams = torch.tensor(vocabulary.encode([text])), pad_ngrams([ngram_buckets(text, 2)])
-        trunk, wide = model(ids, ngrams_BG=ngrams, apart=True)
-        assert not torch.allclose(trunk, wide, atol=1e-2)
-        assert np.allclose(shares, ((trunk + wide) / 2).softmax(-1)[0].detach().numpy(), atol=1e-5)
-    # Others compute the trunk's part alone, so the folder must not say that they can.
+        backbone, wide = model(ids, ngrams_BG=ngrams, apart=True)
+        assert not torch.allclose(backbone, wide, atol=1e-2)
+        assert np.allclose(shares, ((backbone + wide) / 2).softmax(-1)[0].detach().numpy(), atol=1e-5)
+    # Others compute the backbone's part alone, so the folder must not say that they can.
     assert "architectures" not in json.loads((folder / "config.json").read_text())
     pooled = write_model(tmp_path / "pooled", "sequence-classifier", family="gpt2", pooling="mean")
     assert "architectures" not in json.loads((pooled / "config.json").read_text())

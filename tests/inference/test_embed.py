@@ -29,7 +29,7 @@ def test_a_text_s_vector_is_that_of_its_own_hidden_states(
     for text, vector in zip(TEXTS, found, strict=True):
         (row,) = vocabulary.encode([text], 32)
         with torch.no_grad():
-            hidden = model.trunk(torch.tensor([row]))[0]
+            hidden = model.backbone(torch.tensor([row]))[0]
         expected = {"mean": hidden.mean(0), "first": hidden[0], "last": hidden[-1]}[pooling]
         assert np.allclose(vector, expected.numpy(), atol=1e-4)
 

@@ -52,6 +52,6 @@ def test_what_follows_from_the_width_is_derived() -> None:
     shape = {"vocab_size": 100, "layers": 3, "width": 64, "heads": 4, "context": 16}
     assert family_config("vaswani", **shape).embedding_scale == 8
     t5 = family_config("t5", **shape)
-    assert (t5.output_scale, t5.decoder_layers, t5.hidden_width) == (1 / 8, 3, 256)
+    assert (t5.output_scale, t5.decoder_layers, t5.intermediate_width) == (1 / 8, 3, 256)
     llama = family_config("llama", **shape, key_value_heads=2)
     assert (llama.hidden_width, llama.groups, llama.width_of_head) == (192, 2, 16)

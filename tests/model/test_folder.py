@@ -54,7 +54,7 @@ def test_a_small_gpt_with_an_output_layer_of_its_own_keeps_it(embedding_norm: st
 def test_a_bilinear_head_keeps_its_matrix_and_folded_it_is_a_published_model(tmp_path: Path) -> None:
     model = tiny_model("causal-lm", head="bilinear")
     with torch.no_grad():
-        for weight in (model.projection.dense.weight, model.trunk.embeddings.token.weight):
+        for weight in (model.projection.dense.weight, model.backbone.embeddings.token.weight):
             weight.normal_()
     source = write_tokenizer(tmp_path / "tokenizer")
     tokens = torch.randint(5, model.config.vocab_size, (2, 8), generator=torch.Generator().manual_seed(1))

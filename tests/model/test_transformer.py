@@ -1,4 +1,4 @@
-"""The trunk keeps its promises in every family: causality, padding that does not leak, exact caches."""
+"""The backbone keeps its promises in every family: causality, padding that does not leak, exact caches."""
 
 import pytest
 import torch
@@ -57,7 +57,9 @@ def test_a_classifier_that_sees_both_sides_starts_from_a_decoder() -> None:
     assert isinstance(model, TaskModel)
     assert start_from(model, decoder) == ["classifier.weight", "classifier.bias"]
     first = tokens(1, 12)
-    torch.testing.assert_close(model.trunk(first[:, :1]), decoder.trunk(first[:, :1]))  # nothing around it
+    torch.testing.assert_close(
+        model.backbone(first[:, :1]), decoder.backbone(first[:, :1])
+    )  # nothing around it
     second = first.clone()
     second[:, 11] = 40
     assert not torch.allclose(model(first), model(second))
@@ -81,16 +83,20 @@ def test_an_answer_depends_on_the_source_and_on_what_came_before(family: Family)
 def test_cached_and_uncached_hidden_states_are_equal(family: Family) -> None:
     model = model_of(family)
     ids = tokens(3, 20)
-    present = torch.arange(20) >= torch.tensor([0, 4, 2])[:, None]  # padded on the left
+    attention_mask = torch.arange(20) >= torch.tensor([0, 4, 2])[:, None]  # padded on the left
     memory = {}
     if family in TEXT_TO_TEXT:
         memory = {"memory_BSD": model.transformer.encode(tokens(3, 7, seed=4))}
     cache = model.new_cache(3, 20)
-    parts = [model.trunk.decode(ids[:, :9], present[:, :9], cache=cache, **memory)]
+    parts = [model.backbone.decode(ids[:, :9], attention_mask[:, :9], cache=cache, **memory)]
     for at in range(9, 20):
-        parts.append(model.trunk.decode(ids[:, at : at + 1], present[:, : at + 1], cache=cache, **memory))
-    whole = model.trunk.decode(ids, present, **memory)
-    torch.testing.assert_close(torch.cat(parts, dim=1)[present], whole[present], atol=1e-5, rtol=1e-4)
+        parts.append(
+            model.backbone.decode(ids[:, at : at + 1], attention_mask[:, : at + 1], cache=cache, **memory)
+        )
+    whole = model.backbone.decode(ids, attention_mask, **memory)
+    torch.testing.assert_close(
+        torch.cat(parts, dim=1)[attention_mask], whole[attention_mask], atol=1e-5, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("family", [*CAUSAL, *TEXT_TO_TEXT])
@@ -102,10 +108,10 @@ def test_padding_on_the_left_changes_nothing(family: Family) -> None:
     if family in TEXT_TO_TEXT:
         memory = {"memory_BSD": model.transformer.encode(tokens(1, 7, seed=4))}
     padded = torch.cat((torch.zeros(1, 5, dtype=torch.long), ids), dim=1)
-    present = torch.arange(11)[None] >= 5
-    alone = model.trunk.decode(ids, **memory)
+    attention_mask = torch.arange(11)[None] >= 5
+    alone = model.backbone.decode(ids, **memory)
     torch.testing.assert_close(
-        model.trunk.decode(padded, present, **memory)[:, 5:], alone, atol=1e-5, rtol=1e-4
+        model.backbone.decode(padded, attention_mask, **memory)[:, 5:], alone, atol=1e-5, rtol=1e-4
     )
 
 
@@ -118,11 +124,11 @@ def test_reordering_a_cache_is_reordering_its_rows() -> None:
         if family == "small-t5":
             memory = {"memory_BSD": model.transformer.encode(tokens(3, 5, seed=4))}
         cache = model.new_cache(3, 8)
-        model.trunk.decode(ids[:, :5], cache=cache, **memory)
+        model.backbone.decode(ids[:, :5], cache=cache, **memory)
         cache.reorder(rows)
-        after = model.trunk.decode(ids[rows, 5:], cache=cache, **memory)
+        after = model.backbone.decode(ids[rows, 5:], cache=cache, **memory)
         ordered = {name: value[rows] for name, value in memory.items()}
-        whole = model.trunk.decode(torch.cat((ids[rows, :5], ids[rows, 5:]), 1), **ordered)
+        whole = model.backbone.decode(torch.cat((ids[rows, :5], ids[rows, 5:]), 1), **ordered)
         torch.testing.assert_close(after, whole[:, 5:], atol=1e-5, rtol=1e-4)
 
 
@@ -131,8 +137,8 @@ def test_padding_does_not_change_a_task_model(kind: str) -> None:
     model = tiny_model(kind)  # type: ignore[arg-type]
     ids = tokens(1, 10)
     padded = torch.cat((ids, torch.zeros(1, 6, dtype=torch.long)), dim=1)
-    present = torch.arange(16)[None] < 10
-    answer = model(padded, present)
+    attention_mask = torch.arange(16)[None] < 10
+    answer = model(padded, attention_mask)
     if kind != "sequence-classifier":
         answer = answer[:, :10]
     torch.testing.assert_close(answer, model(ids), atol=1e-6, rtol=1e-5)
@@ -144,7 +150,7 @@ def test_rotary_scores_depend_on_distance_only() -> None:
     model = model_of("small-gpt")
     decoder, ids = model.transformer.decoder, tokens(1, 6)
     assert decoder is not None
-    x = model.trunk.embeddings(ids, slice(0, 6), None)
+    x = model.backbone.embeddings(ids, slice(0, 6), None)
     torch.testing.assert_close(decoder(x, slice(10, 16)), decoder(x, slice(0, 6)), atol=1e-5, rtol=1e-4)
 
 
@@ -185,27 +191,27 @@ def test_vaswani_is_torch_s_own_transformer() -> None:
     torch.manual_seed(3)
     for parameter in reference.parameters():
         parameter.add_(0.1 * torch.randn_like(parameter))
-    model = model_of("vaswani", hidden=48)
-    trunk = model.transformer
-    for stack, theirs in ((trunk.encoder, reference.encoder), (trunk.decoder, reference.decoder)):
+    model = model_of("vaswani", intermediate=48)
+    backbone = model.transformer
+    for stack, theirs in ((backbone.encoder, reference.encoder), (backbone.decoder, reference.decoder)):
         assert stack is not None
         for block, layer in zip(stack.blocks, theirs.layers, strict=True):
             copy_block(block, layer)
         stack.final_norm.load_state_dict(theirs.norm.state_dict())
     assert config.embedding_scale == 32**0.5
     source, answer = tokens(3, 9), tokens(3, 7, seed=2)
-    present = torch.arange(9) < torch.tensor([9, 4, 6])[:, None]
+    attention_mask = torch.arange(9) < torch.tensor([9, 4, 6])[:, None]
     causal = nn.Transformer.generate_square_subsequent_mask(7)
     expected = reference(
-        trunk.embeddings(source, slice(0, 9), None),
-        trunk.embeddings(answer, slice(0, 7), None),
+        backbone.embeddings(source, slice(0, 9), None),
+        backbone.embeddings(answer, slice(0, 7), None),
         tgt_mask=causal,
-        src_key_padding_mask=~present,
-        memory_key_padding_mask=~present,
+        src_key_padding_mask=~attention_mask,
+        memory_key_padding_mask=~attention_mask,
         tgt_is_causal=True,
     )
-    memory = trunk.encode(source, present)
-    hidden = trunk.decode(answer, memory_BSD=memory, memory_present_BS=present)
+    memory = backbone.encode(source, attention_mask)
+    hidden = backbone.decode(answer, memory_BSD=memory, memory_attention_mask_BS=attention_mask)
     torch.testing.assert_close(hidden, expected, atol=1e-4, rtol=0)
 
 
@@ -239,9 +245,9 @@ def copy_block(block: nn.Module, layer: nn.Module) -> None:
 def test_recurrent_families_are_torch_s_own(family: Family) -> None:
     model = model_of(family)
     network = (nn.LSTM if family == "lstm" else nn.RNN)(32, 32, 2, batch_first=True)
-    network.load_state_dict(model.trunk.cells.state_dict())  # type: ignore[union-attr]
+    network.load_state_dict(model.backbone.cells.state_dict())  # type: ignore[union-attr]
     ids = tokens(3, 11)
-    expected, _ = network(model.trunk.embeddings.token(ids))
-    torch.testing.assert_close(model.trunk(ids), expected, atol=1e-4, rtol=0)
-    logits = expected @ model.trunk.embeddings.token.weight.t()
+    expected, _ = network(model.backbone.embeddings.token(ids))
+    torch.testing.assert_close(model.backbone(ids), expected, atol=1e-4, rtol=0)
+    logits = expected @ model.backbone.embeddings.token.weight.t()
     torch.testing.assert_close(model(ids), logits, atol=1e-4, rtol=0)

@@ -116,9 +116,9 @@ def test_whole_words_are_hidden_together(tmp_path) -> None:  # type: ignore[no-u
 
 
 def test_rows_are_padded_at_the_end() -> None:
-    tokens, present = pad_rows([[5, 6, 7], [8]], PAD)
+    tokens, attention_mask = pad_rows([[5, 6, 7], [8]], PAD)
     assert tokens.tolist() == [[5, 6, 7], [8, PAD, PAD]]
-    assert present.tolist() == [[True, True, True], [True, False, False]]
+    assert attention_mask.tolist() == [[True, True, True], [True, False, False]]
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES[::2], ids=lambda o: f"{o.name}-{o.units}")

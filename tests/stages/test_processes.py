@@ -88,7 +88,7 @@ def test_two_processes_that_share_the_weights_stop_and_one_goes_on_to_the_same_m
     [folder] = last.parent.glob("last.ckpt.*")
     assert sorted(file.name for file in folder.iterdir()) == ["0.pt", "1.pt"]
     first, second = (torch.load(folder / name, weights_only=True)["state_dict"] for name in ("0.pt", "1.pt"))
-    name = "model.trunk.embeddings.token.weight"
+    name = "model.backbone.embeddings.token.weight"
     assert len(first[name]) == len(second[name]) == 160
 
     write_params(project, pretrain={"bert": settings})

@@ -16,14 +16,14 @@ from tokenmill.training.schedule import Schedule
 
 
 def texts_of(count: int) -> LabelledTexts:
-    """Texts that are all alike to the trunk; a rare run of characters decides the label."""
+    """Texts that are all alike to the backbone; a rare run of characters decides the label."""
     random = np.random.default_rng(count)
     labels = random.integers(0, 2, count)
     texts = ["ab" * int(random.integers(1, 4)) + ("不好" if label else "好不") for label in labels]
     return LabelledTexts([[1, 40, 2]] * count, labels, 0, [ngram_buckets(text, 2) for text in texts])
 
 
-def test_ngrams_learn_what_the_trunk_cannot_see(tmp_path: Path) -> None:
+def test_ngrams_learn_what_the_backbone_cannot_see(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = build_model(tiny_config("sequence-classifier", ngrams=2))
     task = Classification(
@@ -53,8 +53,8 @@ def test_a_part_learns_the_same_with_and_without_the_other() -> None:
     task = Classification(model, schedule, train=train, validation=train, batch_size=8)  # type: ignore[arg-type]
     rows, loss = task.prepare(0)
     loss(slice(0, rows)).backward()
-    tokens, present, ngrams, labels = train.batch(range(8))
+    tokens, attention_mask, ngrams, labels = train.batch(range(8))
     weight = model.classifier.weight
-    alone = model(tokens, present, ngrams_BG=ngrams, apart=True)[0]
+    alone = model(tokens, attention_mask, ngrams_BG=ngrams, apart=True)[0]
     (gradient,) = torch.autograd.grad(cross_entropy(alone, labels), weight)
     assert torch.allclose(weight.grad, gradient, atol=1e-6)

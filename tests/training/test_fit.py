@@ -127,7 +127,7 @@ def test_a_checkpoint_that_does_not_fit_the_model_is_one_line(tmp_path: Path) ->
     checkpoint = tmp_path / "last.ckpt"
     run(new_task(), checkpoint)
     kept = torch.load(checkpoint, weights_only=True)
-    del kept["state_dict"]["model.trunk.embeddings.token.weight"]
+    del kept["state_dict"]["model.backbone.embeddings.token.weight"]
     torch.save(kept, checkpoint)
     with pytest.raises(UserError, match=r"last\.ckpt: cannot be continued .*; delete it"):
         run(new_task(), checkpoint)
@@ -139,7 +139,7 @@ def test_the_best_weights_are_kept_across_a_stop(tmp_path: Path) -> None:
 
         def validate(self) -> dict[str, float]:
             step = self.trainer.global_step
-            weights[step] = self.model.trunk.embeddings.token.weight.detach().clone()
+            weights[step] = self.model.backbone.embeddings.token.weight.detach().clone()
             return {"loss": abs(step - 4)}
 
     weights: dict[int, Tensor] = {}
@@ -150,5 +150,5 @@ def test_the_best_weights_are_kept_across_a_stop(tmp_path: Path) -> None:
     run(task, checkpoint, keep_best=True)
     assert sorted(weights) == [4, 8] and task.steps.first == 4
     assert task.best == {"step": 4, "loss": 0}
-    assert bool((task.model.trunk.embeddings.token.weight == weights[4]).all())
+    assert bool((task.model.backbone.embeddings.token.weight == weights[4]).all())
     assert not bool((weights[4] == weights[8]).all())

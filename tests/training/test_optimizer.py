@@ -46,4 +46,4 @@ def test_every_parameter_is_in_one_group_and_block_matrices_in_muons() -> None:
     assert len(muon["params"]) + len(rest["params"]) == len(list(model.parameters()))
     assert all(p.ndim == 2 for p in muon["params"])
     assert len(muon["params"]) == 2 * 4 + 1  # two layers of four matrices each, and the projection
-    assert any(p is model.trunk.embeddings.token.weight for p in rest["params"])
+    assert any(p is model.backbone.embeddings.token.weight for p in rest["params"])

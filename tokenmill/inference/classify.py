@@ -45,11 +45,11 @@ def classify(
     result = np.empty((len(rows), len(model.config.labels)), np.float32)
     device, longest = next(model.parameters()).device, model.config.ngrams
     for chosen in by_length(rows, batch_size):
-        tokens_BT, present_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
+        tokens_BT, attention_mask_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
         ngrams_BG = None
         if longest:
             ngrams_BG = pad_ngrams([ngram_buckets(texts[index], longest) for index in chosen]).to(device)
-        logits_BL = classifier(tokens_BT.to(device), present_BT.to(device), ngrams_BG=ngrams_BG)
+        logits_BL = classifier(tokens_BT.to(device), attention_mask_BT.to(device), ngrams_BG=ngrams_BG)
         result[chosen] = logits_BL.float().softmax(-1).cpu().numpy()
     return result
 
@@ -80,8 +80,10 @@ def tag(
     labels, device = model.config.labels, next(model.parameters()).device
     result: list[list[Piece]] = [[] for _ in rows]
     for chosen in by_length(rows, batch_size):
-        tokens_BT, present_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
-        shares_BT, best_BT = tagger(tokens_BT.to(device), present_BT.to(device)).float().softmax(-1).max(-1)
+        tokens_BT, attention_mask_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
+        shares_BT, best_BT = (
+            tagger(tokens_BT.to(device), attention_mask_BT.to(device)).float().softmax(-1).max(-1)
+        )
         for index, shares, best in zip(chosen, shares_BT.tolist(), best_BT.tolist(), strict=True):
             encoding = encodings[index]
             result[index] = [

@@ -1,4 +1,4 @@
-"""Texts as vectors: what a model's trunk says of a text, in one place of a space."""
+"""Texts as vectors: what a model's backbone says of a text, in one place of a space."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -42,9 +42,9 @@ def embed(
     result = np.empty((len(rows), model.config.width), np.float32)
     device = next(model.parameters()).device
     for chosen in by_length(rows, batch_size):
-        tokens_BT, present_BT = (
+        tokens_BT, attention_mask_BT = (
             part.to(device) for part in pad_rows([rows[index] for index in chosen], vocabulary.pad)
         )
-        vector_BD = pool(model.trunk(tokens_BT, present_BT), present_BT, pooling).float()
+        vector_BD = pool(model.backbone(tokens_BT, attention_mask_BT), attention_mask_BT, pooling).float()
         result[chosen] = (F.normalize(vector_BD, dim=-1) if normalise else vector_BD).cpu().numpy()
     return result

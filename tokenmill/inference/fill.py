@@ -83,7 +83,7 @@ def _fill_masks(
         spelt = "" if vocabulary.mask is None else f" {vocabulary.token(vocabulary.mask)}"
         raise UserError(f"text {number} has no gap; write the mask token{spelt} where something is missing")
     device = next(model.parameters()).device
-    hidden_TD = model.trunk(torch.tensor([row], device=device))[0]
+    hidden_TD = model.backbone(torch.tensor([row], device=device))[0]
     shares_GV = model.logits(hidden_TD[gaps]).float().softmax(-1)
     special = [token for token in vocabulary.special if token < shares_GV.shape[1]]
     shares_GV[:, special] = -1  # they fill nothing

@@ -93,10 +93,10 @@ def _score_next(
     result = [Score((), ())] * len(rows)
     for chosen in by_length(rows, batch_size):
         batch = [rows[index] for index in chosen]
-        tokens_BT, present_BT = (part.to(device) for part in pad_rows(batch, vocabulary.pad))
+        tokens_BT, attention_mask_BT = (part.to(device) for part in pad_rows(batch, vocabulary.pad))
         if tokens_BT.shape[1] < 2:
             continue
-        hidden_BTD = model.trunk(tokens_BT[:, :-1], present_BT[:, :-1])
+        hidden_BTD = model.backbone(tokens_BT[:, :-1], attention_mask_BT[:, :-1])
         for index, row, hidden_TD in zip(chosen, batch, hidden_BTD, strict=True):
             targets_T = torch.tensor(row[1:], device=device)
             values = _log_probabilities(model.logits(hidden_TD[: len(targets_T)]), targets_T)
@@ -118,13 +118,13 @@ def _score_answers(
     check_lengths(read, model.config.context)
     result = [Score((), ())] * len(rows)
     for chosen in by_length(rows, batch_size):
-        source_BS, source_present_BS = pad_rows([read[index] for index in chosen], vocabulary.pad)
+        source_BS, source_attention_mask_BS = pad_rows([read[index] for index in chosen], vocabulary.pad)
         batch = [rows[index] for index in chosen]
         inputs_BT, _ = pad_rows([[start, *row[:-1]] for row in batch], vocabulary.pad)
         logits_BTV = model(
             inputs_BT.to(device),
             source_BS=source_BS.to(device),
-            source_present_BS=source_present_BS.to(device),
+            source_attention_mask_BS=source_attention_mask_BS.to(device),
         )
         for index, row, logits_TV in zip(chosen, batch, logits_BTV, strict=True):
             values = _log_probabilities(logits_TV[: len(row)], torch.tensor(row, device=device))
@@ -143,5 +143,5 @@ def _score_masked(model: LanguageModel, vocabulary: Vocabulary, row: list[int], 
         tokens_BT = torch.tensor(row, device=device).repeat(len(places_B), 1)
         targets_B = tokens_BT[rows_B, places_B]
         tokens_BT[rows_B, places_B] = vocabulary.mask
-        values += _log_probabilities(model.logits(model.trunk(tokens_BT)[rows_B, places_B]), targets_B)
+        values += _log_probabilities(model.logits(model.backbone(tokens_BT)[rows_B, places_B]), targets_B)
     return Score(tuple(row[place] for place in places), tuple(values))

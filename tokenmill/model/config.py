@@ -63,7 +63,7 @@ class ModelConfig:
     """Distances from here on share the last bucket (Raffel et al. 2020)."""
 
     # Feed-forward
-    hidden: int = 0
+    intermediate: int = 0
     """Width of the feed-forward layer; 0: 4 x width, or 8/3 x width where it is gated."""
     activation: Activation = "relu2"
     gated: bool = False
@@ -87,7 +87,7 @@ class ModelConfig:
     segments: int = 0
     """Kinds of segments (BERT's sentences A and B) with an embedding of their own."""
 
-    # What stands on the trunk
+    # What stands on the backbone
     head: Literal["linear", "bilinear", "bert", "modernbert"] = "linear"
     """Layers before the output: none; a square matrix; as in BERT; as in ModernBERT (lm/model/heads.py)."""
     head_activation: Activation = "gelu"
@@ -100,7 +100,7 @@ class ModelConfig:
     labels: tuple[str, ...] = ()
     """Names of the classes, in the order of the outputs."""
     ngrams: int = 0
-    """Longest run of characters that a sequence classifier weighs beside the trunk; 0: none."""
+    """Longest run of characters that a sequence classifier weighs beside the backbone; 0: none."""
 
     dropout: float = 0.0
 
@@ -167,9 +167,9 @@ class ModelConfig:
         return self.attention_scale or self.width_of_head**-0.5
 
     @property
-    def hidden_width(self) -> int:
+    def intermediate_width(self) -> int:
         """Width of the feed-forward layer; a derived one is a multiple of 32, which matrix kernels like."""
-        return self.hidden or (-(-8 * self.width // 3 // 32) * 32 if self.gated else 4 * self.width)
+        return self.intermediate or (-(-8 * self.width // 3 // 32) * 32 if self.gated else 4 * self.width)
 
     def window_of(self, layer: int) -> int:
         """Reach of a layer's attention to either side; 0: everywhere."""

@@ -32,7 +32,7 @@ def parts(model: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
         UserError: a pattern matches nothing.
     """
     own = dict(model.named_parameters())
-    # Every beginning of a name that ends before a dot is a module: trunk, trunk.encoder, ...
+    # Every beginning of a name that ends before a dot is a module: backbone, backbone.encoder, ...
     names = dict.fromkeys(
         ".".join(pieces[:depth])
         for pieces in (name.split(".") for name in own)
@@ -47,7 +47,7 @@ def parts(model: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Keep the parts that match (``trunk.embeddings``, ``*.blocks.0``) as they are: no gradients, no steps.
+    """Keep the parts that match (``backbone.embeddings``, ``*.blocks.0``) as they are: no gradients, no steps.
 
     Raises:
         UserError: a pattern matches nothing.
@@ -57,5 +57,5 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
 
 
 def first_blocks(count: int) -> list[str]:
-    """Patterns for the first blocks of a trunk, of its encoder and of its decoder where it has both."""
+    """Patterns for the first blocks of a backbone, of its encoder and of its decoder where it has both."""
     return [f"*.blocks.{number}" for number in range(count)]

@@ -1,4 +1,4 @@
-"""The trunk with something on top: language models, and heads for tasks."""
+"""The backbone with something on top: language models, and heads for tasks."""
 
 import dataclasses
 
@@ -15,7 +15,7 @@ from tokenmill.text.ngrams import BUCKETS
 
 
 class Projection(nn.Module):
-    """A layer between the trunk and the output: linear, activation, norm (BERT's and ModernBERT's).
+    """A layer between the backbone and the output: linear, activation, norm (BERT's and ModernBERT's).
 
     A bilinear head has the linear part alone: logits are then bilinear in hidden states and embeddings.
     """
@@ -53,7 +53,7 @@ class LanguageModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = new_trunk(config)
+        self.backbone = new_backbone(config)
         self.projection = Projection(config) if config.head != "linear" else None
         self.output = None if config.tied else _output_layer(config, config.vocab_size, bias=False)
         self.output_bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.output_bias else None
@@ -61,36 +61,41 @@ class LanguageModel(nn.Module):
     def forward(
         self,
         tokens_BT: Tensor,
-        present_BT: Tensor | None = None,
+        attention_mask_BT: Tensor | None = None,
         *,
         source_BS: Tensor | None = None,
-        source_present_BS: Tensor | None = None,
+        source_attention_mask_BS: Tensor | None = None,
         segments_BT: Tensor | None = None,
         mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Logits (B, T, V) of token ids (B, T); a text-to-text model reads ``source`` first.
 
-        ``present`` is false at padding: at a row's end, or at its start under a decoder.
+        ``attention_mask`` is false at padding: at a row's end, or at its start under a decoder.
         """
         if source_BS is None:
-            return self.logits(self.trunk(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS))
-        memory_BSD = self.transformer.encode(source_BS, source_present_BS)
+            return self.logits(
+                self.backbone(tokens_BT, attention_mask_BT, segments_BT=segments_BT, mask_BTS=mask_BTS)
+            )
+        memory_BSD = self.transformer.encode(source_BS, source_attention_mask_BS)
         hidden_BTD = self.transformer.decode(
-            tokens_BT, present_BT, memory_BSD=memory_BSD, memory_present_BS=source_present_BS
+            tokens_BT,
+            attention_mask_BT,
+            memory_BSD=memory_BSD,
+            memory_attention_mask_BS=source_attention_mask_BS,
         )
         return self.logits(hidden_BTD)
 
     @property
     def transformer(self) -> Transformer:
-        """The trunk, where it is no recurrent one."""
-        assert isinstance(self.trunk, Transformer)
-        return self.trunk
+        """The backbone, where it is no recurrent one."""
+        assert isinstance(self.backbone, Transformer)
+        return self.backbone
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of hidden states (..., D): for the positions that matter only."""
         hidden = self._before_output(hidden)
         if self.output is None:
-            return nn.functional.linear(hidden, self.trunk.embeddings.token.weight, self.output_bias)
+            return nn.functional.linear(hidden, self.backbone.embeddings.token.weight, self.output_bias)
         logits = self.output(hidden)
         return logits if self.output_bias is None else logits + self.output_bias
 
@@ -98,7 +103,7 @@ class LanguageModel(nn.Module):
         """Mean cross-entropy in nats of the logits at ``targets``, without holding the logits."""
         if self.output is not None and type(self.output) is not nn.Linear:  # adapted: more than a weight
             return nn.functional.cross_entropy(self.logits(hidden_ND), targets_N)
-        weight_VD = self.trunk.embeddings.token.weight if self.output is None else self.output.weight
+        weight_VD = self.backbone.embeddings.token.weight if self.output is None else self.output.weight
         return linear_cross_entropy(self._before_output(hidden_ND), weight_VD, self.output_bias, targets_N)
 
     def _before_output(self, hidden: Tensor) -> Tensor:
@@ -116,18 +121,18 @@ class LanguageModel(nn.Module):
             return self
         config = dataclasses.replace(self.config, head="linear", tied=False, embedding_norm="none")
         state = self.state_dict()
-        embeddings_VD = state["trunk.embeddings.token.weight"]
+        embeddings_VD = state["backbone.embeddings.token.weight"]
         state["output.weight"] = embeddings_VD @ state.pop("projection.dense.weight")
         norm = self.transformer.embeddings.norm
         assert norm is not None  # a bilinear head asks for one
-        state["trunk.embeddings.token.weight"] = norm(embeddings_VD)
+        state["backbone.embeddings.token.weight"] = norm(embeddings_VD)
         model = LanguageModel(config)
         model.load_state_dict(state)
         return model
 
     def new_cache(self, batch: int, capacity: int) -> Cache | RecurrentCache:
         """An empty cache for generating: ``batch`` rows of at most ``capacity`` tokens."""
-        return self.trunk.new_cache(batch, capacity)
+        return self.backbone.new_cache(batch, capacity)
 
 
 class TaskModel(nn.Module):
@@ -140,7 +145,7 @@ class TaskModel(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = new_trunk(config)
+        self.backbone = new_backbone(config)
         sequence = config.kind == "sequence-classifier"
         self.pooler: nn.Linear | None = None
         if config.head == "bert" and sequence:
@@ -156,21 +161,21 @@ class TaskModel(nn.Module):
     def forward(
         self,
         tokens_BT: Tensor,
-        present_BT: Tensor | None = None,
+        attention_mask_BT: Tensor | None = None,
         *,
         segments_BT: Tensor | None = None,
         ngrams_BG: Tensor | None = None,
         apart: bool = False,
     ) -> Tensor:
-        """Logits; ``present`` is true where a position holds a token and false at padding.
+        """Logits; ``attention_mask`` is true where a position holds a token and false at padding.
 
         ``ngrams`` are the buckets of the texts' n-grams, padded with BUCKETS, for a model that weighs them:
-        its logits are the mean of the trunk's and the n-grams', or with ``apart`` both (parts, B, labels),
+        its logits are the mean of the backbone's and the n-grams', or with ``apart`` both (parts, B, labels),
         as training has them.
         """
-        hidden = self.trunk(tokens_BT, present_BT, segments_BT=segments_BT)
+        hidden = self.backbone(tokens_BT, attention_mask_BT, segments_BT=segments_BT)
         if self.config.kind == "sequence-classifier":
-            hidden = pool(hidden, present_BT, self.config.pooling)
+            hidden = pool(hidden, attention_mask_BT, self.config.pooling)
         if self.pooler is not None:
             hidden = torch.tanh(self.pooler(hidden))
         if self.projection is not None:
@@ -187,7 +192,7 @@ class TaskModel(nn.Module):
 class NgramWeights(nn.Module):
     """A linear classifier of a text's n-grams of characters, which begins with zeros.
 
-    It remembers what is rare while the trunk generalises, as in Wide & Deep (Cheng et al. 2016). The sum is
+    It remembers what is rare while the backbone generalises, as in Wide & Deep (Cheng et al. 2016). The sum is
     divided by the root of the number of n-grams: were they independent, short and long texts would be equally
     sure.
     """
@@ -207,41 +212,41 @@ class NgramWeights(nn.Module):
 
 
 class Features(nn.Module):
-    """The bare trunk: hidden states (B, T, D), for embeddings or as a start for tasks."""
+    """The bare backbone: hidden states (B, T, D), for embeddings or as a start for tasks."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
-        self.trunk = new_trunk(config)
+        self.backbone = new_backbone(config)
 
     def forward(
-        self, tokens_BT: Tensor, present_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
+        self, tokens_BT: Tensor, attention_mask_BT: Tensor | None = None, *, segments_BT: Tensor | None = None
     ) -> Tensor:
-        """Hidden states (B, T, D); ``present`` is false at padding."""
-        return self.trunk(tokens_BT, present_BT, segments_BT=segments_BT)
+        """Hidden states (B, T, D); ``attention_mask`` is false at padding."""
+        return self.backbone(tokens_BT, attention_mask_BT, segments_BT=segments_BT)
 
 
-def pool(hidden_BTD: Tensor, present_BT: Tensor | None, how: str) -> Tensor:
-    """One vector (B, D) a row: the mean over present positions, the first, or the last present one."""
+def pool(hidden_BTD: Tensor, attention_mask_BT: Tensor | None, how: str) -> Tensor:
+    """One vector (B, D) a row: the mean over attention_mask positions, the first, or the last attention_mask one."""
     if how == "first":
         return hidden_BTD[:, 0]
-    if present_BT is None:
+    if attention_mask_BT is None:
         return hidden_BTD.mean(1) if how == "mean" else hidden_BTD[:, -1]
     if how == "mean":
-        weight_BT1 = present_BT.unsqueeze(-1).to(hidden_BTD.dtype)
+        weight_BT1 = attention_mask_BT.unsqueeze(-1).to(hidden_BTD.dtype)
         return (hidden_BTD * weight_BT1).sum(1) / weight_BT1.sum(1)
-    place = torch.arange(present_BT.shape[1], device=present_BT.device)
-    last_B = (place * present_BT).argmax(1)
+    place = torch.arange(attention_mask_BT.shape[1], device=attention_mask_BT.device)
+    last_B = (place * attention_mask_BT).argmax(1)
     return hidden_BTD[torch.arange(len(hidden_BTD), device=hidden_BTD.device), last_B]
 
 
-POSITIONS = "trunk.embeddings.position.weight"
+POSITIONS = "backbone.embeddings.position.weight"
 
 Model = LanguageModel | Features | TaskModel
 
 
-def new_trunk(config: ModelConfig) -> Transformer | Recurrent:
-    """The trunk that a config describes."""
+def new_backbone(config: ModelConfig) -> Transformer | Recurrent:
+    """The backbone that a config describes."""
     return Transformer(config) if config.cell == "attention" else Recurrent(config)
 
 
@@ -263,7 +268,7 @@ def start_from(model: Model, pretrained: Model) -> list[str]:
     theirs, fresh = pretrained.state_dict(), []
     with torch.no_grad():
         for name, own in model.state_dict().items():
-            weight = theirs.get(name, theirs.get(name.replace("trunk.encoder.", "trunk.decoder.")))
+            weight = theirs.get(name, theirs.get(name.replace("backbone.encoder.", "backbone.decoder.")))
             if weight is not None and weight.shape == own.shape:
                 own.copy_(weight)
             elif weight is not None and name == POSITIONS and len(weight) >= len(own):

@@ -188,7 +188,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gated, hidden = config.gated, config.hidden_width
+        self.gated, hidden = config.gated, config.intermediate_width
         self.activation = ACTIVATIONS[config.activation]
         # The gate's rows stand first.
         self.input = nn.Linear(config.width, 2 * hidden if self.gated else hidden, bias=config.bias)

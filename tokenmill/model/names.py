@@ -11,7 +11,7 @@ Kind = Literal[
     "token-classifier",
     "span-extractor",
 ]
-"""What stands on a trunk: a language model of one of three sorts, nothing, or a head for a task."""
+"""What stands on a backbone: a language model of one of three sorts, nothing, or a head for a task."""
 
 LANGUAGE_MODELS: tuple[Kind, ...] = ("causal-lm", "masked-lm", "text-to-text")
 CLASSIFIERS: tuple[Kind, ...] = ("sequence-classifier", "token-classifier")

@@ -40,22 +40,28 @@ class Recurrent(nn.Module):
             config.width, config.width, config.layers, batch_first=True, dropout=config.dropout
         )
 
-    def forward(self, tokens_BT: Tensor, present_BT: Tensor | None = None, **_: Tensor | None) -> Tensor:
+    def forward(
+        self, tokens_BT: Tensor, attention_mask_BT: Tensor | None = None, **_: Tensor | None
+    ) -> Tensor:
         """Hidden states (B, T, D); a position sees those before it."""
-        return self.decode(tokens_BT, present_BT)
+        return self.decode(tokens_BT, attention_mask_BT)
 
     def decode(
-        self, tokens_BT: Tensor, present_BS: Tensor | None = None, *, cache: RecurrentCache | None = None
+        self,
+        tokens_BT: Tensor,
+        attention_mask_BS: Tensor | None = None,
+        *,
+        cache: RecurrentCache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of tokens after those in ``cache``; padding does not change the state."""
         start = cache.length if cache is not None else 0
         stop = start + tokens_BT.shape[1]
         x_BTD = self.embeddings(tokens_BT, slice(start, stop), None)
         state = cache.state if cache is not None else None
-        if present_BS is None or bool(present_BS[:, start:].all()):
+        if attention_mask_BS is None or bool(attention_mask_BS[:, start:].all()):
             hidden_BTD, state = self._run(x_BTD, state)
         else:
-            hidden_BTD, state = self._run_padded(x_BTD, present_BS[:, start:], state)
+            hidden_BTD, state = self._run_padded(x_BTD, attention_mask_BS[:, start:], state)
         if cache is not None:
             cache.state, cache.length = state, stop
         return hidden_BTD
@@ -65,14 +71,16 @@ class Recurrent(nn.Module):
         hidden_BTD, after = self.cells(x_BTD, given)
         return hidden_BTD, after if self.config.cell == "lstm" else (after,)
 
-    def _run_padded(self, x_BTD: Tensor, present_BT: Tensor, state: State | None) -> tuple[Tensor, State]:
+    def _run_padded(
+        self, x_BTD: Tensor, attention_mask_BT: Tensor, state: State | None
+    ) -> tuple[Tensor, State]:
         if state is None:
             zeros = x_BTD.new_zeros(self.config.layers, len(x_BTD), self.config.width)
             state = (zeros, zeros) if self.config.cell == "lstm" else (zeros,)
         outputs = []
         for step in range(x_BTD.shape[1]):
             hidden_B1D, after = self._run(x_BTD[:, step : step + 1], state)
-            here = present_BT[:, step, None]
+            here = attention_mask_BT[:, step, None]
             state = tuple(torch.where(here, new, old) for new, old in zip(after, state, strict=True))
             outputs.append(hidden_B1D)
         return torch.cat(outputs, dim=1), state

@@ -1,4 +1,4 @@
-"""The trunk of every family: embeddings, a stack of blocks or two, hidden states out.
+"""The backbone of every family: embeddings, a stack of blocks or two, hidden states out.
 
 An encoder sees both ways (BERT), a decoder only back (GPT); a text-to-text model has both, and its decoder
 attends to the encoder's output (T5). Shape suffixes: lm/model/layers.py.
@@ -76,23 +76,24 @@ class Stack(nn.Module):
         self,
         x_BTD: Tensor,
         positions: slice | Tensor,
-        present_BS: Tensor | None = None,
+        attention_mask_BS: Tensor | None = None,
         *,
         mask_BTS: Tensor | None = None,
         memory_BSD: Tensor | None = None,
-        memory_present_BS: Tensor | None = None,
+        memory_attention_mask_BS: Tensor | None = None,
         cache: Cache | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D). Arguments: :meth:`Transformer.decode` and :meth:`Transformer.encode`."""
         start = cache.length if cache is not None else 0
         stop = start + x_BTD.shape[1]
         masks = {
-            reach: self._mask(start, stop, present_BS, mask_BTS, reach, x_BTD) for reach in self._reaches
+            reach: self._mask(start, stop, attention_mask_BS, mask_BTS, reach, x_BTD)
+            for reach in self._reaches
         }
         rotations: dict[str, Rotation] = (
             {} if self.rotary is None else {name: rotary(positions) for name, rotary in self.rotary.items()}
         )
-        memory_mask = None if memory_present_BS is None else memory_present_BS[:, None, None, :]
+        memory_mask = None if memory_attention_mask_BS is None else memory_attention_mask_BS[:, None, None, :]
         for layer, block in enumerate(self.blocks):
             reach = self.config.window_of(layer)
             x_BTD = block(
@@ -117,14 +118,14 @@ class Stack(nn.Module):
         self,
         start: int,
         stop: int,
-        present_BS: Tensor | None,
+        attention_mask_BS: Tensor | None,
         mask_BTS: Tensor | None,
         reach: int,
         like: Tensor,
     ) -> Tensor | None:
         """The mask for attention of positions ``start .. stop`` to ``0 .. stop``; None where "all" or "all
         before" says it, which kernels do faster without."""
-        allowed = None if present_BS is None else present_BS[:, None, None, :]
+        allowed = None if attention_mask_BS is None else attention_mask_BS[:, None, None, :]
         if mask_BTS is not None:
             allowed = mask_BTS[:, None] if allowed is None else allowed & mask_BTS[:, None]
         elif self.causal and stop - start > 1 and (allowed is not None or start or reach or self.relative):
@@ -157,40 +158,40 @@ class Transformer(nn.Module):
     def forward(
         self,
         tokens_BT: Tensor,
-        present_BT: Tensor | None = None,
+        attention_mask_BT: Tensor | None = None,
         *,
         segments_BT: Tensor | None = None,
         mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) of an encoder or a decoder that stands alone, each in its own way."""
         if self.encoder is not None:
-            return self.encode(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS)
-        return self.decode(tokens_BT, present_BT, segments_BT=segments_BT, mask_BTS=mask_BTS)
+            return self.encode(tokens_BT, attention_mask_BT, segments_BT=segments_BT, mask_BTS=mask_BTS)
+        return self.decode(tokens_BT, attention_mask_BT, segments_BT=segments_BT, mask_BTS=mask_BTS)
 
     def encode(
         self,
         tokens_BT: Tensor,
-        present_BT: Tensor | None = None,
+        attention_mask_BT: Tensor | None = None,
         *,
         segments_BT: Tensor | None = None,
         mask_BTS: Tensor | None = None,
     ) -> Tensor:
         """Hidden states (B, T, D) in the light of the whole row, or of what ``mask`` allows.
 
-        ``present`` is false at padding.
+        ``attention_mask`` is false at padding.
         """
         assert self.encoder is not None
         positions = slice(0, tokens_BT.shape[1])
         embedded = self.embeddings(tokens_BT, positions, segments_BT)
-        return self.encoder(embedded, positions, present_BT, mask_BTS=mask_BTS)
+        return self.encoder(embedded, positions, attention_mask_BT, mask_BTS=mask_BTS)
 
     def decode(
         self,
         tokens_BT: Tensor,
-        present_BS: Tensor | None = None,
+        attention_mask_BS: Tensor | None = None,
         *,
         memory_BSD: Tensor | None = None,
-        memory_present_BS: Tensor | None = None,
+        memory_attention_mask_BS: Tensor | None = None,
         cache: Cache | None = None,
         segments_BT: Tensor | None = None,
         mask_BTS: Tensor | None = None,
@@ -199,9 +200,9 @@ class Transformer(nn.Module):
 
         Args:
             tokens_BT: the new tokens.
-            present_BS: false at padding, for the cached tokens and the new ones. A row's positions count from
-                its first present token on, so that prompts of unequal length are padded on the left.
-            memory_BSD: an encoder's output, with its own ``memory_present_BS``.
+            attention_mask_BS: false at padding, for the cached tokens and the new ones. A row's positions count from
+                its first token on, so that prompts of unequal length are padded on the left.
+            memory_BSD: an encoder's output, with its own ``memory_attention_mask_BS``.
             cache: is extended by the new tokens.
             segments_BT: kinds of segments, where the family has them.
             mask_BTS: true where attention is allowed, in place of "all before" (a prefix that sees itself).
@@ -209,15 +210,15 @@ class Transformer(nn.Module):
         assert self.decoder is not None
         start = cache.length if cache is not None else 0
         positions: slice | Tensor = slice(start, start + tokens_BT.shape[1])
-        if present_BS is not None:
-            positions = (present_BS.long().cumsum(1) - 1).clamp(min=0)[:, start:]
+        if attention_mask_BS is not None:
+            positions = (attention_mask_BS.long().cumsum(1) - 1).clamp(min=0)[:, start:]
         return self.decoder(
             self.embeddings(tokens_BT, positions, segments_BT),
             positions,
-            present_BS,
+            attention_mask_BS,
             mask_BTS=mask_BTS,
             memory_BSD=memory_BSD,
-            memory_present_BS=memory_present_BS,
+            memory_attention_mask_BS=memory_attention_mask_BS,
             cache=cache,
         )
 
@@ -226,13 +227,13 @@ class Transformer(nn.Module):
         return Cache(self.config, batch, capacity, self.embeddings.token.weight.detach())
 
 
-def initialise(trunk: nn.Module, config: ModelConfig) -> None:
+def initialise(backbone: nn.Module, config: ModelConfig) -> None:
     """Draw the weights from torch's random state; one recipe for all families.
 
     Matrices are normal with a deviation of 1/sqrt(inputs), so that a layer keeps its input's scale, and each
     sub-layer begins by adding nothing, so that early gradients are those of a shallow model.
     """
-    for module in trunk.modules():
+    for module in backbone.modules():
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=module.in_features**-0.5)
             if module.bias is not None:
@@ -240,7 +241,7 @@ def initialise(trunk: nn.Module, config: ModelConfig) -> None:
         elif isinstance(module, nn.Embedding):
             # Tied with the output layer: small, so that the first predictions are close to uniform.
             nn.init.normal_(module.weight, std=0.02 / config.embedding_scale)
-    for module in trunk.modules():
+    for module in backbone.modules():
         if isinstance(module, Attention):
             if config.attention_scale:  # scores start at the deviation that scaling would give them
                 rows = (module.query if hasattr(module, "query") else module.query_key_value).weight

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 def pad_rows(rows: Sequence[Sequence[int]], padding: int) -> tuple[Tensor, Tensor]:
     """Rows of unequal length as tokens (B, T), padded at the end, and where tokens are (B, T)."""
     lengths_B1 = torch.tensor([len(row) for row in rows])[:, None]
-    present_BT = torch.arange(int(lengths_B1.max())) < lengths_B1
-    tokens_BT = torch.full(present_BT.shape, padding)
-    tokens_BT[present_BT] = torch.tensor([token for row in rows for token in row])
-    return tokens_BT, present_BT
+    attention_mask_BT = torch.arange(int(lengths_B1.max())) < lengths_B1
+    tokens_BT = torch.full(attention_mask_BT.shape, padding)
+    tokens_BT[attention_mask_BT] = torch.tensor([token for row in rows for token in row])
+    return tokens_BT, attention_mask_BT
 
 
 def pad_ngrams(buckets: Sequence[npt.NDArray[np.int64]]) -> Tensor:
@@ -66,12 +66,12 @@ class Batch:
 
     def hidden(self, model: "LanguageModel") -> tuple[Tensor, Tensor]:
         """Hidden states (n, D) and targets (n) of the places that have one: nothing else goes through the
-        output layer, which at small sizes costs as much as the trunk."""
+        output layer, which at small sizes costs as much as the backbone."""
         if self.source_BS is None:
-            hidden_BTD = model.trunk(self.inputs_BT, mask_BTS=self.mask_BTS)
+            hidden_BTD = model.backbone(self.inputs_BT, mask_BTS=self.mask_BTS)
         else:
-            trunk = model.transformer
-            hidden_BTD = trunk.decode(self.inputs_BT, memory_BSD=trunk.encode(self.source_BS))
+            backbone = model.transformer
+            hidden_BTD = backbone.decode(self.inputs_BT, memory_BSD=backbone.encode(self.source_BS))
         hidden, targets = hidden_BTD.flatten(0, 1), self.targets_BT.flatten()
         chosen = (targets != IGNORE).nonzero().squeeze(1)
         if len(chosen) < len(targets):

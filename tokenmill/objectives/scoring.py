@@ -56,7 +56,7 @@ def stream_nats(
     device = next(model.parameters()).device
     total, rows = 0.0, max(1, BATCH_TOKENS // context)
     for start in range(0, len(inputs), rows):
-        hidden = model.trunk(inputs[start : start + rows].to(device))
+        hidden = model.backbone(inputs[start : start + rows].to(device))
         target = targets[start : start + rows].to(device)
         kept = target != IGNORE
         total += float(F.cross_entropy(model.logits(hidden[kept]).float(), target[kept], reduction="sum"))

@@ -81,7 +81,7 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
     with threadpool_limits(1):  # numpy's products differ in the last bits with the number of threads
         embeddings_VD, head_DD = bigram_weights(stream, config.vocab_size, config.width, seed)
     with torch.no_grad():
-        model.trunk.embeddings.token.weight.copy_(torch.from_numpy(embeddings_VD))
+        model.backbone.embeddings.token.weight.copy_(torch.from_numpy(embeddings_VD))
         model.projection.dense.weight.copy_(torch.from_numpy(head_DD))
 
 

@@ -44,7 +44,9 @@ def _block(config: ModelConfig, positions: int, window: int = 0) -> float:
     """Self-attention and feed-forward layer of one block over one row."""
     heads = config.heads * config.width_of_head
     keys = 2 * config.groups * config.width_of_head
-    matrices = config.width * (2 * heads + keys) + (2 + config.gated) * config.width * config.hidden_width
+    matrices = (
+        config.width * (2 * heads + keys) + (2 + config.gated) * config.width * config.intermediate_width
+    )
     reached = min(positions, 2 * window + 1) if window else positions
     return 2.0 * matrices * positions + 4.0 * heads * positions * reached
 

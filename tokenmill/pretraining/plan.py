@@ -129,7 +129,7 @@ def _loss(model: LanguageModel, row: Row, rows: int) -> Tensor:
         memory = model.transformer.encode(inputs.new_zeros(rows, row.source))
         hidden = model.transformer.decode(inputs, memory_BSD=memory)
     else:
-        hidden = model.trunk(inputs)
+        hidden = model.backbone(inputs)
     hidden = hidden[:, : row.predicted].flatten(0, 1)
     return model.cross_entropy(hidden, inputs.new_zeros(len(hidden)))
 

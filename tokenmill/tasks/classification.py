@@ -29,9 +29,9 @@ class LabelledTexts:
 
     def batch(self, chosen: Sequence[int]) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
         """Tokens (B, T), where they are (B, T), n-grams (B, G) and label numbers (B) of some of the texts."""
-        tokens, present = pad_rows([self.rows[index] for index in chosen], self.padding)
+        tokens, attention_mask = pad_rows([self.rows[index] for index in chosen], self.padding)
         ngrams = None if self.ngrams is None else pad_ngrams([self.ngrams[index] for index in chosen])
-        return tokens, present, ngrams, torch.from_numpy(self.labels[list(chosen)])
+        return tokens, attention_mask, ngrams, torch.from_numpy(self.labels[list(chosen)])
 
 
 class Classification(Task):
@@ -72,13 +72,13 @@ class Classification(Task):
         Parts that learn together leave to each other what either knows, and are worse than parts that learn
         each on its own (docs/experiments.md).
         """
-        tokens, present, ngrams, labels = self.train_texts.batch(self._chosen(step))
-        self.seen += int(present.sum())
+        tokens, attention_mask, ngrams, labels = self.train_texts.batch(self._chosen(step))
+        self.seen += int(attention_mask.sum())
 
         def share(part: slice) -> Tensor:
             logits_PBL = self.model(
                 tokens[part].to(self.device),
-                present[part].to(self.device),
+                attention_mask[part].to(self.device),
                 ngrams_BG=None if ngrams is None else ngrams[part].to(self.device),
                 apart=True,
             )
@@ -110,10 +110,10 @@ class Classification(Task):
         loss, right = 0.0, 0
         for start in range(0, len(order), 64):
             chosen = order[start : start + 64]
-            tokens, present, ngrams, labels = texts.batch(chosen)
+            tokens, attention_mask, ngrams, labels = texts.batch(chosen)
             logits = self.model(
                 tokens.to(self.device),
-                present.to(self.device),
+                attention_mask.to(self.device),
                 ngrams_BG=None if ngrams is None else ngrams.to(self.device),
             ).cpu()
             loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))

@@ -38,7 +38,7 @@ class FinetuneSettings(Settings):
     """Longest run of characters whose weights are learned beside the encoder; 0: none. ``transformers`` has
     no class for such a model."""
     freeze: list[str] = Field(default=[])
-    """Patterns of the names of parts that stay as they are, such as ``trunk.embeddings``."""
+    """Patterns of the names of parts that stay as they are, such as ``backbone.embeddings``."""
     keep: Kept = "last"
     """Which weights are published."""
     seed: Annotated[int, Field(ge=0)]

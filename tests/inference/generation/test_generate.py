@@ -98,7 +98,7 @@ def test_a_text_ends_before_a_stop_text_and_at_eos(opened: Callable[[str], Opene
     assert vocabulary.eos is not None
     with torch.no_grad():
         ended = tiny_model(context=64)
-        ended.trunk.embeddings.token.weight[vocabulary.eos] *= 1000  # type: ignore[union-attr]
+        ended.backbone.embeddings.token.weight[vocabulary.eos] *= 1000  # type: ignore[union-attr]
         scaled = ended.logits
 
         def logits(hidden: torch.Tensor) -> torch.Tensor:

@@ -75,5 +75,5 @@ def rows(seed: int, batch: int, longest: int) -> tuple[torch.Tensor, torch.Tenso
     tokens = torch.randint(1, 97, (batch, longest), generator=generator)
     lengths = torch.randint(1, longest + 1, (batch,), generator=generator)
     lengths[0] = longest
-    present = torch.arange(longest) < lengths[:, None]
-    return tokens.masked_fill(~present, 0), present
+    attention_mask = torch.arange(longest) < lengths[:, None]
+    return tokens.masked_fill(~attention_mask, 0), attention_mask

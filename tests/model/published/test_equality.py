@@ -27,23 +27,23 @@ def imported(published: Any, name: str) -> Model:
 
 def outputs(published: Any, model: Model, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Both models' outputs for rows of unequal length, and where they count."""
-    tokens, present = rows(seed, batch=3 + seed, longest=9 + 7 * seed)
+    tokens, attention_mask = rows(seed, batch=3 + seed, longest=9 + 7 * seed)
     if model.config.kind == "text-to-text":
         answer, answered = rows(seed + 50, batch=3 + seed, longest=11)
         theirs = published(
             input_ids=tokens,
-            attention_mask=present.long(),
+            attention_mask=attention_mask.long(),
             decoder_input_ids=answer,
             decoder_attention_mask=answered.long(),
         ).logits
-        ours = model(answer, answered, source_BS=tokens, source_present_BS=present)
+        ours = model(answer, answered, source_BS=tokens, source_attention_mask_BS=attention_mask)
         return theirs, ours, answered
-    result = published(input_ids=tokens, attention_mask=present.long())
+    result = published(input_ids=tokens, attention_mask=attention_mask.long())
     if model.config.kind == "span-extractor":
         theirs = torch.stack((result.start_logits, result.end_logits), -1)
     else:
         theirs = result[0]
-    return theirs, model(tokens, present), present
+    return theirs, model(tokens, attention_mask), attention_mask
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -52,9 +52,9 @@ def test_outputs_are_those_of_the_published_class(case: str) -> None:
     for seed in (0, 1, 2):
         published = reference(case, seed)
         model = imported(published, CASES[case][0])
-        theirs, ours, present = outputs(published, model, seed)
+        theirs, ours, attention_mask = outputs(published, model, seed)
         assert theirs.abs().max() > 0.5, "the reference says too little to compare with"
-        where = present if theirs.ndim == 3 else slice(None)
+        where = attention_mask if theirs.ndim == 3 else slice(None)
         torch.testing.assert_close(ours[where], theirs[where], atol=1e-4, rtol=0)
         if isinstance(model, LanguageModel):
             targets = torch.randint(0, 97, ours.shape[:2])[where]
@@ -89,22 +89,24 @@ def test_a_cache_changes_nothing(case: str, tokens_first: int) -> None:
     tokens, _ = rows(5, batch=3, longest=10)
     tokens[tokens == 0] = 1
     # Padded on the left, as prompts of unequal length are.
-    present = torch.arange(10) >= torch.tensor([0, 3, 1])[:, None]
+    attention_mask = torch.arange(10) >= torch.tensor([0, 3, 1])[:, None]
     memory: dict[str, Tensor] = {}
     if model.config.kind == "text-to-text":
-        source, source_present = rows(6, batch=3, longest=7)
+        source, source_attention_mask = rows(6, batch=3, longest=7)
         memory = {
-            "memory_BSD": model.trunk.encode(source, source_present),
-            "memory_present_BS": source_present,
+            "memory_BSD": model.backbone.encode(source, source_attention_mask),
+            "memory_attention_mask_BS": source_attention_mask,
         }
-    whole = model.trunk.decode(tokens, present, **memory)
+    whole = model.backbone.decode(tokens, attention_mask, **memory)
     cache = model.new_cache(3, 10)
     pieces, start = [], 0
     for size in [tokens_first] + [1] * (10 - tokens_first):
         stop = start + size
-        pieces.append(model.trunk.decode(tokens[:, start:stop], present[:, :stop], cache=cache, **memory))
+        pieces.append(
+            model.backbone.decode(tokens[:, start:stop], attention_mask[:, :stop], cache=cache, **memory)
+        )
         start = stop
-    torch.testing.assert_close(torch.cat(pieces, 1)[present], whole[present], atol=1e-5, rtol=0)
+    torch.testing.assert_close(torch.cat(pieces, 1)[attention_mask], whole[attention_mask], atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -62,15 +62,15 @@ def test_it_fine_tunes(folder: Path) -> None:
     fresh = start_from(model, loaded.model)
     assert fresh == ["pooler.weight", "pooler.bias", "classifier.weight", "classifier.bias"]
     texts, labels = zip(*[row for row in reviews(48, seed=1) if row[0].isascii()], strict=True)
-    tokens, present = pad_rows(loaded.vocabulary.encode(texts), loaded.vocabulary.pad)
+    tokens, attention_mask = pad_rows(loaded.vocabulary.encode(texts), loaded.vocabulary.pad)
     targets = torch.tensor([label == "positive" for label in labels]).long()
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4)
     losses = []
     for _ in range(16):
-        loss = torch.nn.functional.cross_entropy(model(tokens, present), targets)
+        loss = torch.nn.functional.cross_entropy(model(tokens, attention_mask), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
-    assert (model(tokens, present).argmax(-1) == targets).float().mean() > 0.9
+    assert (model(tokens, attention_mask).argmax(-1) == targets).float().mean() > 0.9

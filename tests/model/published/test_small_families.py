@@ -34,20 +34,23 @@ def test_a_saved_folder_loads_and_computes_the_same(case: str, tmp_path: Path) -
     model, vocabulary = load_model(folder)
     published = getattr(transformers, loader).from_pretrained(folder).eval()
     assert type(published).__name__ == json.loads((folder / "config.json").read_text())["architectures"][0]
-    tokens, present = rows(1, batch=4, longest=13)
-    tokens = tokens.masked_fill(~present, vocabulary.pad)
+    tokens, attention_mask = rows(1, batch=4, longest=13)
+    tokens = tokens.masked_fill(~attention_mask, vocabulary.pad)
     if model.config.kind == "text-to-text":
         theirs = published(
-            input_ids=tokens, attention_mask=present.long(), decoder_input_ids=tokens[:, :5]
+            input_ids=tokens, attention_mask=attention_mask.long(), decoder_input_ids=tokens[:, :5]
         ).logits
-        ours, present = model(tokens[:, :5], source_BS=tokens, source_present_BS=present), None
+        ours, attention_mask = (
+            model(tokens[:, :5], source_BS=tokens, source_attention_mask_BS=attention_mask),
+            None,
+        )
     else:
-        result = published(input_ids=tokens, attention_mask=present.long())
+        result = published(input_ids=tokens, attention_mask=attention_mask.long())
         theirs = result[0]
         if model.config.kind == "span-extractor":
             theirs = torch.stack((result.start_logits, result.end_logits), -1)
-        ours = model(tokens, present)
-    where = present if present is not None and theirs.ndim == 3 else slice(None)
+        ours = model(tokens, attention_mask)
+    where = attention_mask if attention_mask is not None and theirs.ndim == 3 else slice(None)
     torch.testing.assert_close(ours[where], theirs[where], atol=1e-4, rtol=0)
     encoded = transformers.AutoTokenizer.from_pretrained(folder)(TEXTS)["input_ids"]
     assert encoded == vocabulary.encode(TEXTS)

@@ -41,46 +41,52 @@ class Decoding:
         copies: int = 1,
         sources: Sequence[Sequence[int]] | None = None,
     ) -> None:
-        device = model.trunk.embeddings.token.weight.device
+        device = model.backbone.embeddings.token.weight.device
         self.start = max(len(prompt) for prompt in prompts)
         # Padded on the left, so that all prompts end where the first new token follows.
-        tokens_BT, present_BT = (part.flip(1) for part in pad_rows([prompt[::-1] for prompt in prompts], pad))
-        self.present_BS: Tensor | None = None
-        if not bool(present_BT.all()):
+        tokens_BT, attention_mask_BT = (
+            part.flip(1) for part in pad_rows([prompt[::-1] for prompt in prompts], pad)
+        )
+        self.attention_mask_BS: Tensor | None = None
+        if not bool(attention_mask_BT.all()):
             new_BT = torch.ones(len(prompts), new_tokens, dtype=torch.bool)
-            self.present_BS = torch.cat((present_BT, new_BT), dim=1).to(device)
+            self.attention_mask_BS = torch.cat((attention_mask_BT, new_BT), dim=1).to(device)
         self.memory: dict[str, Tensor | None] = {}
         """What a text-to-text model's encoder says, as the decoder takes it."""
         if sources is not None:
-            source_BS, source_present_BS = (part.to(device) for part in pad_rows(sources, pad))
-            present = None if bool(source_present_BS.all()) else source_present_BS
-            memory_BSD = model.transformer.encode(source_BS, present)
-            self.memory = {"memory_BSD": memory_BSD, "memory_present_BS": present}
+            source_BS, source_attention_mask_BS = (part.to(device) for part in pad_rows(sources, pad))
+            attention_mask = None if bool(source_attention_mask_BS.all()) else source_attention_mask_BS
+            memory_BSD = model.transformer.encode(source_BS, attention_mask)
+            self.memory = {"memory_BSD": memory_BSD, "memory_attention_mask_BS": attention_mask}
         self.model = model
         self.cache: Cache | RecurrentCache = model.new_cache(len(prompts), self.start + new_tokens)
         self.logits_BV = self._run(tokens_BT.to(device))
         if copies > 1:
             self._repeat(torch.arange(len(prompts), device=device).repeat_interleave(copies))
         self.fast: Step | None = None
-        if isinstance(model.trunk, Transformer) and not model.config.window:
-            present = self.memory.get("memory_present_BS")
+        if isinstance(model.backbone, Transformer) and not model.config.window:
+            attention_mask = self.memory.get("memory_attention_mask_BS")
             self.fast = Step(
-                model, cast(Cache, self.cache), self.start + new_tokens, self.present_BS, present
+                model,
+                cast(Cache, self.cache),
+                self.start + new_tokens,
+                self.attention_mask_BS,
+                attention_mask,
             )
 
     def _run(self, tokens_BT: Tensor) -> Tensor:
-        """Logits (B, V) after new tokens, by the trunk."""
-        present_BS = self.present_BS
-        if present_BS is not None:
-            present_BS = present_BS[:, : self.cache.length + tokens_BT.shape[1]]
-        decode = cast(Callable[..., Tensor], self.model.trunk.decode)
-        hidden_BTD = decode(tokens_BT, present_BS, cache=self.cache, **self.memory)
+        """Logits (B, V) after new tokens, by the backbone."""
+        attention_mask_BS = self.attention_mask_BS
+        if attention_mask_BS is not None:
+            attention_mask_BS = attention_mask_BS[:, : self.cache.length + tokens_BT.shape[1]]
+        decode = cast(Callable[..., Tensor], self.model.backbone.decode)
+        hidden_BTD = decode(tokens_BT, attention_mask_BS, cache=self.cache, **self.memory)
         return self.model.logits(hidden_BTD[:, -1]).float()
 
     def _repeat(self, rows_B: Tensor) -> None:
         self.cache.reorder(rows_B)
         self.logits_BV = self.logits_BV[rows_B]
-        self.present_BS = None if self.present_BS is None else self.present_BS[rows_B]
+        self.attention_mask_BS = None if self.attention_mask_BS is None else self.attention_mask_BS[rows_B]
         self.memory = {name: None if part is None else part[rows_B] for name, part in self.memory.items()}
 
     def step(self, tokens_B: Tensor) -> Tensor:

@@ -69,13 +69,13 @@ class Step:
         model: LanguageModel,
         cache: Cache,
         capacity: int,
-        present_BS: Tensor | None,
-        memory_present_BS: Tensor | None,
+        attention_mask_BS: Tensor | None,
+        memory_attention_mask_BS: Tensor | None,
     ) -> None:
         config = model.config
-        trunk = cast(Transformer, model.trunk)
-        decoder = cast(Stack, trunk.decoder)
-        self.config, self.cache, self.embeddings = config, cache, trunk.embeddings
+        backbone = cast(Transformer, model.backbone)
+        decoder = cast(Stack, backbone.decoder)
+        self.config, self.cache, self.embeddings = config, cache, backbone.embeddings
         self.batch = len(cache.layers[0].keys)
         self.layers = [
             _Layer(cast(Block, block), part, self.batch)
@@ -84,25 +84,31 @@ class Step:
         self.activation = ACTIVATIONS[config.activation]
         self.final_norm = _norm(decoder.final_norm)
         self.projection, output = model.projection, model.output
-        holder = trunk.embeddings.token if output is None else output
+        holder = backbone.embeddings.token if output is None else output
         weight = holder.weight
         self.output = _linear(_transposed(holder, self.batch), model.output_bias)
 
-        self.positions_BS = None if present_BS is None else (present_BS.long().cumsum(1) - 1).clamp(min=0)
+        self.positions_BS = (
+            None if attention_mask_BS is None else (attention_mask_BS.long().cumsum(1) - 1).clamp(min=0)
+        )
         self.rotation: tuple[Tensor, Tensor] | None = None
         if decoder.rotary is not None:
             rotary = cast(Any, decoder.rotary["global"])
             # For x * cos + (x with its halves swapped) * sin.
             self.rotation = torch.cat((rotary.cos, rotary.cos), -1), torch.cat((-rotary.sin, rotary.sin), -1)
         # What is added to attention scores: relative positions, and -inf at padding.
-        self.bias: Tensor | None = None if present_BS is None else _absent(present_BS, weight.dtype)
+        self.bias: Tensor | None = (
+            None if attention_mask_BS is None else _absent(attention_mask_BS, weight.dtype)
+        )
         if decoder.relative is not None:
             # It depends on the distance alone: what the last position adds serves for all.
             relative_1KGS = decoder.relative(capacity - 1, capacity).view(1, config.groups, -1, capacity)
             self.relative_1KGS: Tensor | None = relative_1KGS
         else:
             self.relative_1KGS = None
-        self.memory_bias = None if memory_present_BS is None else _absent(memory_present_BS, weight.dtype)
+        self.memory_bias = (
+            None if memory_attention_mask_BS is None else _absent(memory_attention_mask_BS, weight.dtype)
+        )
 
     def __call__(self, tokens_B: Tensor) -> Tensor:
         """Logits (B, V) after the tokens, which go into the cache."""
@@ -176,9 +182,9 @@ class Step:
         return y_BKGH.reshape(self.batch, -1)
 
 
-def _absent(present_BS: Tensor, dtype: torch.dtype) -> Tensor:
+def _absent(attention_mask_BS: Tensor, dtype: torch.dtype) -> Tensor:
     """0 where a token stands and -inf at padding, (B, 1, 1, S)."""
-    absent = torch.zeros_like(present_BS, dtype=dtype).masked_fill(~present_BS, -torch.inf)
+    absent = torch.zeros_like(attention_mask_BS, dtype=dtype).masked_fill(~attention_mask_BS, -torch.inf)
     return absent[:, None, None, :]
 
 

@@ -65,7 +65,7 @@ def from_config(values: Mapping[str, Any]) -> ModelConfig:
     """Our config of a published config.json. Whether the output layer is tied, :func:`from_state` finds out.
 
     Raises:
-        UserError: the class is not one of ours, or it asks for something that our trunk has not.
+        UserError: the class is not one of ours, or it asks for something that our backbone has not.
     """
     names = values.get("architectures") or []
     if len(names) != 1 or names[0] not in KINDS:
@@ -122,7 +122,9 @@ def from_state(config: ModelConfig, stored: Mapping[str, Tensor]) -> Placed:
     module = MODULES[config.family]
     output = stored.get(module.OUTPUT)
     if config.tied and config.embedding_norm != "plain" and output is not None:
-        embedding = next(entry for entry in entries(config) if entry.ours == "trunk.embeddings.token.weight")
+        embedding = next(
+            entry for entry in entries(config) if entry.ours == "backbone.embeddings.token.weight"
+        )
         if not torch.equal(output, stored[embedding.theirs[0]]):
             config = dataclasses.replace(config, tied=False)
     state: dict[str, Tensor] = {}

@@ -40,7 +40,7 @@ def to_config(config: ModelConfig) -> dict[str, Any]:
         "hidden_size": config.width,
         "num_hidden_layers": config.layers,
         "num_attention_heads": config.heads,
-        "intermediate_size": config.hidden_width,
+        "intermediate_size": config.intermediate_width,
         "hidden_act": TO_THEM[config.activation],
         "max_position_embeddings": config.context,
         "type_vocab_size": config.segments,
@@ -53,7 +53,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     """Our config of theirs.
 
     Raises:
-        UserError: it asks for something that our trunk has not.
+        UserError: it asks for something that our backbone has not.
     """
     if values.get("position_embedding_type", "absolute") != "absolute" or values.get("is_decoder"):
         raise UserError(
@@ -67,7 +67,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         layers=values["num_hidden_layers"],
         width=values["hidden_size"],
         heads=values["num_attention_heads"],
-        hidden=values["intermediate_size"],
+        intermediate=values["intermediate_size"],
         activation=activation(values.get("hidden_act", "gelu")),
         head_activation=activation(values.get("hidden_act", "gelu")),
         context=values["max_position_embeddings"],
@@ -80,12 +80,12 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
 def entries(config: ModelConfig) -> Layout:
     """Our tensors in theirs."""
     theirs = "" if config.kind == "features" else "bert."
-    yield same("trunk.embeddings.token.weight", f"{theirs}embeddings.word_embeddings.weight")
-    yield same("trunk.embeddings.position.weight", f"{theirs}embeddings.position_embeddings.weight")
-    yield same("trunk.embeddings.segment.weight", f"{theirs}embeddings.token_type_embeddings.weight")
-    yield from with_bias(same, "trunk.embeddings.norm", f"{theirs}embeddings.LayerNorm")
+    yield same("backbone.embeddings.token.weight", f"{theirs}embeddings.word_embeddings.weight")
+    yield same("backbone.embeddings.position.weight", f"{theirs}embeddings.position_embeddings.weight")
+    yield same("backbone.embeddings.segment.weight", f"{theirs}embeddings.token_type_embeddings.weight")
+    yield from with_bias(same, "backbone.embeddings.norm", f"{theirs}embeddings.LayerNorm")
     for layer in range(config.layers):
-        us, them = f"trunk.encoder.blocks.{layer}", f"{theirs}encoder.layer.{layer}"
+        us, them = f"backbone.encoder.blocks.{layer}", f"{theirs}encoder.layer.{layer}"
         projections = [f"{them}.attention.self.{name}" for name in ("query", "key", "value")]
         yield from _fused_with_bias(f"{us}.attention.query_key_value", projections, config.width)
         yield from with_bias(same, f"{us}.attention.output", f"{them}.attention.output.dense")

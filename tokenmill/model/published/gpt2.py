@@ -35,7 +35,7 @@ def to_config(config: ModelConfig) -> dict[str, Any]:
         "n_embd": config.width,
         "n_layer": config.layers,
         "n_head": config.heads,
-        "n_inner": config.hidden_width,
+        "n_inner": config.intermediate_width,
         "activation_function": TO_THEM[config.activation],
         "layer_norm_epsilon": config.norm_eps,
         "tie_word_embeddings": config.tied,
@@ -46,7 +46,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     """Our config of theirs.
 
     Raises:
-        UserError: it asks for something that our trunk has not.
+        UserError: it asks for something that our backbone has not.
     """
     for name, plain in (("scale_attn_weights", True), ("scale_attn_by_inverse_layer_idx", False)):
         if bool(values.get(name, plain)) != plain:
@@ -60,7 +60,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         width=values["n_embd"],
         heads=values["n_head"],
         context=values["n_positions"],
-        hidden=values.get("n_inner") or 4 * values["n_embd"],
+        intermediate=values.get("n_inner") or 4 * values["n_embd"],
         activation=activation(values.get("activation_function", "gelu_new")),
         norm_eps=values.get("layer_norm_epsilon", 1e-5),
         tied=bool(values.get("tie_word_embeddings", True)),
@@ -69,9 +69,9 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
 
 def entries(config: ModelConfig) -> Layout:
     """Our tensors in theirs; their matrices stand the other way round, (inputs, outputs)."""
-    ours, theirs = "trunk.decoder", "" if config.kind == "features" else "transformer."
-    yield same("trunk.embeddings.token.weight", f"{theirs}wte.weight")
-    yield same("trunk.embeddings.position.weight", f"{theirs}wpe.weight")
+    ours, theirs = "backbone.decoder", "" if config.kind == "features" else "transformer."
+    yield same("backbone.embeddings.token.weight", f"{theirs}wte.weight")
+    yield same("backbone.embeddings.position.weight", f"{theirs}wpe.weight")
     for layer in range(config.layers):
         us, them = f"{ours}.blocks.{layer}", f"{theirs}h.{layer}"
         yield from with_bias(transposed, f"{us}.attention.query_key_value", f"{them}.attn.c_attn")

@@ -62,7 +62,7 @@ def to_config(config: ModelConfig) -> dict[str, Any]:
         "num_attention_heads": config.heads,
         "num_key_value_heads": config.groups,
         "head_dim": config.width_of_head,
-        "intermediate_size": config.hidden_width,
+        "intermediate_size": config.intermediate_width,
         "hidden_act": "relu" if squared(config) else TO_THEM[config.activation],
         "max_position_embeddings": config.context,
         "rms_norm_eps": config.norm_eps,
@@ -78,7 +78,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     """Our config of theirs.
 
     Raises:
-        UserError: it asks for something that our trunk has not.
+        UserError: it asks for something that our backbone has not.
     """
     rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
     rope_type = rope.get("rope_type", rope.get("type", "default"))
@@ -100,7 +100,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         heads=heads,
         key_value_heads=values.get("num_key_value_heads") or heads,
         head_width=values.get("head_dim") or (128 if family == "qwen3" else values["hidden_size"] // heads),
-        hidden=values["intermediate_size"],
+        intermediate=values["intermediate_size"],
         activation=activation(values.get("hidden_act", "silu")),
         context=values["max_position_embeddings"],
         norm_eps=values["rms_norm_eps"],
@@ -111,10 +111,10 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
 
 def entries(config: ModelConfig) -> Layout:
     """Our tensors in theirs."""
-    ours, theirs = "trunk.decoder", "" if config.kind == "features" else "model."
+    ours, theirs = "backbone.decoder", "" if config.kind == "features" else "model."
     head = config.width_of_head
     sizes = [config.heads * head, config.groups * head, config.groups * head]
-    embedding = "trunk.embeddings.token.weight"
+    embedding = "backbone.embeddings.token.weight"
     if config.embedding_norm == "plain":
         # They have no norm there: the embeddings are stored normalised, and as they are for the output.
         yield same(embedding, "lm_head.weight")
@@ -133,7 +133,7 @@ def entries(config: ModelConfig) -> Layout:
         if squared(config):
             yield copies(f"{us}.feed_forward.input.weight", gate_up)
         else:
-            yield fused(f"{us}.feed_forward.input.weight", gate_up, [config.hidden_width] * 2)
+            yield fused(f"{us}.feed_forward.input.weight", gate_up, [config.intermediate_width] * 2)
         yield same(f"{us}.feed_forward.output.weight", f"{them}.mlp.down_proj.weight")
         yield same(f"{us}.attention_norm.weight", f"{them}.input_layernorm.weight")
         yield same(f"{us}.feed_forward_norm.weight", f"{them}.post_attention_layernorm.weight")

@@ -37,7 +37,7 @@ def to_config(config: ModelConfig) -> dict[str, Any]:
         "hidden_size": config.width,
         "num_hidden_layers": config.layers,
         "num_attention_heads": config.heads,
-        "intermediate_size": config.hidden_width,
+        "intermediate_size": config.intermediate_width,
         "hidden_activation": "relu" if squared(config) else TO_THEM[config.activation],
         "max_position_embeddings": config.context,
         "norm_eps": config.norm_eps,
@@ -66,7 +66,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     """Our config of theirs.
 
     Raises:
-        UserError: it asks for something that our trunk has not.
+        UserError: it asks for something that our backbone has not.
     """
     for name in ("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"):
         if values.get(name):
@@ -94,7 +94,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         layers=values["num_hidden_layers"],
         width=values["hidden_size"],
         heads=values["num_attention_heads"],
-        hidden=values["intermediate_size"],
+        intermediate=values["intermediate_size"],
         activation=activation(values.get("hidden_activation", "gelu")),
         head_activation=activation(values.get("classifier_activation", "gelu")),
         context=values["max_position_embeddings"],
@@ -112,10 +112,10 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
 def entries(config: ModelConfig) -> Layout:
     """Our tensors in theirs."""
     theirs = "" if config.kind == "features" else "model."
-    yield same("trunk.embeddings.token.weight", f"{theirs}embeddings.tok_embeddings.weight")
-    yield same("trunk.embeddings.norm.weight", f"{theirs}embeddings.norm.weight")
+    yield same("backbone.embeddings.token.weight", f"{theirs}embeddings.tok_embeddings.weight")
+    yield same("backbone.embeddings.norm.weight", f"{theirs}embeddings.norm.weight")
     for layer in range(config.layers):
-        us, them = f"trunk.encoder.blocks.{layer}", f"{theirs}layers.{layer}"
+        us, them = f"backbone.encoder.blocks.{layer}", f"{theirs}layers.{layer}"
         yield same(f"{us}.attention.query_key_value.weight", f"{them}.attn.Wqkv.weight")
         yield same(f"{us}.attention.output.weight", f"{them}.attn.Wo.weight")
         if layer:
@@ -131,7 +131,7 @@ def entries(config: ModelConfig) -> Layout:
         else:
             yield same(f"{us}.feed_forward.input.weight", f"{them}.mlp.Wi.weight")
         yield same(f"{us}.feed_forward.output.weight", f"{them}.mlp.Wo.weight")
-    yield same("trunk.encoder.final_norm.weight", f"{theirs}final_norm.weight")
+    yield same("backbone.encoder.final_norm.weight", f"{theirs}final_norm.weight")
     if config.kind != "features":
         yield same("projection.dense.weight", "head.dense.weight")
         yield same("projection.norm.weight", "head.norm.weight")

@@ -30,7 +30,7 @@ def to_config(config: ModelConfig) -> dict[str, Any]:
         "vocab_size": config.vocab_size,
         "d_model": config.width,
         "d_kv": config.width_of_head,
-        "d_ff": config.hidden_width,
+        "d_ff": config.intermediate_width,
         "num_layers": config.layers,
         "num_decoder_layers": config.decoder_layers,
         "num_heads": config.heads,
@@ -50,7 +50,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     named.
 
     Raises:
-        UserError: it asks for something that our trunk has not.
+        UserError: it asks for something that our backbone has not.
     """
     projection = str(values.get("feed_forward_proj", "relu"))
     gated, name = projection.startswith("gated-"), projection.removeprefix("gated-")
@@ -71,7 +71,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         width=values["d_model"],
         heads=values["num_heads"],
         head_width=values["d_kv"],
-        hidden=values["d_ff"],
+        intermediate=values["d_ff"],
         context=values.get("n_positions") or 512,
         activation=activation(name),
         gated=gated,
@@ -84,7 +84,7 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
 
 def entries(config: ModelConfig) -> Layout:
     """Our tensors in theirs."""
-    embedding = "trunk.embeddings.token.weight"
+    embedding = "backbone.embeddings.token.weight"
     if config.embedding_norm == "plain":
         yield same(embedding, "lm_head.weight")
         yield derived(embedding, "shared.weight", normalised(config))
@@ -94,12 +94,14 @@ def entries(config: ModelConfig) -> Layout:
             yield same("output.weight", OUTPUT)
     for stack, layers in (("encoder", config.layers), ("decoder", config.decoder_layers)):
         yield same(
-            f"trunk.{stack}.relative.table.weight",
+            f"backbone.{stack}.relative.table.weight",
             f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
         )
         for layer in range(layers):
-            yield from _block(config, f"trunk.{stack}.blocks.{layer}", f"{stack}.block.{layer}.layer", stack)
-        yield same(f"trunk.{stack}.final_norm.weight", f"{stack}.final_layer_norm.weight")
+            yield from _block(
+                config, f"backbone.{stack}.blocks.{layer}", f"{stack}.block.{layer}.layer", stack
+            )
+        yield same(f"backbone.{stack}.final_norm.weight", f"{stack}.final_layer_norm.weight")
 
 
 def _block(config: ModelConfig, us: str, them: str, stack: str) -> Layout:
@@ -121,7 +123,7 @@ def _block(config: ModelConfig, us: str, them: str, stack: str) -> Layout:
     if squared(config):
         yield copies(f"{us}.feed_forward.input.weight", both)
     elif config.gated:
-        yield fused(f"{us}.feed_forward.input.weight", both, [config.hidden_width] * 2)
+        yield fused(f"{us}.feed_forward.input.weight", both, [config.intermediate_width] * 2)
     else:
         yield same(f"{us}.feed_forward.input.weight", f"{feed}.DenseReluDense.wi.weight")
     yield same(f"{us}.feed_forward.output.weight", f"{feed}.DenseReluDense.wo.weight")
