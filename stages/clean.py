@@ -1,4 +1,4 @@
-"""``python -m tokenmill.data.clean``."""
+"""clean: drop documents with all their reasons, split the rest by content."""
 
 from pathlib import Path
 
@@ -8,24 +8,21 @@ from tokenmill.data.clean.run import clean
 from tokenmill.data.clean.statistics import drops_csv, metrics
 from tokenmill.jobs.job import job, run_main
 
+MEASURED = Path("data/measured")
+OUTS = {
+    "clean": Path("data/clean"),
+    "metrics": Path("data/metrics/clean.json"),
+    "drops": Path("data/plots/drops.csv"),
+}
+
 
 def main() -> None:
     """Run the stage on params.yaml of the current folder."""
     settings = load_params().clean
-    outs = {
-        "clean": Path("data/clean"),
-        "metrics": Path("data/metrics/clean.json"),
-        "drops": Path("data/plots/drops.csv"),
-    }
-    inputs = {"measured": Path("data/measured")}
-    files = Path("data/sources")
-    if settings.selection or (settings.contamination and settings.contamination.files):
-        inputs["sources"] = files  # the user's own texts, which the settings name
-    with job("clean", settings={"clean": settings.model_dump()}, inputs=inputs, outs=outs) as this:
-        report = clean(inputs["measured"], files, this.out["clean"], settings)
+    with job("clean", settings=lambda: load_params().clean, inputs={"measured": MEASURED}, outs=OUTS) as this:
+        report = clean(MEASURED, this.out["clean"], settings)
         write_text(this.out["drops"], drops_csv(report))
         this.write_metrics(metrics(report))
-        this.run.log_artifact(this.out["clean"] / "report.html")
 
 
 if __name__ == "__main__":

@@ -1,42 +1,26 @@
-"""``python -m stages.evaluate``."""
+"""evaluate NAME: one model on held-out test data, by its kind, beside its baselines and its control."""
 
 from pathlib import Path
 
-from stages.params import load_params
+from stages.params import chosen, load_params
 from tokenmill.evaluation.run import evaluate
 from tokenmill.jobs.job import job, run_main
 
-INPUTS = {
-    "clean": Path("data/clean"),
-    "tokens": Path("data/tokens"),
-    "gpt": Path("data/models/gpt"),
-    "bert": Path("data/models/bert"),
-    "t5": Path("data/models/t5"),
-    "sentiment": Path("data/models/sentiment"),
-    "control": Path("data/models/sentiment-control"),
-    "curve_gpt": Path("data/plots/pretrain-gpt.csv"),
-    "curve_bert": Path("data/plots/pretrain-bert.csv"),
-    "curve_t5": Path("data/plots/pretrain-t5.csv"),
-}
-OUTS = {
-    "evaluation": Path("data/evaluation"),
-    "metrics": Path("data/metrics/evaluate.json"),
-    "confusion": Path("data/plots/confusion.csv"),
-    "calibration": Path("data/plots/calibration.csv"),
-}
-
 
 def main() -> None:
-    """Evaluate as a stage."""
+    """Run the stage for one entry of ``evaluate`` in params.yaml."""
     params = load_params()
-    settings = params.evaluate
-    with job("evaluate", settings=settings.model_dump(), inputs=INPUTS, outs=OUTS) as this:
-        import torch
-
-        from tokenmill.core.threads import compute_threads
-
-        torch.set_num_threads(compute_threads(params.runtime.threads))
-        this.write_metrics(evaluate(INPUTS, this.out, settings, this.digests))
+    name, settings = chosen("evaluate", params.evaluate)
+    inputs = {"clean": Path("data/clean"), "model": Path(f"data/models/{name}")}
+    outs = {
+        "evaluation": Path(f"data/evaluation/{name}"),
+        "metrics": Path(f"data/metrics/evaluate-{name}.json"),
+        "calibration": Path(f"data/plots/calibration-{name}.csv"),
+    }
+    with job(
+        f"evaluate@{name}", settings=lambda: load_params().evaluate[name], inputs=inputs, outs=outs
+    ) as this:
+        evaluate(name, settings, inputs["clean"], inputs["model"], this, params.runtime)
 
 
 if __name__ == "__main__":

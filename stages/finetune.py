@@ -1,30 +1,26 @@
-"""``python -m stages.finetune TASK``: TASK is a key of ``finetune`` in params.yaml."""
+"""finetune NAME: fine-tune a model for a task, and beside it the same from random weights as a control."""
 
-import sys
 from pathlib import Path
 
-from stages.params import load_params
-from tokenmill.core.errors import UserError
+from stages.params import chosen, load_params
 from tokenmill.jobs.job import job, run_main
 from tokenmill.tasks.finetune import finetune
 
 
 def main() -> None:
-    """Fine-tune for one task as a stage."""
+    """Run the stage for one entry of ``finetune`` in params.yaml."""
     params = load_params()
-    task = sys.argv[1] if len(sys.argv) == 2 else ""
-    if task not in params.finetune:
-        raise UserError(f"python -m stages.finetune TASK: give one of {', '.join(sorted(params.finetune))}")
-    settings = params.finetune[task]
-    inputs = {"clean": Path("data/clean"), "base": Path(settings.init_from)}
+    name, settings = chosen("finetune", params.finetune)
+    inputs = {"clean": Path("data/clean"), "init_from": Path(settings.init_from)}
     outs = {
-        "model": Path(f"data/models/{task}"),
-        "control": Path(f"data/models/{task}-control"),
-        "metrics": Path(f"data/metrics/finetune-{task}.json"),
-        "curve": Path(f"data/plots/finetune-{task}.csv"),
+        "model": Path(f"data/models/{name}"),  # the control stands in it, in the folder `control`
+        "metrics": Path(f"data/metrics/finetune-{name}.json"),
+        "curve": Path(f"data/plots/finetune-{name}.csv"),
     }
-    with job(f"finetune@{task}", settings=settings.model_dump(), inputs=inputs, outs=outs) as this:
-        finetune(task, settings, inputs["clean"], inputs["base"], this, params.runtime)
+    with job(
+        f"finetune@{name}", settings=lambda: load_params().finetune[name], inputs=inputs, outs=outs
+    ) as this:
+        finetune(name, settings, inputs["clean"], inputs["init_from"], this, params.runtime)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m tokenmill.data.ingest``."""
+"""ingest: every source into one table, bad lines set aside with their reason, a manifest of origins."""
 
 from pathlib import Path
 
@@ -6,15 +6,17 @@ from stages.params import load_params
 from tokenmill.data.ingest.run import ingest
 from tokenmill.jobs.job import job, run_main
 
+SOURCES = Path("data/sources")
+OUTS = {"raw": Path("data/raw"), "metrics": Path("data/metrics/ingest.json")}
+
 
 def main() -> None:
     """Run the stage on params.yaml of the current folder."""
     sources = load_params().sources
-    settings = {"sources": {name: source.model_dump() for name, source in sources.items()}}
-    inputs = {"sources": Path("data/sources")}
-    outs = {"raw": Path("data/raw"), "metrics": Path("data/metrics/ingest.json")}
-    with job("ingest", settings=settings, inputs=inputs, outs=outs) as this:
-        this.write_metrics(ingest(sources, inputs["sources"], this.out["raw"], this.work / "parts"))
+    with job(
+        "ingest", settings=lambda: load_params().sources, inputs={"sources": SOURCES}, outs=OUTS
+    ) as this:
+        this.write_metrics(ingest(sources, SOURCES, this.out["raw"], this.work / "parts"))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""``python -m tokenmill.data.measure``."""
+"""measure: normalise every document and count what the rules of clean decide by; decide nothing."""
 
 from pathlib import Path
 
@@ -6,16 +6,15 @@ from stages.params import load_params
 from tokenmill.data.measure.run import measure
 from tokenmill.jobs.job import job, run_main
 
+RAW = Path("data/raw")
+OUTS = {"measured": Path("data/measured")}
+
 
 def main() -> None:
     """Run the stage on params.yaml of the current folder."""
     params = load_params()
-    settings = params.measure
-    inputs = {"raw": Path("data/raw")}
-    outs = {"measured": Path("data/measured")}
-    with job("measure", settings={"measure": settings.model_dump()}, inputs=inputs, outs=outs) as this:
-        parts = this.work / "parts"
-        totals = measure(inputs["raw"], this.out["measured"], parts, settings, params.runtime)
+    with job("measure", settings=lambda: load_params().measure, inputs={"raw": RAW}, outs=OUTS) as this:
+        totals = measure(RAW, this.out["measured"], this.work / "parts", params.measure, params.runtime)
         this.run.log_metrics(totals)
 
 

@@ -1,8 +1,9 @@
 """The whole of params.yaml as typed, validated settings. A wrong one costs one clear line before any work."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -22,6 +23,8 @@ from tokenmill.tokenization.settings import TokenizeSettings
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
 
+Entry = TypeVar("Entry")
+
 
 class Params(Settings):
     """params.yaml."""
@@ -29,24 +32,24 @@ class Params(Settings):
     sources: dict[Name, Source] = Field(min_length=1)
     measure: MeasureSettings
     clean: CleanSettings
-    tokenize: TokenizeSettings
+    tokenize: dict[Name, TokenizeSettings]
     pretrain: dict[Name, PretrainSettings]
     finetune: dict[Name, FinetuneSettings]
-    evaluate: EvaluateSettings
+    evaluate: dict[Name, EvaluateSettings]
     register_: dict[Name, RegisteredModel] = Field(alias="register")
     runtime: RuntimeSettings = RuntimeSettings()
 
+    @property
+    def trained(self) -> dict[str, dict[str, Any]]:
+        """``{group: {name: settings}}`` of what is tokenized, pretrained, fine-tuned and evaluated."""
+        groups = ("tokenize", "pretrain", "finetune", "evaluate")
+        return {group: {name: e.model_dump() for name, e in getattr(self, group).items()} for group in groups}
+
     @model_validator(mode="after")
     def _names_exist(self) -> "Params":
-        for name in self.tokenize.sources:
-            _known("tokenize.sources", name, self.sources, "sources")
-        for task, settings in self.finetune.items():
-            _known(f"finetune.{task}.source", settings.source, self.sources, "sources")
-            start = settings.init_from
-            if start.startswith(MODELS):
-                _known(f"finetune.{task}.init_from", start.removeprefix(MODELS), self.pretrain, "pretrain")
-        for model in self.register_:
-            _known("register", model, {**self.pretrain, **self.finetune}, "pretrain and finetune")
+        for tokenizer, entry in self.tokenize.items():
+            for name in entry.sources:
+                _known(f"tokenize.{tokenizer}.sources", name, self.sources, "sources")
         return self
 
 
@@ -56,6 +59,19 @@ def _known(where: str, name: str, names: Mapping[str, Any], group: str) -> None:
             f"params.yaml: {where} names {name!r}, which does not stand under {group}; "
             f"use one of {', '.join(sorted(names))}"
         )
+
+
+def chosen(group: str, entries: Mapping[str, Entry]) -> tuple[str, Entry]:
+    """The entry of a group that the command line names: ``python -m stages.GROUP NAME``.
+
+    Raises:
+        UserError: it names none, or one that is not there.
+    """
+    name = sys.argv[1] if len(sys.argv) == 2 else ""
+    if name not in entries:
+        there = ", ".join(sorted(entries)) or "there is none in params.yaml"
+        raise UserError(f"python -m stages.{group} NAME: give an entry of {group} ({there})")
+    return name, entries[name]
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

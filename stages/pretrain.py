@@ -1,28 +1,25 @@
-"""``python -m stages.pretrain MODEL``: MODEL is a key of ``pretrain`` in params.yaml."""
+"""pretrain NAME: train a language model on token shards, from fresh weights or from another model's."""
 
-import sys
 from pathlib import Path
 
-from stages.params import load_params
-from tokenmill.core.errors import UserError
+from stages.params import chosen, load_params
 from tokenmill.jobs.job import job, run_main
 from tokenmill.pretraining.pretrain import pretrain
 
 
 def main() -> None:
-    """Train one model as a stage."""
+    """Run the stage for one entry of ``pretrain`` in params.yaml."""
     params = load_params()
-    name = sys.argv[1] if len(sys.argv) == 2 else ""
-    if name not in params.pretrain:
-        raise UserError(f"python -m stages.pretrain MODEL: give one of {', '.join(sorted(params.pretrain))}")
-    settings = params.pretrain[name]
-    inputs = {"tokens": Path("data/tokens")}
+    name, settings = chosen("pretrain", params.pretrain)
+    inputs = {"tokens": Path(f"data/tokens/{settings.tokenizer}"), "init_from": Path(settings.init_from)}
     outs = {
         "model": Path(f"data/models/{name}"),
         "metrics": Path(f"data/metrics/pretrain-{name}.json"),
         "curve": Path(f"data/plots/pretrain-{name}.csv"),
     }
-    with job(f"pretrain@{name}", settings=settings.model_dump(), inputs=inputs, outs=outs) as this:
+    with job(
+        f"pretrain@{name}", settings=lambda: load_params().pretrain[name], inputs=inputs, outs=outs
+    ) as this:
         pretrain(name, settings, inputs["tokens"], this, params.runtime)
 
 

@@ -4,14 +4,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tokenmill.core.settings import Count, Positive, Settings
+from tokenmill.core.settings import Count, Name, Positive, Settings
 
 
 class EvaluateSettings(Settings):
-    """What stands beside the models in the report."""
+    """What a model is measured by, and what stands beside it; each kind of model takes what concerns it."""
 
-    ngram_order: Annotated[int, Field(ge=1, le=8)]
-    prompts: list[str] = Field(min_length=1)
-    max_new_tokens: Count
-    temperature: Positive
-    seed: Annotated[int, Field(ge=0)]
+    sources: list[Name] | None = Field(default=None, min_length=1)
+    """Sources whose test documents are read; null: those that the model was trained on."""
+    ngram_order: Annotated[int, Field(ge=1, le=8)] = 4
+    """Of the n-gram model beside a causal one."""
+    prompts: list[str] = Field(default=[])
+    """Texts that a model which generates goes on from."""
+    max_new_tokens: Count = 40
+    temperature: Positive = 0.8
+    seed: Annotated[int, Field(ge=0)] = 1

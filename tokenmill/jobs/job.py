@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import BaseModel
+
 from tokenmill.core.errors import Stopped, UserError
 from tokenmill.core.files import digest_tree, digest_value, remove, write_json
 from tokenmill.jobs.publish import project_home, publish
@@ -58,7 +60,7 @@ class Job:
 
 @contextmanager
 def job(
-    stage: str, *, settings: Mapping[str, Any], inputs: Mapping[str, Path], outs: Mapping[str, Path]
+    stage: str, *, settings: Callable[[], Any], inputs: Mapping[str, Path], outs: Mapping[str, Path]
 ) -> Iterator[Job]:
     """Run a stage's body between checking its inputs and publishing its outs.
 
@@ -73,7 +75,8 @@ def job(
         if not path.exists():
             raise UserError(f"{path}: missing ({stage} reads it as {name}); make it with `dvc repro {stage}`")
     digests = _digests(inputs)
-    key = digest_value({"settings": settings, "inputs": digests, "code": code_digest()})[:16]
+    chosen = plain(settings())
+    key = digest_value({"settings": chosen, "inputs": digests, "code": code_digest()})[:16]
     folder = project_home() / ".work" / stage
     work = folder / key
     if not leads():
@@ -87,7 +90,7 @@ def job(
         remove(scratch)
         named = _places(scratch, outs)
         before = _seconds_before(work)
-        run = _open_run(stage, key, work, settings, {n: (str(inputs[n]), digests[n]) for n in inputs})
+        run = _open_run(stage, key, work, chosen, {n: (str(inputs[n]), digests[n]) for n in inputs})
         this = Job(stage, key, work, named, digests, run)
         try:
             yield this
@@ -108,6 +111,15 @@ def job(
         seconds = round(before + time.monotonic() - started, 1)
         write_json(folder / "last.json", {"key": key, "run_id": run.id, "seconds": seconds})
         shutil.rmtree(work)
+
+
+def plain(settings: Any) -> Any:
+    """Settings (pydantic models, maps of them) as JSON values."""
+    if isinstance(settings, BaseModel):
+        return settings.model_dump()
+    if isinstance(settings, Mapping):
+        return {name: plain(value) for name, value in settings.items()}
+    return settings
 
 
 def _digests(inputs: Mapping[str, Path]) -> dict[str, str]:

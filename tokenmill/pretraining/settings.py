@@ -17,16 +17,30 @@ from tokenmill.model.names import (
 )
 from tokenmill.training.settings import Kept
 
+RANDOM, BIGRAMS = "data/init/random", "data/init/bigrams"
+FRESH = (RANDOM, BIGRAMS)
+"""Files that stand for new weights: DVC wants a path for every dependency."""
+
 
 class PretrainSettings(Settings):
     """One pretrained model."""
 
-    family: Family
-    layers: Count
+    tokenizer: Name
+    """An entry of ``tokenize``, whose shards the model is trained on."""
+    init_from: str
+    """Where the weights come from: ``data/init/random``, drawn from the seed; ``data/init/bigrams``, such that
+    the model is the bigram model of its training text (bigrams.py); or the folder of a model of the same
+    tokenizer, ``data/models/NAME`` or one below data/sources."""
+    sources: list[Name] | None = Field(default=None, min_length=1)
+    """Those of the tokenizer's sources to train on; null: all."""
+    family: Family | None = None
+    layers: Count | None = None
     """Of the encoder and, in a text-to-text model, as many of the decoder."""
-    width: Count
-    heads: Count
-    context: Annotated[int, Field(ge=8)]
+    width: Count | None = None
+    heads: Count | None = None
+    context: Annotated[int, Field(ge=8)] | None = None
+    """Tokens in a row. The shape of fresh weights must be given; that of a model to go on from stands in its
+    folder, but for a shorter context."""
     objective: ObjectiveName
     mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
     """Share of tokens that is hidden (masked, span-corruption)."""
@@ -34,9 +48,6 @@ class PretrainSettings(Settings):
     """What is hidden together (masked)."""
     mean_span: Annotated[float, Field(ge=1)] = 3.0
     """Mean length of a hidden span in tokens (span-corruption)."""
-    start: Literal["random", "bigrams"] = "random"
-    """Weights to begin with: drawn from the seed, or such that the model is the bigram model of its training
-    text (lm/training/bigrams.py)."""
     tokens: Count | None = None
     """Training budget in tokens of the stream; or ``epochs``."""
     epochs: Positive | None = None
@@ -54,16 +65,27 @@ class PretrainSettings(Settings):
     at the row's end (``packing_waste`` in the metrics); ``apart``: and which do not see each other."""
     seed: Annotated[int, Field(ge=0)]
 
+    @property
+    def fresh(self) -> bool:
+        """Whether training begins with new weights, not with a model's."""
+        return self.init_from in FRESH
+
     @model_validator(mode="after")
     def _possible(self) -> "PretrainSettings":
+        shape = ("family", "layers", "width", "heads", "context")
+        for name in shape:
+            if self.fresh and getattr(self, name) is None:
+                raise ValueError(f"{name} is missing; a model that begins with {self.init_from} needs it")
+            if not self.fresh and name != "context" and getattr(self, name) is not None:
+                raise ValueError(f"{name} is that of the model in init_from; remove it")
         families = {"causal-lm": Decoder, "masked-lm": Encoder, "text-to-text": TextToText}
         fitting = get_args(families[KIND_OF[self.objective]])
-        if self.family not in fitting:
+        if self.family is not None and self.family not in fitting:
             raise ValueError(
                 f"family must be one of {', '.join(fitting)} for the objective {self.objective}, "
                 f"got {self.family}"
             )
-        if self.width % (2 * self.heads):
+        if self.width and self.heads and self.width % (2 * self.heads):
             raise ValueError(
                 f"width must be a multiple of 2 x heads (rotary positions pair up dimensions), "
                 f"got width {self.width} and heads {self.heads}"
@@ -74,8 +96,8 @@ class PretrainSettings(Settings):
             raise ValueError(f"packing can be apart for causal and masked only, not for {self.objective}")
         if self.packing == "apart" and self.family in ("rnn", "lstm"):
             raise ValueError(f"packing cannot be apart for {self.family}, whose state runs through the row")
-        if self.start == "bigrams" and self.family != "small-gpt":
-            raise ValueError(f"start can be bigrams for family small-gpt only, got {self.family}")
+        if self.init_from == BIGRAMS and self.family != "small-gpt":
+            raise ValueError(f"init_from can be {BIGRAMS} for family small-gpt only, got {self.family}")
         if (self.tokens is None) == (self.epochs is None):
             got = "neither" if self.tokens is None else "both"
             raise ValueError(f"give either tokens or epochs as the budget of training, got {got}")
@@ -87,6 +109,6 @@ class PretrainSettings(Settings):
 
     @property
     def shape(self) -> dict[str, Any]:
-        """What sets this model apart from others of its family, as families take it."""
+        """What sets a fresh model apart from others of its family, as families take it."""
         size = {name: getattr(self, name) for name in ("layers", "width", "heads", "context")}
-        return {**size, "head": "bilinear"} if self.start == "bigrams" else size
+        return {**size, "head": "bilinear"} if self.init_from == BIGRAMS else size

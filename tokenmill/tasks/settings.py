@@ -21,9 +21,10 @@ class LoraSettings(Settings):
 class FinetuneSettings(Settings):
     """One task on labelled documents."""
 
+    task: Literal["classification"]
     source: Name
     init_from: str
-    """Folder of the model to start from: data/models/NAME of a key of ``pretrain``, or one of the user's own
+    """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or one
     below data/sources, ours or in the layout of Hugging Face."""
     epochs: Count
     batch_size: Count

@@ -2,16 +2,30 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tokenmill.core.settings import Count, Name, Settings
 
 
 class TokenizeSettings(Settings):
-    """The tokenizer, and which sources become shards."""
+    """A tokenizer that is trained, or taken from a downloaded model, and the sources that become shards."""
 
     sources: list[Name] = Field(min_length=1)
-    algorithm: Literal["bpe", "wordpiece", "unigram"]
-    vocab_size: Annotated[int, Field(ge=320, le=1_000_000)]
-    max_han_run: Count
+    """Sources whose documents become shards. A model may be pretrained on some of them only."""
+    algorithm: Literal["bpe", "wordpiece", "unigram"] | None = None
+    vocab_size: Annotated[int, Field(ge=320, le=1_000_000)] | None = None
+    max_han_run: Count | None = None
     """Runs of Han characters are cut at this length before training, or every clause would be one word."""
+    from_pretrained: str | None = None
+    """Folder below data/sources of a model whose tokenizer is taken in place of training one."""
+
+    @model_validator(mode="after")
+    def _trained_or_taken(self) -> "TokenizeSettings":
+        training = {name: getattr(self, name) for name in ("algorithm", "vocab_size", "max_han_run")}
+        given = [name for name, value in training.items() if value is not None]
+        if self.from_pretrained is not None and given:
+            raise ValueError(f"{given[0]} is for a tokenizer that is trained; remove it, or from_pretrained")
+        if self.from_pretrained is None and len(given) < len(training):
+            missing = next(name for name in training if name not in given)
+            raise ValueError(f"{missing} is missing; a tokenizer that is trained needs it")
+        return self

@@ -80,21 +80,15 @@ class NearDuplicateSettings(Settings):
 
 
 class ContaminationSettings(Settings):
-    """Training text that also stands in what models are tested on."""
+    """Training text that also stands in what models are tested on: other splits, sources with the role ``test``."""
 
     max_share: Share
     """Largest share of a training document, or of a held-out one, that runs of 13 words in both may cover."""
-    files: list[str] = Field(default=[])
-    """The user's own test sets below data/sources, texts to be kept out of training."""
 
 
 class SelectionSettings(Settings):
-    """Selection by a classifier that learns from the user's own good and bad texts."""
+    """Selection by a classifier that learns from the sources with the roles ``good`` and ``bad``."""
 
-    good: list[str] = Field(min_length=1)
-    """Files below data/sources whose texts are as they should be."""
-    bad: list[str] = Field(min_length=1)
-    """Files of texts that should not be learnt from."""
     min_score: Share
     """Least probability that a document is good."""
 

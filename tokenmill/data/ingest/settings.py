@@ -7,12 +7,17 @@ from pydantic import Field
 from tokenmill.core.settings import Settings, Share
 
 Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
+Role = Literal["text", "test", "good", "bad"]
 Column = Literal["id", "source", "text", "label", "target", "language"]
 
 
 class SourceSettings(Settings):
     """What every kind of source has."""
 
+    role: Role = "text"
+    """What the documents are for: ``text`` to learn from; ``test``, to be kept out of training
+    (``clean.contamination``); ``good`` and ``bad``, samples for ``clean.selection``. The latter three pass
+    through ingest and measure like all text, and end there."""
     license: str | None = None
     """SPDX name; a package's own metadata is used when this is empty."""
     language: str | None = None
