@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from tokenmill.core.settings import Count, Positive, Settings
+from tokenmill.core.settings import Count, Name, Positive, Settings
 from tokenmill.model.names import (
     KIND_OF,
     Decoder,
