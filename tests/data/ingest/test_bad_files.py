@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 import zstandard
 
-from tokenmill.core.errors import UserError
 from tests.data.ingest.helpers import read_source
+from tokenmill.core.errors import UserError
 
 
 def parquet(**columns: list[Any]) -> bytes:
