@@ -4,8 +4,6 @@
 parquet files and are timed as whole commands, from start to exit; training the tokenizer is not part of it.
 """
 
-import polars as pl
-
 import argparse
 import json
 import sys
@@ -30,6 +28,8 @@ VOCAB_SIZE = 8192
 
 def encode_folder(raw: Path, folder: Path, workers: int) -> None:
     """Our side: shards and manifest of all documents of ``raw``, with the tokenizer of ``folder``."""
+    import polars as pl
+
     from tokenmill.tokenization.run import write_shards
 
     started = time.perf_counter()
