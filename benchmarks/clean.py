@@ -16,10 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psutil
 
 from benchmarks.corpus import corpus, digest
 from benchmarks.rules import print_rules
+from tokenmill.core.files import sha256_file, write_json
+from tokenmill.data.ingest.table_writer import DOCUMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = 2
@@ -29,11 +32,6 @@ WORKERS = 2
 
 def write_raw(folder: Path, language: str, documents: Sequence[str]) -> None:
     """The documents as ingest would write them: a table for each of ``FILES`` sources, and the manifest."""
-    import polars as pl
-
-    from tokenmill.core.files import sha256_file, write_json
-    from tokenmill.data.ingest.write import DOCUMENTS
-
     (folder / "raw").mkdir(parents=True)
     sources = {}
     for number in range(FILES):
@@ -45,7 +43,7 @@ def write_raw(folder: Path, language: str, documents: Sequence[str]) -> None:
         table = pl.DataFrame(rows, dict.fromkeys(DOCUMENTS, pl.String), orient="row")
         path = folder / "raw" / f"{name}.parquet"
         table.write_parquet(path, compression="zstd", row_group_size=2048)
-        sources[name] = {"sha256": sha256_file(path), "files": []}
+        sources[name] = {"role": "text", "sha256": sha256_file(path), "files": []}
     write_json(folder / "raw" / "manifest.json", {"sources": sources})
 
 

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -23,8 +25,6 @@ def settings() -> CleanSettings:
 
     They stand for what datatrove's Gopher, C4, FineWeb and FineWeb-2 filters check.
     """
-    from ruamel.yaml import YAML
-
     block = PAGE.read_text("utf-8").split("```yaml\n")[1].split("```")[0]
     return CleanSettings.model_validate(
         {
@@ -45,14 +45,14 @@ def main() -> None:
     documents: dict[str, int] = {}
     for stage in sys.argv[3:] or ("measure", "clean"):
         started = time.perf_counter()
-        if stage == "measure":
+        if stage == "measure":  # each loads what it needs and no more, as it does as a stage
             from tokenmill.data.measure.run import measure
 
             measure(folder / "raw", folder / "measured", folder / "work", MEASURE, runtime)
         else:
             from tokenmill.data.clean.run import clean
 
-            total = clean(folder / "measured", folder / "sources", folder / "clean", settings())["total"]
+            total = clean(folder / "measured", folder / "clean", settings())["total"]
             dropped = {rule: count for rule, count in total["dropped"].items() if count}
             documents = {"kept": total["kept"], **dropped}
         seconds[stage] = time.perf_counter() - started

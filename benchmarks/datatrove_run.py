@@ -6,6 +6,7 @@ INPUT holds parquet files with the columns id and text, one for each worker. The
 object: seconds by step, and documents by what became of them.
 """
 
+import gzip
 import json
 import sys
 import time
@@ -137,8 +138,6 @@ def tokenize(tokenizer: str, source: Path, out: Path) -> dict:
 
 def lines(folder: Path) -> int:
     """Documents in a folder of .jsonl.gz files."""
-    import gzip
-
     count = 0
     for path in folder.glob("*.jsonl.gz"):
         with gzip.open(path) as file:

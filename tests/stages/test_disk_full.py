@@ -11,10 +11,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.tiny_project import write_params
+from tests.stages.data_project import write_params
 from tokenmill.core.files import digest_tree
 from tokenmill.jobs.job import disk_is_full
 
+STAGES = ("ingest", "measure", "clean")
 MOUNT = 'mount -t tmpfs -o size={} tmpfs .work && exec "$@"'
 
 
@@ -27,18 +28,15 @@ def in_little_space(size: str, *command: str) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["ingest", "measure", "clean"])
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_on_a_full_disk(project: Path, stage: str) -> None:
-    write_params(project)
+    write_params(project, mine={"kind": "files", "paths": ["*.txt"], "language": "en"})
     draw = random.Random(1)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=9)) for _ in range(200_000)]
     lines = [" ".join(words[n : n + 20]) for n in range(0, len(words), 20)]
     (project / "data/sources").mkdir(parents=True)
     (project / "data/sources/a.txt").write_text("\n".join(lines), "utf-8")
-    params = (project / "params.yaml").read_text("utf-8")
-    mine = 'sources:\n  mine: {kind: files, paths: ["*.txt"], language: en}\n'
-    (project / "params.yaml").write_text(params.replace("sources:\n", mine, 1), "utf-8")
-    for before in ("ingest", "measure", "clean")[: ("ingest", "measure", "clean").index(stage)]:
+    for before in STAGES[: STAGES.index(stage)]:
         subprocess.run([sys.executable, "-m", f"stages.{before}"], check=True, capture_output=True)
     out = project / {"ingest": "data/raw", "measure": "data/measured", "clean": "data/clean"}[stage]
     out.mkdir()

@@ -6,12 +6,12 @@ from typing import Any
 
 import polars as pl
 
+from tokenmill.core.files import remove, sha256_file, write_json
 from tokenmill.data.clean.run import clean
-from tokenmill.data.measure.run import measure
 from tokenmill.data.clean.settings import CleanSettings, LanguageThresholds, SplitSettings, Thresholds
+from tokenmill.data.measure.run import measure
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
-from tokenmill.core.files import remove, sha256_file, write_json
 
 COLUMNS = ("id", "source", "text", "label", "target", "language")
 Row = tuple[str, str | None, str | None]
@@ -50,19 +50,33 @@ def table(source: str, rows: Iterable[Row]) -> pl.DataFrame:
     return pl.DataFrame(full, dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 
-def write_raw(folder: Path, tables: Mapping[str, pl.DataFrame]) -> None:
-    """``data/raw`` with these tables and a manifest, made anew."""
+def write_raw(
+    folder: Path, tables: Mapping[str, pl.DataFrame], roles: Mapping[str, str] | None = None
+) -> None:
+    """``data/raw`` with these tables and a manifest, made anew; ``roles`` of the sources that are no text."""
     remove(folder)
     folder.mkdir(parents=True)
     for name, frame in tables.items():
         frame.write_parquet(folder / f"{name}.parquet")
-    files = {name: {"sha256": sha256_file(folder / f"{name}.parquet"), "files": []} for name in tables}
-    write_json(folder / "manifest.json", {"sources": files})
+    entries = {
+        name: {
+            "role": (roles or {}).get(name, "text"),
+            "sha256": sha256_file(folder / f"{name}.parquet"),
+            "files": [],
+        }
+        for name in tables
+    }
+    write_json(folder / "manifest.json", {"sources": entries})
 
 
-def measure_tables(folder: Path, tables: Mapping[str, pl.DataFrame], workers: int = 1) -> Path:
+def measure_tables(
+    folder: Path,
+    tables: Mapping[str, pl.DataFrame],
+    workers: int = 1,
+    roles: Mapping[str, str] | None = None,
+) -> Path:
     """``folder/measured`` of these tables."""
-    write_raw(folder / "raw", tables)
+    write_raw(folder / "raw", tables, roles)
     remove(folder / "measured")
     runtime = RuntimeSettings(workers=workers)
     measure(folder / "raw", folder / "measured", folder / "parts", MEASURE, runtime)
@@ -70,14 +84,14 @@ def measure_tables(folder: Path, tables: Mapping[str, pl.DataFrame], workers: in
 
 
 def clean_tables(
-    folder: Path, tables: Mapping[str, pl.DataFrame], **changes: Any
+    folder: Path, tables: Mapping[str, pl.DataFrame], roles: Mapping[str, str] | None = None, **changes: Any
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All documents and all drops of a clean of these tables, in ``folder/clean``."""
-    measured = measure_tables(folder, tables)
+    measured = measure_tables(folder, tables, roles=roles)
     remove(folder / "clean")
-    clean(measured, folder / "sources", folder / "clean", settings(**changes))
+    clean(measured, folder / "clean", settings(**changes))
     documents, drops = (
-        pl.concat([pl.read_parquet(folder / f"clean/{kind}/{name}.parquet") for name in sorted(tables)])
+        pl.concat([pl.read_parquet(path) for path in sorted((folder / "clean" / kind).glob("*.parquet"))])
         for kind in ("documents", "drops")
     )
     return documents, drops

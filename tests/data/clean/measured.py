@@ -31,7 +31,7 @@ def write_measured(folder: Path, rows: Sequence[Row], parts: int = 1) -> Corpus:
     (folder / "s").mkdir(parents=True, exist_ok=True)
     for number in range(parts):
         frame.gather_every(parts, number).write_parquet(folder / f"s/{number:06d}.parquet")
-    return Corpus.of(folder)
+    return Corpus.of(folder, ["s"])
 
 
 def every(corpus: Corpus) -> Numbers:

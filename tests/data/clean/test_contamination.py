@@ -1,5 +1,6 @@
 """Contamination: planted overlaps are found and shown, set phrases and strangers are not."""
 
+import json
 import random
 from pathlib import Path
 
@@ -8,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenmill.core.errors import UserError
+from tests.data.clean.helpers import clean_rows, reasons, row
+from tests.data.clean.measured import Row, document, sides, write_measured
 from tokenmill.data.clean import contamination as module
 from tokenmill.data.clean.contamination import contamination, overlaps
 from tokenmill.data.clean.held_out import Table
-from tokenmill.data.clean.settings import ContaminationSettings
-from tests.stages.clean.measured import Row, document, sides, write_measured
+from tokenmill.data.clean.settings import ContaminationSettings, SplitSettings
 
 
 def held(id: str, text: str) -> Row:
@@ -25,13 +26,12 @@ def train(id: str, text: str) -> Row:
 
 
 def found(
-    folder: Path, rows: list[Row], max_share: float = 0.5, parts: int = 1, **files: str
+    folder: Path, rows: list[Row], max_share: float = 0.5, parts: int = 1, tests: list[Row] | None = None
 ) -> pl.DataFrame:
-    for name, content in files.items():
-        (folder / f"{name.replace('_', '.')}").write_text(content, "utf-8")
     corpus = write_measured(folder / "measured", rows, parts)
-    chosen = ContaminationSettings(max_share=max_share, files=[name.replace("_", ".") for name in files])
-    return contamination(corpus, *sides(corpus), chosen, folder).drop("number")
+    extra = write_measured(folder / "tests", tests or [], parts)
+    chosen = ContaminationSettings(max_share=max_share)
+    return contamination(corpus, *sides(corpus), extra, chosen).drop("number")
 
 
 def some(seed: int, count: int) -> str:
@@ -110,29 +110,31 @@ def test_held_out_documents_are_left_alone(tmp_path: Path) -> None:
     assert found(tmp_path, rows).is_empty()
 
 
-def test_named_files(tmp_path: Path) -> None:
+def test_sources_of_the_role_test(tmp_path: Path) -> None:
     rows = [train("t", some(1, 30)), train("u", "short one"), train("v", some(3, 30))]
-    result = found(
-        tmp_path, rows, mine_txt=f"{some(2, 30)}\n{some(1, 30)}\n", other_jsonl='{"text": "short one"}\n'
-    )
-    assert result.select("id", "found_in").rows() == [("t", "mine.txt:2"), ("u", "other.jsonl:1")]
+    tests = [document("mine:1", some(2, 30)), document("mine:2", some(1, 30)), document("own:1", "short one")]
+    result = found(tmp_path, rows, tests=tests)
+    assert result.select("id", "found_in").rows() == [("t", "mine:2"), ("u", "own:1")]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("none.txt", None, "params.yaml: clean.contamination.files: .*none.txt is no file; mend the name"),
-        ("../up.txt", None, "params.yaml: clean.contamination.files must stay below .*; put the file there"),
-        ("bad.jsonl", "{}\n", "bad.jsonl line 1: .*; mend or remove it"),
-        ("odd.xyz", "x", "odd.xyz: the suffix tells no format"),
-    ],
-)
-def test_mistakes_in_files(tmp_path: Path, name: str, content: str | None, message: str) -> None:
-    if content is not None:
-        (tmp_path / name).write_text(content, "utf-8")
-    corpus = write_measured(tmp_path / "measured", [train("t", some(1, 30))])
-    with pytest.raises(UserError, match=message):
-        contamination(corpus, *sides(corpus), ContaminationSettings(max_share=0.5, files=[name]), tmp_path)
+def test_through_the_stage(tmp_path: Path) -> None:
+    """Sources with the role test are neither decided upon nor written nor counted, however bad they are."""
+    rows = {"mine": [row(some(1, 30)), row("x")], "s": [row(some(n, 30)) for n in range(9)]}
+    chosen = {
+        "default": {"min_characters": 2},
+        "contamination": ContaminationSettings(max_share=0.5),
+        "split": SplitSettings(validation=0, test=0),
+    }
+    documents, drops = clean_rows(tmp_path, rows, roles={"mine": "test"}, **chosen)
+    assert [part.name for part in (tmp_path / "clean/documents").iterdir()] == ["s.parquet"]
+    assert (documents.height, drops["id"].to_list()) == (8, ["s:002"])
+    assert reasons(drops)["s:002"] == [("contamination", f"1.0 shared with mine:001: {some(1, 30)}")]
+    report = json.loads((tmp_path / "clean/report.json").read_text("utf-8"))
+    assert report["roles"] == {"test": {"mine": 2}, "good": {}, "bad": {}}
+    assert report["total"]["read"] == 9 and list(report["sources"]) == ["s"]
+    assert report["contamination"]["found_in"] == {"mine": 1}
+    manifest = json.loads((tmp_path / "clean/manifest.json").read_text("utf-8"))
+    assert {name: entry["role"] for name, entry in manifest["raw"].items()} == {"mine": "test", "s": "text"}
 
 
 def test_nothing_held_out_and_nothing_to_train_on(tmp_path: Path) -> None:
@@ -171,7 +173,7 @@ def test_the_same_as_one_pair_at_a_time(texts: list[str], others: list[str]) -> 
             assert shares[result[n][1]] == pytest.approx(worst)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.randoms(use_true_random=False), st.integers(1, 3))
 def test_neither_order_nor_parts_nor_tables_matter(
     tmp_path_factory: pytest.TempPathFactory, chance: random.Random, parts: int

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenmill.core.errors import UserError
-from tokenmill.data.clean.connect import connected
-from tokenmill.data.clean.corpus import Corpus, repeated
+from tokenmill.core.files import write_json
+from tokenmill.data.clean.components import connected
+from tokenmill.data.clean.corpus import Corpus, repeated, sources_by_role
 
 
 def parts(folder: Path, **sizes: list[int]) -> tuple[Corpus, list[str]]:
@@ -24,7 +25,7 @@ def parts(folder: Path, **sizes: list[int]) -> tuple[Corpus, list[str]]:
             frame = pl.DataFrame({"id": own, "other": range(count)}, {"id": pl.String, "other": pl.Int64})
             frame.write_parquet(folder / f"{source}/{number:06d}.parquet")
             ids += own
-    return Corpus.of(folder), ids
+    return Corpus.of(folder, sizes), ids
 
 
 def test_any_selection(tmp_path: Path) -> None:
@@ -46,16 +47,26 @@ def test_a_few_rows_do_not_keep_their_part_in_memory(tmp_path: Path) -> None:
     (tmp_path / "s").mkdir()
     texts = pl.Series("text", [f"{n} " * 5000 for n in range(100)])
     texts.to_frame().write_parquet(tmp_path / "s/000000.parquet")
-    ((_, frame),) = Corpus.of(tmp_path).read(["text"], np.array([7]))
+    ((_, frame),) = Corpus.of(tmp_path, ["s"]).read(["text"], np.array([7]))
     assert frame["text"].to_list() == [texts[7]]
     # What was copied is all that its buffers hold; a selection that was not shares those of its part.
     views = frame["text"].to_arrow(compat_level=pl.CompatLevel.newest())
     assert sum(buffer.size for buffer in views.buffers() if buffer) < 20_000
 
 
-def test_no_parts(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no documents to clean; run `dvc repro measure`"):
-        Corpus.of(tmp_path)
+def test_only_the_sources_that_are_named(tmp_path: Path) -> None:
+    parts(tmp_path, a=[3], b=[2], c=[1, 1])
+    corpus = Corpus.of(tmp_path, ["c", "a"])
+    assert (corpus.sources, len(corpus)) == (["a", "c"], 5)
+    assert len(Corpus.of(tmp_path, [])) == 0 and not list(Corpus.of(tmp_path, []).read(["id"]))
+
+
+def test_sources_by_role(tmp_path: Path) -> None:
+    raw = {"a": {"role": "text"}, "b": {"role": "test"}, "c": {"role": "text"}}
+    write_json(tmp_path / "manifest.json", {"raw": raw})
+    assert sources_by_role(tmp_path) == {"text": ["a", "c"], "test": ["b"], "good": [], "bad": []}
+    with pytest.raises(UserError, match=r"none/manifest.json: missing; make it with `dvc repro measure`"):
+        sources_by_role(tmp_path / "none")
 
 
 @given(st.lists(st.integers(0, 9), max_size=30))

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.data.clean.measured import Row, document, every, write_measured
 from tokenmill.data.clean import candidates, near_duplicates
-from tokenmill.data.shingles.signatures import SIZE
 from tokenmill.data.clean.settings import NearDuplicateSettings
-from tests.stages.clean.measured import Row, document, every, write_measured
+from tokenmill.data.shingles.signatures import SIZE
 
 NEAR = 0.8
 
@@ -176,7 +176,7 @@ def test_many_copies_of_one_text_all_go(tmp_path: Path) -> None:
 FEW = st.lists(st.sampled_from("abcd"), min_size=4, max_size=9).map(" ".join)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     texts=st.lists(st.tuples(FEW, st.sampled_from([None, "x", "y"])), max_size=12),
     chance=st.randoms(use_true_random=False),

@@ -6,12 +6,15 @@ import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
+from stages.params import load_params
+from tests.conftest import ROOT
+from tests.data.clean.helpers import clean_rows, clean_tables, reasons, row, settings, table
 from tokenmill.core.errors import UserError
-from tokenmill.data.clean.rules import BY_THRESHOLD, RULES
+from tokenmill.data.clean.rules import DOCUMENT_RULES, RULES
 from tokenmill.data.clean.run import clean
-from tokenmill.data.clean.wording import WORDS
 from tokenmill.data.clean.settings import LanguageThresholds, Thresholds
-from tests.stages.clean.helpers import clean_rows, clean_tables, reasons, row, settings, table
+
+PAGE = (ROOT / "docs/cleaning.md").read_text("utf-8")
 
 
 def test_empty(tmp_path: Path) -> None:
@@ -90,10 +93,6 @@ def test_nothing_left_is_an_error(tmp_path: Path) -> None:
         clean_rows(tmp_path, [row("a"), row("b")])
 
 
-def test_the_page_has_words_for_every_rule() -> None:
-    assert set(WORDS) == set(RULES)
-
-
 WORDS_OF = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen"
 BOUNDS: list[tuple[str, dict[str, object], str, str, str]] = [
     # rule, threshold, a text that fails, the value, a text that passes
@@ -156,7 +155,7 @@ def test_bounds(
 
 def test_every_rule_with_a_threshold_is_tested() -> None:
     tested = {rule for rule, *_ in BOUNDS} | {"empty", "too_short", "too_long"}
-    assert tested == set(BY_THRESHOLD)
+    assert tested == {rule.name for rule in DOCUMENT_RULES} - {"other_language"}
     named = {name for _, threshold, *_ in BOUNDS for name in threshold} | {"min_characters", "max_characters"}
     assert named == set(Thresholds.model_fields)
 
@@ -187,16 +186,48 @@ def test_an_id_that_stands_twice(tmp_path: Path) -> None:
 
 
 def test_nothing_was_measured(tmp_path: Path) -> None:
-    (tmp_path / "measured").mkdir()
-    with pytest.raises(UserError, match="no documents to clean; run `dvc repro measure`"):
-        clean(tmp_path / "measured", tmp_path, tmp_path / "clean", settings())
+    with pytest.raises(UserError, match=r"manifest\.json: missing; make it with `dvc repro measure`"):
+        clean(tmp_path / "measured", tmp_path / "clean", settings())
+
+
+def test_no_source_with_the_role_text(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml: sources: none has `role: text`; add one"):
+        clean_rows(tmp_path, [row("text")], roles={"s": "test"})
+
+
+def shown(value: object) -> str:
+    """A default threshold as the table of docs/cleaning.md has it: ``–`` for none, a list by its bounds."""
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return f"{value[0]} each" if len(set(value)) == 1 else f"{value[0]} to {value[-1]}"
+    return str(value)
+
+
+def test_the_table_of_the_documentation_is_that_of_the_rules() -> None:
+    defaults = load_params(ROOT / "params.yaml").clean.thresholds.default
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.splitlines() if "| `m" in line]
+    assert [row[:4] for row in rows] == [
+        [
+            ", ".join(f"`{name}`" for name in rule.thresholds),
+            rule.meaning,
+            rule.published or "–",
+            shown(getattr(defaults, rule.thresholds[0])),
+        ]
+        for rule in DOCUMENT_RULES
+        if rule.thresholds
+    ]
 
 
 def test_the_thresholds_for_web_pages_are_settings() -> None:
-    page = (Path(__file__).parents[3] / "docs/cleaning.md").read_text("utf-8")
-    block = page.split("```yaml\n")[1].split("```")[0]
+    block = PAGE.split("```yaml\n")[1].split("```")[0]
     content = YAML(typ="safe", pure=True).load(block)
     made = LanguageThresholds.model_validate(content["thresholds"])
     assert made.of("zh").min_words == 80 and made.of("zh").max_short_lines is None
-    named = {name for name in Thresholds.model_fields if f"`{name}`" in page}
-    assert named == set(Thresholds.model_fields)
+
+
+def test_a_rule_names_its_thresholds() -> None:
+    assert RULES["too_short"].reason == "characters, below min_characters"
+    assert RULES["too_long"].reason == "characters, above max_characters"
+    assert RULES["word_length"].reason.endswith(", outside of min_word_length to max_word_length")
+    assert RULES["empty"].reason == RULES["empty"].meaning

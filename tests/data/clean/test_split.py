@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenmill.data.clean.corpus import Corpus
-from tokenmill.data.clean.judge import judge
-from tokenmill.data.clean.split import assign_splits
 from tokenmill.core.splits import SPLITS
-from tokenmill.data.measure.part import content_hash
+from tokenmill.data.clean.apply_rules import apply_rules
+from tokenmill.data.clean.corpus import Corpus
 from tokenmill.data.clean.settings import SplitSettings
+from tokenmill.data.clean.split import assign_splits
+from tokenmill.data.measure.part import content_hash
 
 SHARES = SplitSettings(validation=0.05, test=0.1)
 Documents = list[tuple[str, str | None]]
@@ -36,11 +36,11 @@ def split(frame: pl.DataFrame, shares: SplitSettings, clusters: dict[str, str]) 
         (Path(folder) / "s").mkdir()
         frame = frame.with_columns(text_hash=content_hash(frame["text"]))
         frame.write_parquet(Path(folder) / "s/000000.parquet")
-        corpus = Corpus.of(Path(folder))
+        corpus = Corpus.of(Path(folder), ["s"])
         numbers = np.arange(len(corpus))
         linked = [(number, clusters[id_]) for number, id_ in enumerate(frame["id"]) if id_ in clusters]
         table = pl.DataFrame(linked, {"number": pl.Int64, "cluster": pl.String}, orient="row")
-        chosen = assign_splits(corpus, numbers, judge(corpus, {}), table, shares)
+        chosen = assign_splits(corpus, numbers, apply_rules(corpus, {}), table, shares)
     return {id_: SPLITS[side] for id_, side in zip(frame["id"], chosen.tolist(), strict=True)}
 
 
@@ -48,7 +48,6 @@ def texts(count: int, label: str | None = None, prefix: str = "") -> Documents:
     return [(f"{prefix}{label}-{n}", label) for n in range(count)]
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["good", "bad", "odd"]), st.integers(1, 300), min_size=1),
     st.floats(0, 0.4),
@@ -86,7 +85,6 @@ def test_another_share_for_validation_leaves_the_test_set(label: str | None) -> 
     assert [side == "test" for side in one.values()] == [side == "test" for side in other.values()]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 39), st.integers(0, 5)), max_size=60), st.booleans())
 def test_a_cluster_is_on_one_side(pairs: list[tuple[int, int]], labelled: bool) -> None:
     documents = [(f"text {n}", ("good", "bad")[n % 2] if labelled else None) for n in range(40)]
@@ -107,7 +105,6 @@ def test_a_cluster_of_one_text_in_two_sources_holds_all_its_copies() -> None:
         assert len(set(found.values())) == 1
 
 
-@settings(deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_the_order_does_not_matter(chance) -> None:
     documents = texts(60, "good") + texts(60, "bad") + texts(60)

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import zstandard
 
+from tokenmill.core.files import remove
 from tokenmill.data.ingest.run import ingest
 from tokenmill.data.ingest.settings import FilesSource, Source
-from tokenmill.core.files import remove
 
 PACK = {".gz": gzip.compress, ".zst": lambda data: zstandard.ZstdCompressor().compress(data)}
 
@@ -25,7 +25,7 @@ def write_files(root: Path, files: Mapping[str, bytes | str]) -> None:
 
 
 def run(folder: Path, name: str, source: Source) -> dict[str, Any]:
-    """Ingest one source from ``folder/sources`` into ``folder/raw`` (made anew); returns the metrics."""
+    """Ingest one source from ``folder/sources`` into ``folder/raw`` (made anew); returns the totals."""
     remove(folder / "raw")
     return ingest({name: source}, folder / "sources", folder / "raw", folder / "work")
 

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 import zstandard
 
+from tests.data.ingest.helpers import read_source
 from tokenmill.core.errors import UserError
-from tests.stages.ingest.helpers import read_source
 
 
 def parquet(**columns: list[Any]) -> bytes:

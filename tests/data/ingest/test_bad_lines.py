@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.data.ingest.helpers import read_source
 from tokenmill.core.errors import UserError
-from tests.stages.ingest.helpers import read_source
 
 JSONL = [
     (b'{"text": "first"}', None),
@@ -217,7 +217,7 @@ def test_a_huge_bad_line_is_cut(tmp_path: Path) -> None:
 TEXT_LINES = st.text(max_size=20).map(lambda text: json.dumps({"text": text}).encode())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lines=st.lists(st.binary(max_size=30) | TEXT_LINES))
 def test_every_line_is_a_document_a_reject_or_empty(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]

@@ -6,9 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from tokenmill.data.ingest.run import ingest
 from stages.params import load_params
 from tests.conftest import ROOT
+from tokenmill.data.ingest.run import ingest
 
 EXPECTED = {
     "peoples-daily": {"documents": 19_484, "characters": 1_841_657, "rejects": 0},
@@ -25,10 +25,13 @@ EXPECTED = {
 def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ingest")
     (folder / "sources").mkdir()
-    metrics = ingest(
+    totals = ingest(
         load_params(ROOT / "params.yaml").sources, folder / "sources", folder / "raw", folder / "work"
     )
-    assert metrics["sources"] == EXPECTED
+    assert totals == {"documents": 61_850, "characters": 4_616_927, "rejects": 1}
+    entries = json.loads((folder / "raw/manifest.json").read_text("utf-8"))["sources"]
+    assert {name: {key: entries[name][key] for key in EXPECTED[name]} for name in entries} == EXPECTED
+    assert {entry["role"] for entry in entries.values()} == {"text"}
     return folder / "raw"
 
 

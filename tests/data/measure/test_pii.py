@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tokenmill.text.tokenizer import SPECIAL_TOKENS
 from tokenmill.data.measure.pii import COUNTS, KINDS, replace_pii
 from tokenmill.data.measure.pii.bank_card import luhn
 from tokenmill.data.measure.pii.id_card import check_character
+from tokenmill.text.tokenizer import SPECIAL_TOKENS
 
 FOUND = [
     ("mail me: jane.doe+news@example.co.uk.", "mail me: [EMAIL]."),

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenmill.data.measure.quality import BOILERPLATE, BULLETS, TERMINAL, quality
+from tokenmill.data.measure.word_counts import word_counts
 from tokenmill.data.shingles.units import units
-from tokenmill.data.measure.words import words
 
 TEXTS = st.text(alphabet=st.sampled_from('ab好。.!…#{\n\n•- x"1'), max_size=40)
 
@@ -18,7 +18,7 @@ def counted(*texts: str) -> list[dict[str, int]]:
     return quality(pl.Series("text", texts, dtype=pl.String)).to_dicts()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(TEXTS, min_size=1, max_size=4))
 def test_counts_are_those_of_plain_python(texts: list[str]) -> None:
     for text, made in zip(texts, counted(*texts), strict=True):
@@ -77,7 +77,7 @@ def test_each_phrase_of_web_pages_is_found(phrase: str) -> None:
 
 def test_words() -> None:
     texts = ["The end of the 3 pages, and 1998.", "我们的书，我在看 Python 3", "", "……"]
-    made = words(units(pl.Series(texts))).to_dicts()
+    made = word_counts(units(pl.Series(texts))).to_dicts()
     assert [row["words"] for row in made] == [8, 9, 0, 0]
     assert [row["word_characters"] for row in made] == [24, 14, 0, 0]
     assert [row["numbers"] for row in made] == [2, 1, 0, 0]

@@ -31,7 +31,7 @@ def reference(words: list[str]) -> dict[str, int]:
 WORDS = st.lists(st.sampled_from(["a", "bb", "ccc", "好", "的", "42"]), max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(WORDS, min_size=1, max_size=5), st.integers(1, 6))
 def test_it_counts_as_the_reference_does(texts: list[list[str]], copies: int) -> None:
     # Copies make long repetitions common. Digits count by their number alone.

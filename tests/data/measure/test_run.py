@@ -4,23 +4,23 @@ import json
 import multiprocessing
 import os
 import signal
-import time
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
+from tests.data.clean.helpers import COLUMNS, MEASURE, measure_tables, row, table, write_raw
 from tokenmill.core.errors import UserError
+from tokenmill.core.files import digest_tree
+from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.measure import part as parts
 from tokenmill.data.measure import run
 from tokenmill.data.measure.part import Part, measure_part, measure_table
 from tokenmill.data.measure.run import measure, plan
-from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
-from tokenmill.core.files import digest_tree
-from tests.stages.clean.helpers import COLUMNS, MEASURE, measure_tables, row, table, write_raw
 
 ROOT = Path(__file__).parents[3]
 ONE = RuntimeSettings(workers=1)
@@ -95,8 +95,15 @@ def test_finished_parts_are_not_made_again(tmp_path: Path, monkeypatch: pytest.M
     ]  # fmt: skip
 
 
+def _killed_at_the_fourth_part(*arguments: Any) -> str:
+    if arguments[-1].number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measure_part(*arguments)
+
+
 def _measure(folder: Path) -> None:
     run.PART_BYTES = 1 << 10
+    run.measure_part = _killed_at_the_fourth_part
     measure(folder / "raw", folder / "out", folder / "parts", MEASURE, ONE)
 
 
@@ -106,13 +113,9 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(
     write_raw(tmp_path / "raw", {"s": table("s", [row(f"文本 {n} and words " * 20) for n in range(300)])})
     process = multiprocessing.get_context("spawn").Process(target=_measure, args=(tmp_path,))
     process.start()
-    until = time.monotonic() + 60
-    while len(list(tmp_path.glob("parts/s/*.parquet"))) < 3 and time.monotonic() < until:
-        time.sleep(0.005)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
     process.join()
-    assert not (tmp_path / "out").exists()
+    assert process.exitcode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("parts/s/*.parquet"))) == 3 and not (tmp_path / "out").exists()
     monkeypatch.setattr(run, "PART_BYTES", 1 << 10)
     for name in ("parts", "fresh"):
         measure(tmp_path / "raw", tmp_path / f"out-{name}", tmp_path / name, MEASURE, ONE)
@@ -123,7 +126,12 @@ def test_the_manifest_knows_the_raw_files(tmp_path: Path) -> None:
     folder = measure_tables(tmp_path, {"s": table("s", [row("x")])})
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     assert manifest["params"] == {"measure": MEASURE.model_dump()}
-    assert set(manifest["raw"]["s"]) == {"sha256", "files"}
+    assert manifest["raw"]["s"].keys() == {"role", "sha256", "files"}
+
+
+def test_roles_go_on(tmp_path: Path) -> None:
+    folder = measure_tables(tmp_path, {"s": table("s", [row("x")])}, roles={"s": "test"})
+    assert json.loads((folder / "manifest.json").read_text("utf-8"))["raw"]["s"]["role"] == "test"
 
 
 @pytest.mark.parametrize(

