@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import digest_value, read_json, sha256_file
+from tokenmill.core.files import read_json
 from tokenmill.model import published as huggingface
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
@@ -37,8 +37,6 @@ WEIGHTS, CONFIG, ANCESTRY, GENERATION = (
     "ancestry.json",
     "generation_config.json",
 )
-CONTROL = "control"
-"""Folder in a fine-tuned model's: the same training from random weights, a model folder of its own."""
 INDEX, PICKLED = "model.safetensors.index.json", "pytorch_model.bin"
 OURS = "tokenmill"
 """Key of our config in config.json, and model_type of what ``transformers`` has no class for."""
@@ -84,14 +82,6 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
         (folder / SETTINGS).write_bytes((tokenizer / SETTINGS).read_bytes())
     else:
         _write_json(folder / SETTINGS, tokenizer_settings(config))
-
-
-def model_digest(folder: Path) -> str:
-    """SHA-256 of the names and contents of a model folder's files, those of its control left out."""
-    files = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
-    return digest_value(
-        {file.as_posix(): sha256_file(folder / file) for file in files if file.parts[0] != CONTROL}
-    )
 
 
 def _ids_of(folder: Path) -> dict[str, Any]:

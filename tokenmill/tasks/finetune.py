@@ -13,7 +13,8 @@ from tokenmill.jobs.job import Job
 from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.config import ModelConfig
-from tokenmill.model.folder import ANCESTRY, CONTROL, load_model, read_settings, save_model
+from tokenmill.model.digest import CONTROL
+from tokenmill.model.folder import ANCESTRY, load_model, read_settings, save_model
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
