@@ -166,10 +166,10 @@ def import_(
 
 @app.command()
 def register() -> None:
-    """Make the MLflow registry hold the models that are here (after a restore on a new machine)."""
-    from tokenmill.cli.store import sync_registry
+    """Make the MLflow registry hold the models that data/registry.json names."""
+    from tokenmill.cli.store import register
 
-    sync_registry()
+    register()
 
 
 @app.command()
@@ -178,9 +178,9 @@ def promote(
     version: Annotated[int, typer.Argument(min=1, help="The version to make champion.")],
 ) -> None:
     """Make a registered version champion, whatever its figures say."""
-    from tokenmill.cli.store import crown
+    from tokenmill.cli.store import set_champion
 
-    crown(name, version)
+    set_champion(name, version)
 
 
 @app.command()

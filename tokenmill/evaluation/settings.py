@@ -1,4 +1,4 @@
-"""How one model is measured: an entry of ``evaluate`` in params.yaml, and the figures of each kind of model."""
+"""How one model is measured: an entry of ``evaluate`` in params.yaml, and the figures of each kind."""
 
 from typing import Annotated
 
