@@ -1,19 +1,19 @@
-"""Who may be champion."""
+"""When a challenger becomes champion."""
 
 from typing import Any
 
 import pytest
 
-from tokenmill.registry.gate import judge
+from tokenmill.registry.promotion import Decision, decide
 
 
-def verdict(value: float, better: str, champion_value: float | None, champion: str | None = "1") -> Any:
-    return judge(
-        "tokenmill-gpt",
+def decision(value: float, better: Any, champion_value: float | None, champion: str | None = "1") -> Decision:
+    return decide(
+        "our-scribe",
         "2",
-        metric="gpt.bits_per_byte",
+        metric="bits_per_byte",
         value=value,
-        better=better,  # type: ignore[arg-type]
+        better=better,
         champion=champion,
         champion_value=champion_value,
     )
@@ -33,18 +33,18 @@ def verdict(value: float, better: str, champion_value: float | None, champion: s
     ],
 )
 def test_only_the_better_one_wins(value: float, better: str, champion_value: float, wins: bool) -> None:
-    found = verdict(value, better, champion_value)
-    assert found.champion is wins
-    assert f"gpt.bits_per_byte {value:g} against {champion_value:g} of version 1" in found.reason
+    found = decision(value, better, champion_value)
+    assert found.promote is wins
+    assert f"bits_per_byte {value:g} against {champion_value:g} of version 1" in found.reason
 
 
 def test_the_first_is_champion() -> None:
-    found = verdict(2.0, "lower", None, champion=None)
-    assert (found.champion, found.reason) == (True, "there was no champion; gpt.bits_per_byte is 2")
+    found = decision(2.0, "lower", None, champion=None)
+    assert found == Decision(True, "there was no champion; bits_per_byte is 2")
 
 
 def test_figures_on_other_data_do_not_compare_and_the_person_is_told_what_to_do() -> None:
-    found = verdict(0.1, "lower", None)
-    assert not found.champion
-    assert "champion version 1 was not measured by gpt.bits_per_byte on this test data" in found.reason
-    assert "`tokenmill promote tokenmill-gpt 2`" in found.reason
+    found = decision(0.1, "lower", None)
+    assert not found.promote
+    assert "champion version 1 was not measured by bits_per_byte on this test data" in found.reason
+    assert "`tokenmill promote our-scribe 2`" in found.reason

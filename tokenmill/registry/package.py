@@ -1,16 +1,13 @@
 """A model folder as an MLflow model: our code and safetensors, nothing pickled."""
 
-import os
 import platform
-import shutil
-import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tokenmill
-from tokenmill.core.files import write_text
+from tokenmill.core.files import remove, write_text
 from tokenmill.model.digest import CONTROL
 from tokenmill.registry.records import ServedKind
 
@@ -67,21 +64,19 @@ def save_package(path: Path, folder: Path, kind: ServedKind, card: str, mlflow_m
 
     from tokenmill.registry import serving
 
-    with tempfile.TemporaryDirectory() as temporary, warnings.catch_warnings():
+    with warnings.catch_warnings():
         # MLflow wants to see an example of the input; the signature says it all.
         warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
-        model = Path(temporary) / folder.name
-        leave_out = shutil.ignore_patterns(CONTROL)
-        shutil.copytree(folder.resolve(), model, ignore=leave_out, copy_function=os.symlink)
         mlflow.pyfunc.save_model(
             path=path,
             mlflow_model=mlflow_model,
             python_model=serving.__file__,
-            artifacts={"model": str(model)},
+            artifacts={"model": str(folder.resolve())},
             code_paths=[str(CODE)],
             signature=signature(kind),
             conda_env=environment(),
         )
+    remove(model_in_package(path) / CONTROL)
     write_text(path / "README.md", card)
 
 

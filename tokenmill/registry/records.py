@@ -74,7 +74,7 @@ def _record(name: str, entry: RegisteredModel, models: Path, evaluation: Path, r
     measured = read_json(evaluation / name / "figures.json", REMEDY)
     if measured["kind"] not in get_args(ServedKind):
         raise UserError(
-            f"params.yaml: register.{name} is a {measured['kind']}, which answers no requests; register "
+            f"params.yaml: register.{name} is of the kind {measured['kind']}, which answers no requests; register "
             f"one of the kinds {', '.join(get_args(ServedKind))}"
         )
     if not (models / name).is_dir():
