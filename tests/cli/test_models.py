@@ -192,7 +192,7 @@ def test_classify_tokens(
     assert run(monkeypatch, "classify", str(models / "ner"), "我a", "--json") == 0
     (row,) = rows(capsys)
     tokens = row["tokens"]
-    assert isinstance(tokens, list) and tokens[-1]["begin"] == 1 and tokens[-1]["end"] == 2
+    assert isinstance(tokens, list) and tokens[-1]["start"] == 1 and tokens[-1]["end"] == 2
     assert run(monkeypatch, "classify", str(models / "ner"), "我a") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("\t")[0] for line in lines] == [token["label"] for token in tokens]

@@ -73,9 +73,9 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Continue texts with a language model, or let a text-to-text model answer them."""
-    from tokenmill.cli.models import continuations
+    from tokenmill.cli import models
 
-    continuations(
+    models.generate(
         model,
         prompts,
         as_json=as_json,
@@ -101,9 +101,9 @@ def fill(
     as_json: AsJson = False,
 ) -> None:
     """Fill the gaps of texts, written <mask> or [MASK], with a masked or a text-to-text model."""
-    from tokenmill.cli.models import fillings
+    from tokenmill.cli import models
 
-    fillings(model, texts, as_json=as_json, top_k=top_k)
+    models.fill(model, texts, as_json=as_json, top_k=top_k)
 
 
 @app.command()
@@ -116,9 +116,9 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Say how probable texts are: log-probability in nats, in all and per token."""
-    from tokenmill.cli.models import scores
+    from tokenmill.cli import models
 
-    scores(model, texts, as_json=as_json, source=source)
+    models.score(model, texts, as_json=as_json, source=source)
 
 
 @app.command()
@@ -132,25 +132,25 @@ def embed(
     as_json: AsJson = False,
 ) -> None:
     """Turn texts into vectors."""
-    from tokenmill.cli.models import vectors
+    from tokenmill.cli import models
 
-    vectors(model, texts, as_json=as_json, pooling=pooling, normalise=normalise)
+    models.embed(model, texts, as_json=as_json, pooling=pooling, normalise=normalise)
 
 
 @app.command()
 def classify(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
     """Label texts, or their tokens, with a fine-tuned classifier."""
-    from tokenmill.cli.models import labels
+    from tokenmill.cli import models
 
-    labels(model, texts, as_json=as_json)
+    models.classify(model, texts, as_json=as_json)
 
 
 @app.command()
 def export(model: Model, folder: Annotated[str, typer.Argument(help="A new folder for the model.")]) -> None:
     """Write a model where stock transformers can load it."""
-    from tokenmill.cli.models import export as write
+    from tokenmill.cli import models
 
-    write(model, folder)
+    models.export(model, folder)
 
 
 @app.command("import")
@@ -159,9 +159,9 @@ def import_(
     target: Annotated[str, typer.Argument(help="A new folder, or a name for data/models/NAME.")],
 ) -> None:
     """Make a model folder of a model that others trained."""
-    from tokenmill.cli.models import import_folder
+    from tokenmill.cli import models
 
-    import_folder(path, target)
+    models.import_folder(path, target)
 
 
 @app.command()

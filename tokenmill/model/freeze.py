@@ -47,7 +47,7 @@ def parts(model: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Keep the parts that match (``backbone.embeddings``, ``*.blocks.0``) as they are: no gradients, no steps.
+    """Take the parts that match (``backbone.embeddings``, ``*.blocks.0``) out of training: no gradients.
 
     Raises:
         UserError: a pattern matches nothing.

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import digest_tree
 from tokenmill.jobs.publish import project_home
 from tokenmill.jobs.tracking.store import first_line, patient_http, tracking_uri, without_secrets
+from tokenmill.model.digest import model_digest
 from tokenmill.registry.lookup import DIGEST_TAG, open_registry, version_at
 from tokenmill.registry.package import model_in_package
 
@@ -50,7 +50,7 @@ def _download(location: str, version: Any) -> Path:
         download_artifacts(artifact_uri=location, dst_path=temporary, tracking_uri=tracking_uri())
         packages = [path.parent for path in Path(temporary).rglob("MLmodel")]
         found = model_in_package(packages[0] if packages else Path(temporary))
-        if digest and digest_tree(found) != digest:
+        if digest and model_digest(found) != digest:
             raise UserError(f"{version.name} version {version.version}: damaged in the store; try again")
         shutil.move(found, target)
     return target

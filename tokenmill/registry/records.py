@@ -72,10 +72,11 @@ def _record(name: str, entry: RegisteredModel, models: Path, evaluation: Path, r
             "and run `dvc repro`"
         )
     measured = read_json(evaluation / name / "figures.json", REMEDY)
-    if measured["kind"] not in get_args(ServedKind):
+    kind = measured["kind"]
+    if kind not in get_args(ServedKind):
         raise UserError(
-            f"params.yaml: register.{name} is of the kind {measured['kind']}, which answers no requests; register "
-            f"one of the kinds {', '.join(get_args(ServedKind))}"
+            f"params.yaml: register.{name} is of the kind {kind}, which answers no requests; register one of "
+            f"the kinds {', '.join(get_args(ServedKind))}"
         )
     if not (models / name).is_dir():
         raise UserError(f"{models / name}: missing; {REMEDY}")
@@ -83,7 +84,7 @@ def _record(name: str, entry: RegisteredModel, models: Path, evaluation: Path, r
         name=entry.name,
         folder=(models / name).as_posix(),
         digest=model_digest(models / name),
-        kind=measured["kind"],
+        kind=kind,
         metric=entry.metric,
         value=_figure(measured["figures"], entry.metric, name, evaluation / name / "figures.json"),
         better=entry.better,
