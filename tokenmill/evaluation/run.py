@@ -66,8 +66,8 @@ def evaluate(
     )
     _write_result(job.out["evaluation"], result, figures)
     write_text(job.out["calibration"], _calibration_csv(result.calibration))
-    rivals = {rival: values[headline] for rival, values in figures["rivals"].items() if headline in values}
-    job.write_metrics({headline: figures["headline"]["value"], **rivals})
+    rivals = {rival: values[headline] for rival, values in figures["rivals"].items()}
+    job.write_metrics({headline: figures["headline"]["value"], "rivals": rivals})
 
 
 def _write_result(folder: Path, result: Result, figures: Mapping[str, Any]) -> None:

@@ -35,7 +35,9 @@ class Kind(NamedTuple):
     does: str
     """What such a model does, for its card."""
     command: str
-    """Of the command line, with an example."""
+    """Of ``tokenmill``, to ask it something."""
+    example: str
+    """A text to ask it."""
     pipeline_tag: str
     """Task on the Hugging Face hub."""
 
@@ -45,7 +47,8 @@ KINDS = {
         "Causal language models",
         "Bits per byte of text, so that tokenizers do not matter; less is better.",
         "continues text",
-        'generate {folder} "a beginning"',
+        "generate",
+        "Once upon a time",
         "text-generation",
     ),
     "masked-lm": Kind(
@@ -53,7 +56,8 @@ KINDS = {
         "At the tokens that the model's own objective hides: how often the most probable one is right, and "
         "how probable the true one is.",
         "fills in what is missing from text, and turns texts into vectors",
-        'fill {folder} "a text with a <mask>"',
+        "fill",
+        "a text with a <mask>",
         "fill-mask",
     ),
     "text-to-text": Kind(
@@ -61,7 +65,8 @@ KINDS = {
         "At the tokens of the answers that the model's own objective asks for, which tell the spans that the "
         "source lacks.",
         "answers a text with a text; as pretrained, with the spans that the text lacks",
-        'fill {folder} "a text with a <mask>"',
+        "fill",
+        "a text with a <mask>",
         "text2text-generation",
     ),
     "sequence-classifier": Kind(
@@ -70,7 +75,8 @@ KINDS = {
         "stated confidence is from the share of right answers (Naeini et al. 2015). p-values are of the "
         "exact McNemar test.",
         "gives each text a label, and the probability of it",
-        'classify {folder} "a text"',
+        "classify",
+        "a text",
         "text-classification",
     ),
 }
@@ -85,4 +91,4 @@ def figure_of(name: str) -> Figure:
 def kind_of(name: str) -> Kind:
     """The words of a kind of model, whatever it is called."""
     title = f"Models of the kind {name}"
-    return KINDS.get(name, Kind(title, "", "", 'generate {folder} "a text"', ""))
+    return KINDS.get(name, Kind(title, "", "", "embed", "a text", ""))
