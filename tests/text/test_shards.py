@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import sha256_file
+from tokenmill.core.files import digest_tree, sha256_file
 from tokenmill.core.splits import Split
 from tokenmill.text.shards import (
     SHARD_TOKENS,
+    SplitWriter,
     open_split,
     read_manifest,
     split_totals,
@@ -24,11 +25,11 @@ from tokenmill.text.special import OURS, SpecialTokens
 
 
 def write(
-    folder: Path, documents: list[list[int]], *, vocab_size: int = 500, **options: int
+    folder: Path, documents: list[list[int]], *, vocab_size: int = 500, shard_tokens: int = SHARD_TOKENS
 ) -> list[dict[str, Any]]:
-    return write_sources(folder, {"mine": documents}, vocab_size=vocab_size, **options)["mine"]["train"][
-        "shards"
-    ]
+    written = write_sources(folder, {"mine": documents}, vocab_size=vocab_size, shard_tokens=shard_tokens)
+    shards: list[dict[str, Any]] = written["mine"]["train"]["shards"]
+    return shards
 
 
 def write_sources(
@@ -81,6 +82,27 @@ def test_documents_come_back_in_order_however_they_are_cut(
         assert np.load(folder / name)[int(number)] == token
     # A shard is too long only where a single document is.
     assert all(e["tokens"] <= shard_tokens or e["documents"] == 1 for e in entries)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    blocks=st.lists(st.lists(st.integers(0, 9), max_size=8), min_size=1, max_size=6),
+    shard_tokens=st.integers(1, 30),
+)
+def test_blocks_of_documents_are_cut_as_single_ones_are(
+    tmp_path_factory: pytest.TempPathFactory, blocks: list[list[int]], shard_tokens: int
+) -> None:
+    """A document may be empty: tokenizers of others may put nothing around a text."""
+    folder = tmp_path_factory.mktemp("shards")
+    ids = iter(range(500))
+    whole = [[[next(ids) for _ in range(length)] for length in lengths] for lengths in blocks]
+    documents = [np.array(document, np.uint16) for block in whole for document in block]
+    one = write_split(folder / "one", "train", "mine", documents, vocab_size=500, shard_tokens=shard_tokens)
+    writer = SplitWriter(folder / "two", "train", "mine", vocab_size=500, shard_tokens=shard_tokens)
+    for block in whole:
+        flat = np.array([token for document in block for token in document], np.uint16)
+        writer.add(flat, np.cumsum([len(document) for document in block]))
+    assert writer.close() == one and digest_tree(folder / "one") == digest_tree(folder / "two")
 
 
 def test_one_shard_is_read_without_a_copy(tmp_path: Path) -> None:
@@ -191,8 +213,8 @@ def test_an_unknown_and_an_empty_source_are_named(tmp_path: Path) -> None:
 
 
 def test_special_tokens_come_back_and_stand_for_no_text(tmp_path: Path) -> None:
-    end_of_text = SpecialTokens(ids=(499,), pad=499, eos=499)
-    write_sources(tmp_path, {"mine": [[1, 2, 499], [3, 499]]}, special=end_of_text)
+    end_of_text = SpecialTokens(ids=(499,), pad=499, bos=499, eos=499)
+    write_sources(tmp_path, {"mine": [[499, 1, 2], [499, 3]]}, special=end_of_text)
     split = open_split(tmp_path, "train")
     assert split.special == end_of_text and split.bytes_per_text_token == 77 / 3
     write_sources(tmp_path, {"mine": [[2, 100, 3]]})

@@ -39,6 +39,17 @@ def results() -> None:
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    example: Annotated[str, typer.Option(help="A file of examples/, without .yaml.")],
+) -> None:
+    """Start a project of your own from an example; run it in a checkout of Tokenmill."""
+    from tokenmill.cli.init import init
+
+    init(Path("."), folder, example)
+
+
+@app.command()
 def plan(
     model: Annotated[str | None, typer.Argument(help="A name under pretrain; without one, all.")] = None,
 ) -> None:

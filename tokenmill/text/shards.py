@@ -17,7 +17,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -46,6 +45,97 @@ def token_dtype(vocab_size: int) -> np.dtype[Any]:
     return np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
 
 
+class _ArrayFile:
+    """An .npy file that grows by appending; its bytes are those of ``np.save`` of the whole array (n,)."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self.path = path
+        self._file = path.open("wb")
+        self._dtype = dtype
+        self._length = 0
+        self._write_header()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        """Add values at the end."""
+        self._file.write(values.astype(self._dtype, copy=False).tobytes())
+        self._length += len(values)
+
+    def close(self) -> None:
+        """Write the length that was reached; a longer array's header takes no more room: NumPy pads it."""
+        with self._file:
+            self._file.seek(0)
+            self._write_header()
+
+    def _write_header(self) -> None:
+        descr = np.lib.format.dtype_to_descr(self._dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": (self._length,)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+class SplitWriter:
+    """Writes one split of a source as shards, block by block: memory does not grow with their number.
+
+    A document is never cut: a shard ends before the document that would overfill it.
+    """
+
+    def __init__(
+        self, folder: Path, split: Split, source: str, *, vocab_size: int, shard_tokens: int = SHARD_TOKENS
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._stem = folder / f"{split}-{source}"
+        self._dtype = token_dtype(vocab_size)
+        self._most = shard_tokens
+        self._open: tuple[_ArrayFile, _ArrayFile] | None = None
+        self._shards: list[dict[str, Any]] = []
+
+    def add(self, ids: npt.NDArray[Any], ends: npt.NDArray[Any]) -> None:
+        """Add documents: their ids (tokens,), and for each the index one past its last token (documents,)."""
+        start = first = 0
+        while first < len(ends):
+            tokens, document_ends = self._open = self._open or self._new_shard()
+            room = self._most - len(tokens)
+            last = int(np.searchsorted(ends, start + room, side="right"))
+            if last <= first and len(tokens):
+                self._close_shard()
+                continue
+            last = max(last, first + 1)
+            stop = int(ends[last - 1])
+            document_ends.append(ends[first:last].astype(np.int64) - start + len(tokens))
+            tokens.append(ids[start:stop])
+            start, first = stop, last
+
+    def close(self) -> dict[str, Any]:
+        """End the last shard; the manifest's entry but for ``bytes``: shards, tokens, documents."""
+        if self._open:
+            self._close_shard()
+        sums = {key: sum(shard[key] for shard in self._shards) for key in ("tokens", "documents")}
+        return {"shards": self._shards, **sums}
+
+    def _new_shard(self) -> tuple[_ArrayFile, _ArrayFile]:
+        stem = f"{self._stem}-{len(self._shards):05d}"
+        tokens = _ArrayFile(Path(f"{stem}.npy"), self._dtype)
+        return tokens, _ArrayFile(Path(f"{stem}.ends.npy"), np.dtype(np.uint64))
+
+    def _close_shard(self) -> None:
+        assert self._open is not None
+        tokens, ends = self._open
+        self._open = None
+        for file in (tokens, ends):
+            file.close()
+        self._shards.append(
+            {
+                "name": tokens.path.stem,
+                "tokens": len(tokens),
+                "documents": len(ends),
+                "sha256": sha256_file(tokens.path),
+                "ends_sha256": sha256_file(ends.path),
+            }
+        )
+
+
 def write_split(
     folder: Path,
     split: Split,
@@ -55,78 +145,11 @@ def write_split(
     vocab_size: int,
     shard_tokens: int = SHARD_TOKENS,
 ) -> dict[str, Any]:
-    """Write one split of a source as shards, document by document; memory does not grow with their number.
-
-    A document is never cut: a shard ends before the document that would overfill it.
-
-    Args:
-        documents: ids, each (tokens,).
-        shard_tokens: a shard has so many tokens at most, if it is not of a single document.
-
-    Returns:
-        The manifest's entry but for ``bytes``: ``shards``, ``tokens`` and ``documents``.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    dtype = token_dtype(vocab_size)
-    shards: list[dict[str, Any]] = []
-    coming = iter(documents)
-    document = next(coming, None)
-    while document is not None:
-        name = f"{split}-{source}-{len(shards):05d}"
-        tokens_path, ends_path = folder / f"{name}.npy", folder / f"{name}.ends.npy"
-        with _ArrayFile(tokens_path, dtype) as tokens, _ArrayFile(ends_path, np.dtype(np.uint64)) as ends:
-            while document is not None:
-                tokens.append(document)
-                ends.append(np.array([len(tokens)]))
-                document = next(coming, None)
-                if document is not None and len(tokens) + len(document) > shard_tokens:
-                    break
-        shards.append(
-            {
-                "name": name,
-                "tokens": len(tokens),
-                "documents": len(ends),
-                "sha256": sha256_file(tokens_path),
-                "ends_sha256": sha256_file(ends_path),
-            }
-        )
-    sums = {key: sum(shard[key] for shard in shards) for key in ("tokens", "documents")}
-    return {"shards": shards, **sums}
-
-
-class _ArrayFile:
-    """An .npy file that grows by appending; its bytes are those of ``np.save`` of the whole array (n,)."""
-
-    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
-        self._file = path.open("wb")
-        self._dtype = dtype
-        self._length = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __enter__(self) -> "_ArrayFile":
-        self._write_header()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._file:
-            if error is None:
-                self._file.seek(0)
-                self._write_header()
-
-    def append(self, values: npt.NDArray[Any]) -> None:
-        """Add values at the end."""
-        self._file.write(values.astype(self._dtype, copy=False).tobytes())
-        self._length += len(values)
-
-    def _write_header(self) -> None:
-        """NumPy pads headers so that a longer array's takes no more room."""
-        descr = np.lib.format.dtype_to_descr(self._dtype)
-        header = {"descr": descr, "fortran_order": False, "shape": (self._length,)}
-        np.lib.format.write_array_header_1_0(self._file, header)
+    """Write documents, each of ids (tokens,), by a :class:`SplitWriter`; its entry for the manifest."""
+    writer = SplitWriter(folder, split, source, vocab_size=vocab_size, shard_tokens=shard_tokens)
+    for document in documents:
+        writer.add(document, np.array([len(document)]))
+    return writer.close()
 
 
 def write_manifest(
@@ -143,8 +166,8 @@ def write_manifest(
 
     Args:
         name: that of the entry of ``tokenize``.
-        sources: ``{source: {split: entry}}`` with the entries of :func:`write_split` and ``bytes``, the UTF-8
-            bytes of their text. Their order is the order of the token stream.
+        sources: ``{source: {split: entry}}`` with the entries of :class:`SplitWriter` and ``bytes``, the
+            UTF-8 bytes of their text. Their order is the order of the token stream.
         ancestry: what the shards were made from.
         special: the tokenizer's special tokens.
     """
