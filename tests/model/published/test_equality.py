@@ -82,7 +82,7 @@ def test_a_round_trip_returns_every_tensor_and_the_config(case: str) -> None:
 
 
 @pytest.mark.parametrize("tokens_first", [1, 4, 9])
-@pytest.mark.parametrize("case", ["gpt2", "llama", "qwen3", "t5 1.0", "t5 1.1"])
+@pytest.mark.parametrize("case", ["gpt2", "opt", "llama", "qwen3", "t5 1.0", "t5 1.1"])
 @torch.no_grad()
 def test_a_cache_changes_nothing(case: str, tokens_first: int) -> None:
     model = imported(reference(case, 3), CASES[case][0])

@@ -18,10 +18,10 @@ from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import FAMILIES
 from tokenmill.model.names import CLASSIFIERS, Kind
-from tokenmill.model.published import bert, gpt2, llama, modernbert, t5
+from tokenmill.model.published import bert, gpt2, llama, modernbert, opt, t5
 from tokenmill.model.published.layout import Entry
 
-ARCHITECTURES: tuple[ModuleType, ...] = (bert, gpt2, llama, modernbert, t5)
+ARCHITECTURES: tuple[ModuleType, ...] = (bert, gpt2, llama, modernbert, opt, t5)
 """Those that are read and written, a file each."""
 
 MODULES: Mapping[str, ModuleType] = {family: module for module in ARCHITECTURES for family in module.CLASSES}
