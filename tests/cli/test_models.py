@@ -247,6 +247,25 @@ def test_mistakes_cost_one_line(
     assert line.startswith("error: ") and message in line
 
 
+def test_commands_of_the_pipeline_want_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("results", "plan", "register", "doctor"):
+        assert run(monkeypatch, command) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "no project here (dvc.yaml and stages/ are missing)" in line
+
+
+def test_what_is_not_installed_costs_one_line(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert run(monkeypatch, "generate", "models:/gpt@champion", "x") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "error: mlflow is not installed; `pip install 'tokenmill[pipeline]'` brings it"
+
+
 def test_wrong_usage_exits_with_2(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, "generate", str(models / "gpt"), "x", "--top-k", "0") == 2
     assert run(monkeypatch, "no-such-command") == 2

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tokenmill.cli.project import need_project
 from tokenmill.core.errors import UserError
 
 app = typer.Typer(
@@ -26,13 +27,22 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        problem = str(error)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("tokenmill", "stages", "flows"):
+            raise
+        problem = f"{package} is not installed; `pip install 'tokenmill[pipeline]'` brings it"
+    else:
+        return
+    print(f"error: {problem}", file=sys.stderr)
+    sys.exit(1)
 
 
 @app.command()
 def results() -> None:
     """Show the last run: stages, seconds, main figures, and where to look next."""
+    need_project()
     from tokenmill.cli.results import show
 
     show(Path("."))
@@ -54,6 +64,7 @@ def plan(
     model: Annotated[str | None, typer.Argument(help="A name under pretrain; without one, all.")] = None,
 ) -> None:
     """Say before pretraining what it takes: parameters, operations, memory, and time on this machine."""
+    need_project()
     from tokenmill.cli.plan import show
 
     show(Path("."), model)
@@ -178,6 +189,7 @@ def import_(
 @app.command()
 def register() -> None:
     """Make the MLflow registry hold the models that data/registry.json names."""
+    need_project()
     from tokenmill.cli.store import register
 
     register()
@@ -199,6 +211,7 @@ def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Mend what is found, not only report it.")] = False,
 ) -> None:
     """Look for what a crash may have left behind: broken DVC lock files, MLflow runs that never ended."""
+    need_project()
     from tokenmill.cli.store import check
 
     check(fix=fix)

@@ -94,8 +94,8 @@ def answer(
 ) -> Span:
     """The likeliest answer to a question within a passage; its label is its text.
 
-    It has at most ``max_tokens`` tokens. Its probability is that of its first token as a beginning times that of its last as an end, both among the
-    passage's tokens (Devlin et al. 2019).
+    It has at most ``max_tokens`` tokens. Its probability is that of its first token as a beginning times
+    that of its last as an end, both among the passage's tokens (Devlin et al. 2019).
 
     Raises:
         UserError: the model extracts no spans, the passage is empty, or both are longer than its context.

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
-from tokenmill.model import published as huggingface
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
+from tokenmill.model.published import architectures
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER
 from tokenmill.text.vocabulary import (
@@ -58,9 +58,9 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
     state: Mapping[str, Tensor] = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     own = (tokenizer / SETTINGS).exists()  # a model's: it knows its special tokens, and the text around them
     ids = _ids_of(tokenizer) if own else special_ids()
-    if huggingface.published_class(config):
-        values = {**huggingface.to_config(config), **ids}
-        state = huggingface.to_state(config, state)
+    if architectures.published_class(config):
+        values = {**architectures.to_config(config), **ids}
+        state = architectures.to_state(config, state)
     else:
         values = {"model_type": OURS, **ids}
     save_file(
@@ -141,12 +141,12 @@ def read_model(folder: Path) -> LoadedModel:
     """
     values = read_settings(folder / CONFIG)
     ours = values.get(OURS)
-    config = ModelConfig.from_dict(ours) if ours else huggingface.from_config(values)
+    config = ModelConfig.from_dict(ours) if ours else architectures.from_config(values)
     stored = _read_weights(folder)
     unplaced: list[str] = []
     state: Mapping[str, Tensor] = stored
-    if huggingface.published_class(config):
-        placed = huggingface.from_state(config, stored)
+    if architectures.published_class(config):
+        placed = architectures.from_state(config, stored)
         config, state, unplaced = placed.config, placed.state, placed.unplaced
         if placed.missing:
             raise UserError(

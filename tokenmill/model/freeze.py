@@ -1,4 +1,4 @@
-"""Which parameters are trained: parts of a model are named by patterns and frozen."""
+"""Freezing parts of a model that patterns name."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -54,8 +54,3 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
     """
     for parameter in parts(model, patterns):
         parameter.requires_grad_(False)
-
-
-def first_blocks(count: int) -> list[str]:
-    """Patterns for the first blocks of a backbone, of its encoder and of its decoder where it has both."""
-    return [f"*.blocks.{number}" for number in range(count)]

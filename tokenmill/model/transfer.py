@@ -20,7 +20,7 @@ from tokenmill.model.folder import (
     save_model,
 )
 from tokenmill.model.names import Kind
-from tokenmill.model.published import published_class
+from tokenmill.model.published.architectures import published_class
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.text.vocabulary import SETTINGS
 

@@ -46,11 +46,6 @@ class Vocabulary:
             closing += 1
         return row[: longest - closing] + row[len(row) - closing :]
 
-    def encode_plain(self, text: str) -> list[int]:
-        """The ids of a text alone. One that spells a special token is encoded as the characters it is."""
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
-
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without special tokens."""
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
