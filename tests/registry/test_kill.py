@@ -21,7 +21,7 @@ from tokenmill.registry.records import Record
 from tokenmill.registry.sync import register_models, sync
 
 NAME = "our-mood"
-COMMAND = [sys.executable, "-m", "tokenmill", "register"]
+COMMAND = [sys.executable, "-c", "from tokenmill.cli.store import register; register()"]
 WRITES = ("create", "log", "set", "finalize", "delete", "update")
 
 

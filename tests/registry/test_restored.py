@@ -51,7 +51,7 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def register(folder: Path) -> str:
-    done = run(folder, sys.executable, "-m", "tokenmill", "register")
+    done = run(folder, sys.executable, "-c", "from tokenmill.cli.store import register; register()")
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

@@ -44,10 +44,8 @@ def _figures(nats: float, count: int, text_bytes: float) -> dict[str, float]:
 
 def _measure_ngram(subject: Subject, test: TokenSplit) -> dict[str, Any]:
     """The n-gram model's figures, among them its bits per byte on the text of the learning curve."""
-    order, special = subject.settings.ngram_order, test.special
-    start = special.bos if special.bos is not None else special.eos
-    training = encode_training(subject).stream()
-    ngram = NGram.fit(training, order, subject.model.config.vocab_size, -1 if start is None else start)
+    order, training = subject.settings.ngram_order, encode_training(subject).stream()
+    ngram = NGram.fit(training, order, subject.model.config.vocab_size, test.special.bos)
     figures: dict[str, Any] = {
         "label": f"{order}-gram, modified Kneser-Ney, on the same training text",
         **_score_ngram(ngram, test.stream(), test, test.text_bytes),

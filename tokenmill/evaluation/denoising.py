@@ -13,7 +13,13 @@ from tokenmill.objectives.objective import Objective, new_objective
 from tokenmill.text.shards import TokenSplit
 from tokenmill.text.special import SpecialTokens
 
-DEFAULTS: dict[str, Any] = {"mask_share": 0.15, "mask_units": "tokens", "mean_span": 3.0, "packing": "stream"}
+DEFAULTS: dict[str, Any] = {
+    "mlm_probability": 0.15,
+    "masking": "token",
+    "noise_density": 0.15,
+    "mean_noise_span_length": 3.0,
+    "packing": "stream",
+}
 """What is asked of a model that does not say how it was trained: as BERT and T5 were."""
 
 

@@ -15,8 +15,7 @@ from tokenmill.evaluation.subject import Subject
 from tokenmill.model.heads import LanguageModel
 from tokenmill.objectives.objective import Objective
 from tokenmill.text.shards import TokenSplit, token_dtype
-from tokenmill.text.special import SpecialTokens
-from tokenmill.text.vocabulary import Vocabulary
+from tokenmill.text.special import special_tokens
 
 TRAINING_BYTES = 64 << 20
 """UTF-8 bytes of training text, some 20M tokens, from which rivals learn at most: it bounds their memory."""
@@ -37,31 +36,13 @@ def encode_training(subject: Subject) -> TokenSplit:
     return _encode(subject, texts.gather_every(max(step, 1)).to_list())
 
 
-def special_tokens(vocabulary: Vocabulary) -> SpecialTokens:
-    """The special tokens of a model's vocabulary; one that begins and ends texts alike only ends them."""
-    return SpecialTokens(
-        ids=tuple(sorted(vocabulary.special)),
-        pad=vocabulary.pad,
-        bos=None if vocabulary.bos == vocabulary.eos else vocabulary.bos,
-        eos=vocabulary.eos,
-        mask=vocabulary.mask,
-        sentinels=tuple(
-            number
-            for number, token in sorted(vocabulary.tokenizer.get_added_tokens_decoder().items())
-            if token.content.startswith("<extra_")
-        ),
-    )
-
-
 def _encode(subject: Subject, texts: list[str]) -> TokenSplit:
-    special = special_tokens(subject.vocabulary)
-    before = [] if special.bos is None else [special.bos]
-    after = [] if special.eos is None else [special.eos]
-    tokenizer = subject.vocabulary.tokenizer
+    special = special_tokens(subject.vocabulary, subject.folder)
+    after = [special.eos] if special.around == 2 else []
     dtype = token_dtype(subject.model.config.vocab_size)
     documents = [
-        np.array([*before, *encoding.ids, *after], dtype)
-        for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        np.array([special.bos, *encoding.ids, *after], dtype)
+        for encoding in subject.vocabulary.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
     ]
     ends = np.cumsum([len(document) for document in documents], dtype=np.uint64)
     text_bytes = sum(len(text.encode()) for text in texts)
