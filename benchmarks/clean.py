@@ -5,6 +5,8 @@
 exit, and write all that they keep and all that they drop. Without the option, only our side runs.
 """
 
+import polars as pl
+
 import argparse
 import json
 import subprocess
@@ -29,10 +31,8 @@ WORKERS = 2
 
 def write_raw(folder: Path, language: str, documents: Sequence[str]) -> None:
     """The documents as ingest would write them: a table for each of ``FILES`` sources, and the manifest."""
-    import polars as pl
-
     from tokenmill.core.files import sha256_file, write_json
-    from tokenmill.data.ingest.write import DOCUMENTS
+    from tokenmill.data.ingest.table_writer import DOCUMENTS
 
     (folder / "raw").mkdir(parents=True)
     sources = {}

@@ -1,12 +1,12 @@
 """The time of each rule, on one core, and the rules without n-grams beside plain reading and writing."""
 
+import polars as pl
+
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import polars as pl
 
 REPEATS = 3
 
@@ -24,16 +24,14 @@ def _once(work: Callable[[], Any]) -> float:
 
 def print_rules(raw: Path, megabytes: float) -> None:
     """MB/s of every measure of stages/measure, then of those without n-grams with reading and writing."""
-    import polars as pl
-
     from benchmarks.clean_run import MEASURE
-    from tokenmill.data.measure.language import languages
+    from tokenmill.data.measure.detect_language import languages
     from tokenmill.data.measure.normalize import normalize
     from tokenmill.data.measure.part import content_hash
     from tokenmill.data.measure.pii import replace_pii
     from tokenmill.data.measure.quality import quality
     from tokenmill.data.measure.repetition import repetition
-    from tokenmill.data.measure.words import words
+    from tokenmill.data.measure.word_counts import words
     from tokenmill.data.shingles.signatures import signatures
     from tokenmill.data.shingles.units import units
 
@@ -62,17 +60,13 @@ def print_rules(raw: Path, megabytes: float) -> None:
     print(f"    {'with rules without n-grams':<32}{megabytes / ruled:7.1f}  ({ruled / plain:.1f} x the time)")
 
 
-def read(raw: Path) -> "pl.DataFrame":
+def read(raw: Path) -> pl.DataFrame:
     """All tables."""
-    import polars as pl
-
     return pl.read_parquet(raw / "*.parquet")
 
 
-def _usable_rules() -> "dict[str, pl.Expr]":
+def _usable_rules() -> dict[str, pl.Expr]:
     """The document rules that need no n-grams and no count of words."""
-    import polars as pl
-
     from benchmarks.clean_run import settings
     from tokenmill.data.clean.rules import document_rules
     from tokenmill.data.measure.quality import quality
@@ -85,15 +79,13 @@ def _usable_rules() -> "dict[str, pl.Expr]":
     }
 
 
-def _kept(table: "pl.DataFrame", rules: "dict[str, pl.Expr]") -> "pl.DataFrame":
+def _kept(table: pl.DataFrame, rules: dict[str, pl.Expr]) -> pl.DataFrame:
     """The documents that pass these rules."""
-    import polars as pl
-
     from tokenmill.data.measure.quality import quality
 
     judged = table.hstack(quality(table["text"]).get_columns()).with_columns(**rules)
     return judged.filter(pl.all_horizontal(pl.col(list(rules)).is_null())).select(table.columns)
 
 
-def _write(table: "pl.DataFrame", path: Path) -> None:
+def _write(table: pl.DataFrame, path: Path) -> None:
     table.write_parquet(path, compression="zstd", compression_level=3)

@@ -4,6 +4,8 @@
 parquet files and are timed as whole commands, from start to exit; training the tokenizer is not part of it.
 """
 
+import polars as pl
+
 import argparse
 import json
 import sys

@@ -5,7 +5,7 @@ from pathlib import Path
 from stages.params import load_params
 from tokenmill.core.files import write_text
 from tokenmill.data.clean.run import clean
-from tokenmill.data.clean.statistics import drops_csv, metrics
+from tokenmill.data.clean.summary import drops_csv, metrics
 from tokenmill.jobs.job import job, run_main
 
 MEASURED = Path("data/measured")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.stages.clean.helpers import MEASURE, row, table, write_raw
+from tests.data.clean.helpers import MEASURE, row, table, write_raw
 
 from tests.conftest import ROOT
 from tokenmill.core.errors import UserError

@@ -102,7 +102,7 @@ def test_killed_before_any_call(
         assert sorted(after["versions"], key=int) == [str(number + 1) for number in range(seed)]
         assert after["versions"][newest]["decision"] == "champion"
         assert after["versions"][newest]["reason"].startswith("better: ")
-        assert after["uploads"] == [("our-scribe", "READY"), *[(NAME, "READY")] * seed]
+        assert after["uploads"] == [*[(NAME, "READY")] * seed, ("our-scribe", "READY")]
         if dying is None:
             break
         died_at.append(len(dying.made))
@@ -135,7 +135,7 @@ def test_killed_for_real_while_the_files_are_on_their_way(registered: Path) -> N
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [str(standing) for standing in reference]
     assert {**state(), "uploads": None} == expected
-    assert state()["uploads"] == [("our-scribe", "READY"), (NAME, "READY")]
+    assert state()["uploads"] == [(NAME, "READY"), ("our-scribe", "READY")]
     assert model_digest(local_model_folder(f"models:/{NAME}@champion")) == model_digest(
         registered / "data/models/mood"
     )

@@ -98,7 +98,7 @@ def test_every_kind_that_can_be_registered_answers(
 def test_nothing_in_a_package_is_a_pickle(registered: Path) -> None:
     sync()
     suffixes = {path.suffix for path in (registered / "mlruns").rglob("*") if path.is_file()}
-    assert suffixes == {".py", ".json", ".safetensors", ".yaml", ".txt", ".md", ""}
+    assert suffixes == {".py", ".json", ".safetensors", ".yaml", ".txt", ".md", ".j2", ".pyi", ".typed", ""}
     bare = {path.name for path in (registered / "mlruns").rglob("*") if path.is_file() and not path.suffix}
     assert bare == {"MLmodel"}
 

@@ -220,7 +220,7 @@ def test_a_promotion_of_nothing_is_refused(evaluated: Path) -> None:
     [
         (
             "models:/our-scribe@best",
-            "not in the registry at .*; it holds models:/our-scribe@challenger, ",
+            "not in the registry at .*; it holds models:/our-mood@challenger, ",
         ),
         ("models:/our-scribe/9", "not in the registry"),
         ("models:/other@champion", "not in the registry"),

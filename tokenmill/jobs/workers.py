@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from importlib import metadata
 from typing import TYPE_CHECKING, TypeVar
 
@@ -50,7 +51,8 @@ def each(
     # Not by fork: threads of polars, and the locks that they hold, do not survive it.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_prepare) as pool:
-        futures = [pool.submit(function, part) for part in parts]
+        with _one_thread():
+            futures = [pool.submit(function, part) for part in parts]  # starts the processes
         try:
             for place, future in enumerate(futures):
                 yield future.result()
@@ -64,9 +66,22 @@ def each(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes that start in here compute with one thread each: libraries read that as they are imported."""
+    names = ("POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
+        os.environ.update(before)
+
+
 def _prepare() -> None:
-    """One thread a process; Ctrl-C is the parent's to answer, and its death is the worker's."""
-    os.environ.update(dict.fromkeys(("POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
+    """Ctrl-C is the parent's to answer, and the parent's death is the worker's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
 

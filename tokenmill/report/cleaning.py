@@ -4,10 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from tokenmill.core.splits import SPLITS
-from tokenmill.data.clean.rules.bounds import LANGUAGES
-from tokenmill.data.clean.statistics import EXAMPLE_CHARACTERS
-from tokenmill.data.clean.survey import LENGTH_EDGES
-from tokenmill.data.clean.wording import WORDS
 from tokenmill.report.charts import SERIES, render
 
 NAMED = SERIES - 1
@@ -17,13 +13,14 @@ NAMED = SERIES - 1
 def page(report: dict[str, Any]) -> str:
     """The whole page from the content of report.json, whatever the order of its keys."""
     total = report["total"]
-    used = [rule for rule in report["rules"] if total["dropped"][rule]]
+    rules = {rule["name"]: rule for rule in report["rules"]}
+    used = [rule for rule in rules if total["dropped"][rule]]
     by_size = sorted(used, key=lambda rule: -total["dropped"][rule])
     languages = _languages(report["languages"])
     return render(
         Path(__file__).with_name("cleaning.html.j2"),
         report=report,
-        words=WORDS,
+        rules=rules,
         used_rules=used,
         by_size=by_size,
         # What has no colour of its own in the bars is one piece.
@@ -32,7 +29,10 @@ def page(report: dict[str, Any]) -> str:
         funnels={
             name: _funnel(part["kept"], part["dropped"], by_size) for name, part in report["sources"].items()
         },
-        lengths={name: _chart(counts) for name, counts in report["lengths"]["sources"].items()},
+        lengths={
+            name: _chart(report["lengths"]["edges"], counts)
+            for name, counts in report["lengths"]["sources"].items()
+        },
         means={
             name: round(part["characters"] / part["kept"]) if part["kept"] else 0
             for name, part in report["sources"].items()
@@ -41,7 +41,7 @@ def page(report: dict[str, Any]) -> str:
         sizes=_filled(report["clusters"]["sizes"]),
         pii=_pii(report["pii"]),
         thresholds=_thresholds(report["settings"]["thresholds"]),
-        cut=EXAMPLE_CHARACTERS,
+        cut=report["examples"]["characters"],
     )
 
 
@@ -77,7 +77,8 @@ def _pii(found: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
 def _thresholds(groups: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Thresholds that are set anywhere, by name and group; a group that says nothing has those of default."""
     names = sorted({name for group in groups.values() for name, value in group.items() if value is not None})
-    return {name: {group: groups[group].get(name) for group in ("default", *LANGUAGES)} for name in names}
+    ordered = ("default", *sorted(groups.keys() - {"default"}))
+    return {name: {group: groups[group].get(name) for group in ordered} for name in names}
 
 
 def _filled(bins: dict[str, int]) -> dict[str, int]:
@@ -87,8 +88,8 @@ def _filled(bins: dict[str, int]) -> dict[str, int]:
     return dict(ordered[: last + 1])
 
 
-def _chart(counts: list[int]) -> dict[str, int]:
+def _chart(edges: list[int], counts: list[int]) -> dict[str, int]:
     """Bins by their lower end, without the empty ones at both ends."""
     filled = [i for i, n in enumerate(counts) if n] or [0]
-    names = [f"{edge // 1000}k" if edge >= 1000 else str(edge) for edge in LENGTH_EDGES]
+    names = [f"{edge // 1000}k" if edge >= 1000 else str(edge) for edge in edges]
     return {names[i]: counts[i] for i in range(filled[0], filled[-1] + 1)}

@@ -13,7 +13,7 @@ from tokenmill.data.clean import contamination as module
 from tokenmill.data.clean.contamination import contamination, overlaps
 from tokenmill.data.clean.held_out import Table
 from tokenmill.data.clean.settings import ContaminationSettings
-from tests.stages.clean.measured import Row, document, sides, write_measured
+from tests.data.clean.measured import Row, document, sides, write_measured
 
 
 def held(id: str, text: str) -> Row:

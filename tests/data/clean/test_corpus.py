@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenmill.core.errors import UserError
-from tokenmill.data.clean.connect import connected
+from tokenmill.data.clean.components import connected
 from tokenmill.data.clean.corpus import Corpus, repeated
 
 

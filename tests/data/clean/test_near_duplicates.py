@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tokenmill.data.clean import candidates, near_duplicates
 from tokenmill.data.shingles.signatures import SIZE
 from tokenmill.data.clean.settings import NearDuplicateSettings
-from tests.stages.clean.measured import Row, document, every, write_measured
+from tests.data.clean.measured import Row, document, every, write_measured
 
 NEAR = 0.8
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tokenmill.data.measure.normalize import normalize
 from tokenmill.core.files import digest_tree
-from tests.stages.clean.helpers import COLUMNS, MEASURE, Row, clean_tables, row, table
+from tests.data.clean.helpers import COLUMNS, MEASURE, Row, clean_tables, row, table
 
 # Few letters, so that copies and conflicts are common.
 FEW = st.text(alphabet="ab好 \n\u3000e\u0301\u200b", max_size=6)

@@ -8,7 +8,7 @@ from pathlib import Path
 from tokenmill.report.cleaning import page
 from tokenmill.data.clean.statistics import drops_csv, metrics
 from tokenmill.data.clean.survey import LENGTH_EDGES
-from tests.stages.clean.helpers import clean_rows, row
+from tests.data.clean.helpers import clean_rows, row
 
 SCRIPT = "<scripts>alert(1)</scripts>"
 ROWS = {

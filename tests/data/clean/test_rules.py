@@ -11,7 +11,7 @@ from tokenmill.data.clean.rules import BY_THRESHOLD, RULES
 from tokenmill.data.clean.run import clean
 from tokenmill.data.clean.wording import WORDS
 from tokenmill.data.clean.settings import LanguageThresholds, Thresholds
-from tests.stages.clean.helpers import clean_rows, clean_tables, reasons, row, settings, table
+from tests.data.clean.helpers import clean_rows, clean_tables, reasons, row, settings, table
 
 
 def test_empty(tmp_path: Path) -> None:

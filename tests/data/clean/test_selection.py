@@ -12,8 +12,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.clean.corpus import Corpus
 from tokenmill.data.clean.selection import LEAST, Selection, features, select
 from tokenmill.data.clean.settings import SelectionSettings
-from tests.stages.clean.helpers import clean_rows, reasons, row
-from tests.stages.clean.measured import document, every, write_measured
+from tests.data.clean.helpers import clean_rows, reasons, row
+from tests.data.clean.measured import document, every, write_measured
 
 GOOD = ["the", "committee", "report", "on", "rivers", "and", "lakes", "委员会", "发表", "年度", "报告"]
 BAD = ["buy", "cheap", "watches", "now", "click", "here", "点击", "免费", "送货", "上门", "最低价"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenmill.data.clean.corpus import Corpus
-from tokenmill.data.clean.judge import judge
+from tokenmill.data.clean.apply_rules import judge
 from tokenmill.data.clean.split import assign_splits
 from tokenmill.core.splits import SPLITS
 from tokenmill.data.measure.part import content_hash

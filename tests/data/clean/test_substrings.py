@@ -13,8 +13,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.clean import substrings
 from tokenmill.data.clean.substrings import cut, later_copies, remove_substrings
 from tokenmill.data.clean.settings import SplitSettings, SubstringSettings
-from tests.stages.clean.helpers import clean_rows, reasons, row
-from tests.stages.clean.measured import Row, document, sides, write_measured
+from tests.data.clean.helpers import clean_rows, reasons, row
+from tests.data.clean.measured import Row, document, sides, write_measured
 
 MENU = "首页 | 关于我们 | 联系方式 | 版权所有 © 2020 😀"
 

@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from tokenmill.core.errors import UserError
-from tests.stages.ingest.helpers import read_source
+from tests.data.ingest.helpers import read_source
 
 
 def parquet(**columns: list[Any]) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenmill.core.errors import UserError
-from tests.stages.ingest.helpers import read_source
+from tests.data.ingest.helpers import read_source
 
 JSONL = [
     (b'{"text": "first"}', None),

@@ -12,10 +12,10 @@ import zstandard
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile, glob_pattern
 from tokenmill.data.ingest.lines import CHUNK, read_lines
-from tokenmill.data.ingest.write import TableWriter
+from tokenmill.data.ingest.table_writer import TableWriter
 from tokenmill.data.ingest.settings import HuggingFaceSource, PackageSource
 from tokenmill.core.files import digest_tree
-from tests.stages.ingest.helpers import read_source, run, write_files
+from tests.data.ingest.helpers import read_source, run, write_files
 
 
 def fails(folder: Path, files: dict[str, bytes | str], **settings: object) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tokenmill.data.measure.quality import BOILERPLATE, BULLETS, TERMINAL, quality
 from tokenmill.data.shingles.units import units
-from tokenmill.data.measure.words import words
+from tokenmill.data.measure.word_counts import words
 
 TEXTS = st.text(alphabet=st.sampled_from('ab好。.!…#{\n\n•- x"1'), max_size=40)
 

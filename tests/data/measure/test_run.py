@@ -20,7 +20,7 @@ from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.core.files import digest_tree
-from tests.stages.clean.helpers import COLUMNS, MEASURE, measure_tables, row, table, write_raw
+from tests.data.clean.helpers import COLUMNS, MEASURE, measure_tables, row, table, write_raw
 
 ROOT = Path(__file__).parents[3]
 ONE = RuntimeSettings(workers=1)

@@ -1,26 +1,22 @@
 """Training documents that hold what models are tested on.
 
-Text counts as the same where 13 units in a row agree (:mod:`tokenmill.data.shingles.units`: words, and characters of
-Chinese). Thirteen is GPT-3's number for words (Brown et al. 2020, appendix C); thirteen characters of Chinese
-are often no more than a name or a set phrase, so a document goes only if such runs cover a large share of it,
-or of one held-out document. Two different runs have the same 64-bit hash once in 10^19: no look
-at the units is needed to know that a share is true.
+Text counts as the same where 13 units in a row agree (:mod:`tokenmill.data.shingles.units`: words, and
+characters of Chinese). Thirteen is GPT-3's number for words (Brown et al. 2020, appendix C); thirteen
+characters of Chinese are often no more than a name or a set phrase, so a document goes only if such runs
+cover a large share of it, or of one held-out document. Two different runs have the same 64-bit hash once in
+10^19: no look at the units is needed to know that a share is true.
 """
 
 from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from tokenmill.data.clean.corpus import Corpus, Numbers
-from tokenmill.data.clean.held_out import Table, documents, named_files
-from tokenmill.data.shingles.units import shingles, units
+from tokenmill.data.clean.held_out import Table, texts_by_id
 from tokenmill.data.clean.settings import ContaminationSettings
-
-if TYPE_CHECKING:
-    import polars as pl
+from tokenmill.data.shingles.units import shingles, units
 
 RUN = 13
 TABLE = 8 << 20
@@ -33,9 +29,9 @@ Overlap = tuple[int, float, str, str]
 
 
 def contamination(
-    corpus: Corpus, training: Numbers, held_out: Numbers, settings: ContaminationSettings, files: Path
-) -> "pl.DataFrame":
-    """Training documents that overlap a held-out document, or a record of the named ``files``, too much.
+    corpus: Corpus, training: Numbers, held_out: Numbers, tests: Corpus, settings: ContaminationSettings
+) -> pl.DataFrame:
+    """Training documents that overlap too much with a held-out document, or with one of ``tests``.
 
     Their texts are compared, not their targets. A held-out text of fewer than RUN units is found only where
     it is the whole of a training text.
@@ -43,15 +39,9 @@ def contamination(
     Returns:
         A row for each document that overlaps by more than ``max_share``, sorted by id: number; id; share, of
         its own units or of the held-out document's, whichever is larger, for the held-out document where it
-        is largest; span, the longest passage that the two share; found_in, the other's id, or ``file:line``.
-
-    Raises:
-        UserError: a named file is missing or cannot be read.
+        is largest; span, the longest passage that the two share; found_in, the other's id.
     """
-    import polars as pl
-
-    named = named_files(files, settings.files, "clean.contamination.files")
-    texts = chain(documents(corpus, held_out), named)
+    texts = chain(texts_by_id(corpus, held_out), texts_by_id(tests))
     found: list[tuple[int, str, float, str, str]] = []
     while len((table := Table.of(texts, RUN, TABLE)).names):
         for numbers, frame in corpus.read(["id", "text"], training):
@@ -66,7 +56,7 @@ def contamination(
     return every.unique("id", keep="first", maintain_order=True)
 
 
-def overlaps(texts: "pl.Series", table: Table, max_share: float) -> list[Overlap]:
+def overlaps(texts: pl.Series, table: Table, max_share: float) -> list[Overlap]:
     """For each text that overlaps a held-out one by more than ``max_share`` the worst of its overlaps."""
     found = units(texts)
     runs, _, first = shingles(found, table.size)

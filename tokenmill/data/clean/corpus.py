@@ -1,4 +1,4 @@
-"""The documents of data/measured by number: those of the first part in their order, then the second's.
+"""Documents of data/measured by number: those of the first part in their order, then the second's.
 
 Decisions about the whole corpus are arrays with an entry for each number. Ids, labels and texts are read
 when they are needed, part by part or of a few documents.
@@ -8,15 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from tokenmill.core.errors import UserError
-
-if TYPE_CHECKING:
-    import polars as pl
+from tokenmill.core.files import read_json
 
 Numbers = npt.NDArray[np.int64]
 """Of documents, in ascending order unless said otherwise."""
@@ -32,17 +30,11 @@ class Corpus:
     """(parts + 1,) number of the first document of each part, and of all documents."""
 
     @classmethod
-    def of(cls, measured: Path) -> "Corpus":
-        """All documents below ``measured``.
-
-        Raises:
-            UserError: there are no parts.
-        """
-        import polars as pl
-
-        paths = tuple(sorted(measured.glob("*/*.parquet")))
-        if not paths:
-            raise UserError(f"{measured.as_posix()}: no documents to clean; run `dvc repro measure`")
+    def of(cls, measured: Path, sources: Iterable[str]) -> Self:
+        """All documents of these sources below ``measured``."""
+        paths = tuple(
+            path for name in sorted(sources) for path in sorted((measured / name).glob("*.parquet"))
+        )
         counts = (pl.scan_parquet(path).select(pl.len()).collect().item() for path in paths)
         return cls(paths, np.fromiter(accumulate(counts, initial=0), np.int64))
 
@@ -61,10 +53,8 @@ class Corpus:
 
     def read(
         self, columns: Iterable[str], chosen: Numbers | None = None
-    ) -> "Iterator[tuple[Numbers, pl.DataFrame]]":
+    ) -> Iterator[tuple[Numbers, pl.DataFrame]]:
         """For each part that holds any of ``chosen`` (None: all) their numbers, and these columns of them."""
-        import polars as pl
-
         names = list(columns)
         numbers = np.arange(len(self)) if chosen is None else chosen
         cuts = np.searchsorted(numbers, self.starts)
@@ -77,15 +67,22 @@ class Corpus:
                 few = 2 * found.height < part.height
                 yield here, pl.read_ipc_stream(found.write_ipc_stream(None).getvalue()) if few else found
 
-    def table(self, columns: Iterable[str], chosen: Numbers) -> "pl.DataFrame":
+    def table(self, columns: Iterable[str], chosen: Numbers) -> pl.DataFrame:
         """These columns of some documents, after their numbers (``number``, Int64); all in memory."""
-        import polars as pl
-
         names = list(columns)
         frames = [frame.with_columns(number=pl.Series(here)) for here, frame in self.read(names, chosen)]
         empty = pl.scan_parquet(self.paths[0]).head(0).select(names).collect()
         empty = empty.with_columns(number=pl.lit(None, pl.Int64))
         return pl.concat([empty, *frames]).select("number", *names)
+
+
+def sources_by_role(measured: Path) -> dict[str, list[str]]:
+    """Names of the measured sources by their role: text, test, good, bad."""
+    raw = read_json(measured / "manifest.json", "make it with `dvc repro measure`")["raw"]
+    found: dict[str, list[str]] = {role: [] for role in ("text", "test", "good", "bad")}
+    for name, entry in raw.items():
+        found[entry["role"]].append(name)
+    return found
 
 
 def repeated(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

@@ -1,27 +1,20 @@
-"""Texts that must not stand in training data: those of other splits, and of test sets that the user names."""
+"""Texts that must not stand in training data, as a table of the runs of words in them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from tokenmill.core.errors import UserError
 from tokenmill.data.clean.corpus import Corpus, Numbers
 from tokenmill.data.shingles.units import Hashes, Places, shingles, units
 
-if TYPE_CHECKING:
-    import polars as pl
-
-Named = tuple[list[str], "pl.Series"]
-"""Names of texts, and the texts."""
+Named = tuple[list[str], pl.Series]
+"""Ids of documents, and their texts."""
 
 Counts = npt.NDArray[np.uint32]
-
-BATCH = 8192
-"""Records of a file that are looked at together."""
 
 NAME = 16
 """Units whose runs take about as much memory as the name of a text and, if it is short, its words."""
@@ -30,42 +23,10 @@ _EIGHT = np.uint64(3)
 """The place of a bit, shifted by so many places, is that of its byte."""
 
 
-def documents(corpus: Corpus, chosen: Numbers) -> Iterator[Named]:
-    """The documents ``chosen`` by id, part by part."""
+def texts_by_id(corpus: Corpus, chosen: Numbers | None = None) -> Iterator[Named]:
+    """The texts of the documents ``chosen`` (None: all), part by part."""
     for _, frame in corpus.read(["id", "text"], chosen):
         yield frame["id"].to_list(), frame["text"]
-
-
-def named_files(root: Path, names: Sequence[str], setting: str) -> Iterator[Named]:
-    """The records of files that a setting names below ``root``, as ``file:line``; all that ingest can read.
-
-    Raises:
-        UserError: a file is missing, lies elsewhere, has a suffix that tells no format, or a bad line.
-    """
-    import polars as pl
-
-    from tokenmill.data.ingest.files import SourceFile
-    from tokenmill.data.ingest.formats import read_file
-    from tokenmill.data.ingest.records import COLUMNS, Reject
-
-    where = f"params.yaml: {setting}"
-    for name in names:
-        path = root / name
-        if not path.resolve().is_relative_to(root.resolve()):
-            raise UserError(f"{where} must stay below {root.as_posix()}, got {name!r}; put the file there")
-        if not path.is_file():
-            raise UserError(f"{where}: {path.as_posix()} is no file; mend the name")
-        lines: list[str] = []
-        texts: list[str] = []
-        for row in read_file(SourceFile(name, path), "auto", dict(zip(COLUMNS, COLUMNS, strict=True)), set()):
-            if isinstance(row, Reject):
-                raise UserError(f"{path.as_posix()} line {row.line}: {row.reason}; mend or remove it")
-            lines.append(f"{name}:{row.line}")
-            texts.append(row.text)
-            if len(texts) == BATCH:
-                yield lines, pl.Series(texts, dtype=pl.String)
-                lines, texts = [], []
-        yield lines, pl.Series(texts, dtype=pl.String)
 
 
 @dataclass(frozen=True)
@@ -102,7 +63,7 @@ class Table:
         return np.repeat(found, count), self.place[np.repeat(begin, count) + behind].astype(np.int64)
 
     @classmethod
-    def of(cls, named: Iterator[Named], size: int, most: int) -> "Table":
+    def of(cls, named: Iterator[Named], size: int, most: int) -> Self:
         """The table of the first of these texts, up to ``most`` units; the others stay in ``named``."""
         names: list[str] = []
         lengths, counts = np.zeros(0, np.int64), np.zeros(0, np.int64)

@@ -6,20 +6,18 @@ kept: of a chain a ~ b ~ c whose ends differ, the best and whatever is not like 
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+from scipy.sparse import csr_array
 
 from tokenmill.data.clean.candidates import candidates
-from tokenmill.data.clean.connect import connected
+from tokenmill.data.clean.components import connected
 from tokenmill.data.clean.corpus import Corpus, Numbers
 from tokenmill.data.clean.scratch import Scratch, scratch_file
-from tokenmill.data.shingles.signatures import shingle_sets, whole
 from tokenmill.data.clean.settings import NearDuplicateSettings
-
-if TYPE_CHECKING:
-    import polars as pl
+from tokenmill.data.shingles.signatures import shingle_sets, whole
 
 BLOCK_BYTES = 16 << 20
 """Text whose shingles are in memory at a time."""
@@ -27,7 +25,7 @@ PORTION = 1 << 22
 """Shingles of pairs that are compared at a time."""
 
 
-def near_duplicates(corpus: Corpus, passed: Numbers, settings: NearDuplicateSettings) -> "pl.DataFrame":
+def near_duplicates(corpus: Corpus, passed: Numbers, settings: NearDuplicateSettings) -> pl.DataFrame:
     """Which of the documents ``passed`` are near-duplicates of which.
 
     Of documents that are alike the best is kept: one with a label rather than one without, then the longest,
@@ -39,7 +37,6 @@ def near_duplicates(corpus: Corpus, passed: Numbers, settings: NearDuplicateSett
         copy of, or its own if it stays; similarity to that one (Float64); cluster, the id of the cluster's
         best. A cluster is what chains of similar documents connect; the split keeps it on one side.
     """
-    import polars as pl
 
     def best_first(numbers: Numbers) -> Numbers:
         best = corpus.table(("id", "characters", "label"), numbers)
@@ -60,10 +57,8 @@ def near_duplicates(corpus: Corpus, passed: Numbers, settings: NearDuplicateSett
 
 def _decided(
     corpus: Corpus, members: Numbers, edges: Numbers, similarity: npt.NDArray[np.float64]
-) -> "pl.DataFrame":
+) -> pl.DataFrame:
     """The table for ``members``, from best to worst, of which pairs of places ``edges`` are alike."""
-    import polars as pl
-
     by_number = np.argsort(members)
     table = corpus.table(("id", "label"), members[by_number])[np.argsort(by_number)]
     labels = table["label"].rank("dense").fill_null(0).to_numpy()
@@ -122,8 +117,6 @@ def _write_sets(corpus: Corpus, order: Numbers, scratch: Scratch) -> tuple[Numbe
 
 def _similarities(scratch: Scratch, spans: Numbers, pairs: Numbers) -> npt.NDArray[np.float64]:
     """The Jaccard similarity of the shingle sets of each pair of places in ``spans``."""
-    from scipy.sparse import csr_array
-
     members, edges = np.unique(pairs, return_inverse=True)
     edges = edges.reshape(-1, 2)
     sizes = spans[members, 1]

@@ -1,29 +1,22 @@
-"""Documents that resemble texts which the user calls good more than those which the user calls bad.
+"""Documents that resemble texts of the role ``good`` more than those of the role ``bad``.
 
-A linear classifier of word and word-pair counts, trained on the user's own files: it needs no download, and
+A linear classifier of word and word-pair counts, trained on the user's own samples: it needs no download, and
 scores about 20 MB of text a second. DCLM (Li et al. 2024) found a linear classifier to be the strongest of
 the filters that they tried. What it learns is only as good as the two samples: they should differ in quality,
 and in nothing else, or it selects topics, languages or lengths.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+from scipy.sparse import csr_array
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.clean.corpus import Corpus, Numbers
-from tokenmill.data.clean.held_out import named_files
 from tokenmill.data.shingles.units import shingles, units
-from tokenmill.data.clean.settings import SelectionSettings
-
-if TYPE_CHECKING:
-    import polars as pl
-    from scipy.sparse import csr_array
-    from sklearn.linear_model import LogisticRegression
 
 FEATURES = 1 << 18
 """Counters that units and pairs of units are hashed to; a weight each, 2 MB."""
@@ -42,36 +35,29 @@ class Selection:
     """good, bad: texts learnt from. accuracy: share of them told apart by a model that did not see them."""
 
 
-def select(corpus: Corpus, passed: Numbers, settings: SelectionSettings, files: Path) -> Selection:
-    """Learn from ``settings.good`` and ``settings.bad``, files below ``files``, and score all of ``passed``.
-
-    Who decides by the scores is the caller.
+def select(corpus: Corpus, passed: Numbers, good: Corpus, bad: Corpus) -> Selection:
+    """Learn from the texts of ``good`` and ``bad``, and score all of ``passed``; the caller decides.
 
     Raises:
-        UserError: a file is missing or cannot be read, or there are too few texts of a kind.
+        UserError: there are too few texts of a kind.
     """
-    import polars as pl
-
-    kinds = {name: _read(files, name, getattr(settings, name)) for name in ("good", "bad")}
-    texts = pl.concat(list(kinds.values()))
-    good = np.repeat([True, False], [len(own) for own in kinds.values()])
-    counted = features(texts)
-    accuracy = _accuracy(counted, good)
-    model = _model().fit(counted, good)
+    samples = {"good": _texts(good, "good"), "bad": _texts(bad, "bad")}
+    counted = features(pl.concat(list(samples.values())))
+    is_good = np.repeat([True, False], [len(own) for own in samples.values()])
+    accuracy = _accuracy(counted, is_good)
+    model = _model().fit(counted, is_good)
     scores = [
         model.predict_proba(features(frame["text"]))[:, 1] for _, frame in corpus.read(["text"], passed)
     ]
-    report = {**{name: len(own) for name, own in kinds.items()}, "accuracy": accuracy}
+    report = {**{name: len(own) for name, own in samples.items()}, "accuracy": accuracy}
     return Selection(np.concatenate([np.zeros(0), *scores]), report)
 
 
-def features(texts: "pl.Series") -> "csr_array":
+def features(texts: pl.Series) -> csr_array:
     """(texts, FEATURES) weights of the units and pairs of neighbouring units in each text.
 
     A weight is the square root of a count, and each row has length 1: a long text is not better for it.
     """
-    from scipy.sparse import csr_array
-
     found = units(texts)
     pairs, pair_offsets, _ = shingles(found, 2)
     owner = np.arange(len(texts))
@@ -85,7 +71,8 @@ def features(texts: "pl.Series") -> "csr_array":
     return csr_array(table, shape=(len(texts), FEATURES))
 
 
-def _model() -> "LogisticRegression":
+def _model() -> Any:
+    """A scikit-learn classifier; imported here, for most runs select nothing."""
     from sklearn.linear_model import LogisticRegression
 
     # Balanced: a file's size says nothing of how common its kind is. Liblinear takes half a second for what
@@ -93,7 +80,7 @@ def _model() -> "LogisticRegression":
     return LogisticRegression(C=4.0, class_weight="balanced", solver="liblinear")
 
 
-def _accuracy(counted: "csr_array", good: npt.NDArray[np.bool_]) -> float:
+def _accuracy(counted: csr_array, good: npt.NDArray[np.bool_]) -> float:
     """Mean of the shares of good and of bad texts that a model tells right which did not see them."""
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
@@ -102,15 +89,18 @@ def _accuracy(counted: "csr_array", good: npt.NDArray[np.bool_]) -> float:
     return round(float(np.mean([(told[good == kind] == kind).mean() for kind in (True, False)])), 4)
 
 
-def _read(files: Path, kind: str, names: Iterable[str]) -> "pl.Series":
-    import polars as pl
-
-    setting = f"clean.selection.{kind}"
-    parts = [texts for _, texts in named_files(files, list(names), setting)]
-    texts = pl.concat(parts).unique(maintain_order=True)
+def _texts(sample: Corpus, role: str) -> pl.Series:
+    """The different texts of a sample."""
+    parts = [frame["text"] for _, frame in sample.read(["text"])]
+    texts = pl.concat([pl.Series("text", [], pl.String), *parts]).unique(maintain_order=True)
+    if not len(sample.paths):
+        raise UserError(
+            f"params.yaml: clean.selection learns from {role} texts, and no source has any; "
+            f"add a source with `role: {role}`"
+        )
     if len(texts) < LEAST:
         raise UserError(
-            f"params.yaml: {setting}: {len(texts)} different texts are too few to learn from; add more, "
-            f"{LEAST} at least and better thousands"
+            f"params.yaml: clean.selection: {len(texts)} different texts of sources with `role: {role}` are "
+            f"too few to learn from; add more, {LEAST} at least and better thousands"
         )
     return texts

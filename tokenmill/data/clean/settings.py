@@ -1,58 +1,39 @@
 """Which documents stay: ``clean`` in params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, create_model, model_validator
 
-from tokenmill.core.settings import Count, Settings, Share
+from tokenmill.core.settings import Settings, Share
+from tokenmill.data.clean.rules import DOCUMENT_RULES
 
-Number = Annotated[float, Field(ge=0)]
+
+def _fields() -> dict[str, Any]:
+    """The thresholds of all rules as fields of a pydantic model."""
+    fields: dict[str, Any] = {}
+    for rule in DOCUMENT_RULES:
+        length = Field(min_length=len(rule.sizes), max_length=len(rule.sizes))
+        type_ = Annotated[list[rule.type], length] if rule.sizes else rule.type  # type: ignore[name-defined]
+        fields |= {name: (type_ | None, None) for name in rule.thresholds}
+    return fields
 
 
-class Thresholds(Settings):
-    """Bounds of the document rules, each inclusive. What is null or left out is not checked.
+_Fields: Any = create_model("_Fields", __base__=Settings, **_fields())
+
+
+class Thresholds(_Fields):
+    """Bounds of the document rules (:data:`DOCUMENT_RULES`), each inclusive; null or left out: not checked.
 
     ``docs/cleaning.md`` has a table of them with published values and with values for web pages.
     """
 
-    min_characters: Count | None = None
-    max_characters: Count | None = None
-    min_words: Count | None = None
-    max_words: Count | None = None
-    min_language_score: Share | None = None
-    min_word_length: Number | None = None
-    max_word_length: Number | None = None
-    min_word_characters: Share | None = None
-    min_alphabetic_words: Share | None = None
-    max_symbols: Number | None = None
-    min_stop_words: Count | None = None
-    min_sentences: Count | None = None
-    min_terminal_lines: Share | None = None
-    max_short_lines: Share | None = None
-    max_bullet_lines: Share | None = None
-    max_ellipsis_lines: Share | None = None
-    max_boilerplate_lines: Share | None = None
-    max_line_ends: Number | None = None
-    max_broken_characters: Share | None = None
-    max_curly_braces: Annotated[int, Field(ge=0)] | None = None
-    max_lorem_ipsum: Annotated[int, Field(ge=0)] | None = None
-    max_duplicate_lines: Share | None = None
-    max_duplicate_line_characters: Share | None = None
-    max_duplicate_paragraphs: Share | None = None
-    max_duplicate_paragraph_characters: Share | None = None
-    max_top_ngram: Annotated[list[Share], Field(min_length=3, max_length=3)] | None = None
-    """For 2-, 3- and 4-grams."""
-    max_duplicate_ngrams: Annotated[list[Share], Field(min_length=6, max_length=6)] | None = None
-    """For 5- to 10-grams."""
-
     @model_validator(mode="after")
-    def _ordered(self) -> "Thresholds":
-        for name in type(self).model_fields:
-            low, high = getattr(self, name), getattr(self, name.replace("min_", "max_", 1), None)
-            if name.startswith("min_") and low is not None and high is not None and high < low:
-                raise ValueError(
-                    f"{name.replace('min_', 'max_', 1)} must be at least {name}, got {high} and {low}"
-                )
+    def _ordered(self) -> Self:
+        for least in type(self).model_fields:
+            most = least.replace("min_", "max_", 1)
+            low, high = getattr(self, least), getattr(self, most, None)
+            if low is not None and high is not None and high < low:
+                raise ValueError(f"{most} must be at least {least}, got {high} and {low}")
         return self
 
 
@@ -63,10 +44,14 @@ class LanguageThresholds(Settings):
     zh: Thresholds = Thresholds()
     en: Thresholds = Thresholds()
 
-    def of(self, language: Literal["default", "zh", "en"]) -> Thresholds:
+    def of(self, language: str) -> Thresholds:
         """The thresholds of a language: its own, and those of ``default`` where it names none."""
         own = getattr(self, language)
         return self.default.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})
+
+
+LANGUAGES = tuple(name for name in LanguageThresholds.model_fields if name != "default")
+"""Languages with thresholds of their own; all others have the default ones."""
 
 
 class NearDuplicateSettings(Settings):
@@ -80,7 +65,8 @@ class NearDuplicateSettings(Settings):
 
 
 class ContaminationSettings(Settings):
-    """Training text that also stands in what models are tested on: other splits, sources with the role ``test``."""
+    """Training text that also stands in what models are tested on: the other splits, and sources with the
+    role ``test``."""
 
     max_share: Share
     """Largest share of a training document, or of a held-out one, that runs of 13 words in both may cover."""
@@ -106,7 +92,7 @@ class SplitSettings(Settings):
     test: Annotated[float, Field(ge=0, lt=1)]
 
     @model_validator(mode="after")
-    def _leave_something(self) -> "SplitSettings":
+    def _leave_something(self) -> Self:
         if self.validation + self.test >= 1:
             raise ValueError("validation and test together must stay below 1, or nothing is left to train on")
         return self

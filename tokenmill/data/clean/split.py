@@ -1,22 +1,18 @@
 """Train, validation and test by content."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from tokenmill.data.clean.connect import connected
-from tokenmill.data.clean.corpus import Corpus, Numbers, repeated
-from tokenmill.data.clean.judge import Judged, hash_number
 from tokenmill.core.splits import SPLITS
+from tokenmill.data.clean.apply_rules import FirstPass, hash_number
+from tokenmill.data.clean.components import connected
+from tokenmill.data.clean.corpus import Corpus, Numbers, repeated
 from tokenmill.data.clean.settings import SplitSettings
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 def assign_splits(
-    corpus: Corpus, passed: Numbers, judged: Judged, clusters: "pl.DataFrame", settings: SplitSettings
+    corpus: Corpus, passed: Numbers, first: FirstPass, clusters: pl.DataFrame, settings: SplitSettings
 ) -> npt.NDArray[np.uint8]:
     """The split of each of the documents ``passed``, as its place in ``SPLITS``.
 
@@ -28,8 +24,8 @@ def assign_splits(
     Memory holds a table of the documents that have a label, a copy or a near-duplicate; what becomes of the
     others follows from the hash of their text alone.
     """
-    texts = judged.text[passed]
-    together = repeated(texts) | judged.labelled[passed] | np.isin(passed, clusters["number"].to_numpy())
+    texts = first.text[passed]
+    together = repeated(texts) | first.labelled[passed] | np.isin(passed, clusters["number"].to_numpy())
     places = place(texts)
     documents = corpus.table(("source", "label", "text_hash"), passed[together])
     documents = documents.join(
@@ -39,15 +35,13 @@ def assign_splits(
     return side(places, settings)
 
 
-def grouped_places(documents: "pl.DataFrame") -> npt.NDArray[np.float64]:
+def grouped_places(documents: pl.DataFrame) -> npt.NDArray[np.float64]:
     """The place of each document's group (columns source, label, text_hash, cluster).
 
     Stratified by label: among the groups of one label and source, the place is the rank of the hash, so that
     each side gets its share of every label, to within one group. The price is that new documents may move the
     few texts next to a border to the other side, where places of texts without labels never change.
     """
-    import polars as pl
-
     grouped = documents.select("source", "label", "text_hash", group=_groups(documents))
     groups = grouped.group_by("group").agg(
         # Of several, any will do that does not depend on the order.
@@ -63,10 +57,8 @@ def grouped_places(documents: "pl.DataFrame") -> npt.NDArray[np.float64]:
     return grouped.join(places, on="group", how="left", maintain_order="left")["place"].to_numpy()
 
 
-def _groups(documents: "pl.DataFrame") -> "pl.Series":
+def _groups(documents: pl.DataFrame) -> pl.Series:
     """A number for each document; equal for what equal texts and clusters connect."""
-    import polars as pl
-
     text, cluster = (
         documents[name].rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
         for name in ("text_hash", "cluster")

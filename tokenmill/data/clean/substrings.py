@@ -4,17 +4,14 @@ Exact, by a suffix array of all texts (Lee et al. 2022, who remove 50 tokens and
 for corpora of pages that share menus, disclaimers and quotations, and what is left of a text has gaps.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
+import polars as pl
+from pydivsufsort import divsufsort, kasai
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.clean.corpus import Corpus, Numbers
 from tokenmill.data.clean.settings import SubstringSettings
-
-if TYPE_CHECKING:
-    import polars as pl
 
 MOST_CHARACTERS = 1 << 27
 """A suffix array is one piece: it takes about 20 bytes of memory for each character of the corpus."""
@@ -22,7 +19,7 @@ MOST_CHARACTERS = 1 << 27
 
 def remove_substrings(
     corpus: Corpus, training: Numbers, held_out: Numbers, settings: SubstringSettings
-) -> "pl.DataFrame":
+) -> pl.DataFrame:
     """New texts of the training documents that lose a passage of ``min_characters`` or more.
 
     Held-out ones come first, then the order is by id; held-out texts stay as they are. A passage is cut
@@ -36,8 +33,6 @@ def remove_substrings(
     Raises:
         UserError: there is too much text for a suffix array.
     """
-    import polars as pl
-
     left = np.sort(np.concatenate((training, held_out)))
     characters = sum(int(frame["characters"].sum()) for _, frame in corpus.read(["characters"], left))
     if characters > MOST_CHARACTERS:
@@ -63,8 +58,6 @@ def remove_substrings(
 
 def later_copies(texts: list[str], least: int) -> dict[int, list[tuple[int, int]]]:
     """By number of a text the spans, in characters, whose stretches of ``least`` all stand before."""
-    from pydivsufsort import divsufsort, kasai
-
     lengths = np.array([len(text) for text in texts], np.int64)
     ends = np.cumsum(lengths + 1) - 1  # one character between texts
     codes = np.frombuffer("\0".join(texts).encode("utf-32-le"), np.uint32)

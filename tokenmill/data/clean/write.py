@@ -2,25 +2,22 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
+from polars.io.plugins import register_io_source
 
 from tokenmill.data.clean.corpus import Numbers
 from tokenmill.data.clean.decide import Decisions
-from tokenmill.data.clean.survey import Survey
+from tokenmill.data.clean.statistics import Statistics
 from tokenmill.data.documents.parquet import write_parquet
-
-if TYPE_CHECKING:
-    import polars as pl
 
 COLUMNS = ("id", "source", "text", "label", "target", "language")
 
 
-def write_source(decisions: Decisions, found: Survey, name: str, out: Path) -> None:
+def write_source(decisions: Decisions, statistics: Statistics, name: str, out: Path) -> None:
     """Write ``documents/<name>.parquet`` (COLUMNS and split) and ``drops/<name>.parquet`` (and reasons)."""
-    import polars as pl
-
     kept, dropped = decisions.of_source(name)
-    counts = found.counts.filter(pl.col("source") == name)
+    counts = statistics.counts.filter(pl.col("source") == name)
     for folder, verdict, numbers, stays in (
         ("documents", "split", kept, True),
         ("drops", "reasons", dropped, False),
@@ -30,9 +27,8 @@ def write_source(decisions: Decisions, found: Survey, name: str, out: Path) -> N
         write_parquet(table, out / folder / f"{name}.parquet", rows=len(numbers), text_bytes=text_bytes)
 
 
-def written(decisions: Decisions, numbers: Numbers, documents: "pl.DataFrame") -> "pl.DataFrame":
+def written(decisions: Decisions, documents: pl.DataFrame) -> pl.DataFrame:
     """Measured documents with the texts that they are written with."""
-
     if not len(decisions.shortened):
         return documents
     # Of those that lost everything the text is null, which leaves what drops are to hold.
@@ -40,21 +36,18 @@ def written(decisions: Decisions, numbers: Numbers, documents: "pl.DataFrame") -
     return documents.update(shorter, on="id")
 
 
-def _streamed(decisions: Decisions, numbers: Numbers, verdict: str) -> "pl.LazyFrame":
+def _streamed(decisions: Decisions, numbers: Numbers, verdict: str) -> pl.LazyFrame:
     """These documents with their ``verdict`` (split, reasons), read part by part when needed."""
-    import polars as pl
-    from polars.io.plugins import register_io_source
-
     reason = pl.List(pl.Struct({"rule": pl.String(), "value": pl.String()}))
     kind = pl.String() if verdict == "split" else reason
     schema = dict.fromkeys(COLUMNS, pl.String()) | {verdict: kind}
 
     def frames(
-        columns: list[str] | None, predicate: "pl.Expr | None", limit: int | None, batch: int | None
-    ) -> "Iterator[pl.DataFrame]":
+        columns: list[str] | None, predicate: pl.Expr | None, limit: int | None, batch: int | None
+    ) -> Iterator[pl.DataFrame]:
         for here, texts in decisions.corpus.read(COLUMNS, numbers):
             own = decisions.verdicts(here)["split"] if verdict == "split" else decisions.reasons(here)
-            frame = written(decisions, here, texts).with_columns(own.alias(verdict)).select(list(schema))
+            frame = written(decisions, texts).with_columns(own.alias(verdict)).select(list(schema))
             yield frame if columns is None else frame.select(columns)
 
     return register_io_source(frames, schema=schema)

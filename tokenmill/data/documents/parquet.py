@@ -1,16 +1,14 @@
 """Parquet files whose bytes depend on their content alone."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 ROW_GROUP_BYTES = 32 << 20
 """Text in a row group: a reader needs about this much memory at a time."""
 
 
-def write_parquet(frame: "pl.LazyFrame", path: Path, *, rows: int, text_bytes: int) -> None:
+def write_parquet(frame: pl.LazyFrame, path: Path, *, rows: int, text_bytes: int) -> None:
     """Write a table with every setting fixed that could change the file.
 
     ``rows`` and ``text_bytes`` say how large it is, so that a row group comes to about ``ROW_GROUP_BYTES``.

@@ -1,17 +1,14 @@
 """Reading what clean wrote: documents by source and split."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.splits import Split
 
-if TYPE_CHECKING:
-    import polars as pl
 
-
-
-def read_documents(clean: Path, source: str, split: Split | None = None) -> "pl.DataFrame":
+def read_documents(clean: Path, source: str, split: Split | None = None) -> pl.DataFrame:
     """Documents of one source, in its order; of one split, or of all.
 
     Columns: id, source, text, label, target, language, split.
@@ -19,8 +16,6 @@ def read_documents(clean: Path, source: str, split: Split | None = None) -> "pl.
     Raises:
         UserError: the source has no documents in ``clean``.
     """
-    import polars as pl
-
     path = clean / "documents" / f"{source}.parquet"
     if not path.exists():
         raise UserError(f"{path}: missing; is {source!r} under `sources` in params.yaml, and did clean run?")

@@ -2,14 +2,12 @@
 
 import re
 from difflib import SequenceMatcher
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 TOKEN = r"(\[*?)(\[[A-Z_]+\]|[^\s\[]\S*|\[)/([A-Za-z]+(?:\][A-Za-z]+)*)"
 """``[中央/n  电视台/n]nt`` marks a group with a tag of its own; the bracket belongs to no word. A bracket
-alone is the punctuation mark itself, and ``[PHONE]`` is a placeholder of :mod:`tokenmill.data.measure.pii`."""
+alone is the punctuation mark itself, and ``[PHONE]`` a placeholder of :mod:`tokenmill.data.measure.pii`."""
 
 _TOKEN = re.compile(TOKEN)
 
@@ -29,7 +27,7 @@ def tagged_words(target: str) -> list[tuple[str, str, str]]:
     return tokens
 
 
-def spells(targets: "pl.Series", texts: "pl.Series") -> "pl.Series":
+def spells(targets: pl.Series, texts: pl.Series) -> pl.Series:
     """Whether each target is tagged text whose words are the text; false for null."""
     words = targets.str.replace_all(rf"{TOKEN}(?:\s+|$)", "$2")
     return (targets.str.contains("/", literal=True) & (words == texts)).fill_null(False)

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.records import Record, Reject, Rows
-from tokenmill.data.ingest.write import TableWriter
 from tokenmill.data.ingest.settings import Source
+from tokenmill.data.ingest.table_writer import TableWriter
 
 
 @dataclass

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
+from tokenmill.data.ingest.line_formats import missing_column
 from tokenmill.data.ingest.lines import read_lines
 from tokenmill.data.ingest.records import Reject, Rows, decode, make_record, show
-from tokenmill.data.ingest.text import missing_column
 
 MAX_RECORD_LINES = 1000
 """A quoted field may span lines, but one that was never closed must not swallow the rest of the file."""

@@ -4,6 +4,8 @@ import gzip
 import zlib
 from collections.abc import Iterator
 
+import zstandard
+
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
 
@@ -92,8 +94,6 @@ def _gzip_chunks(file: SourceFile) -> Iterator[bytes]:
 
 
 def _zstd_chunks(file: SourceFile) -> Iterator[bytes]:
-    import zstandard
-
     # stream_reader() ends without a word where the data are cut off; decompressobj() knows.
     # A file may be several frames one after the other.
     frame = zstandard.ZstdDecompressor().decompressobj()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from ruamel.yaml import YAML, YAMLError
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
@@ -63,8 +64,6 @@ def read_conversations(file: SourceFile) -> Rows:
     Raises:
         UserError: the file is no YAML, or has no list of conversations.
     """
-    from ruamel.yaml import YAML, YAMLError
-
     # Nodes keep their lines, and turns as written: a turn `42` or `Yes` is text.
     try:
         root = YAML(typ="safe").compose(file.path.read_text("utf-8"))

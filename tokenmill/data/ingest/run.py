@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenmill.data.ingest.collect import Counts
-from tokenmill.data.ingest.source import ingest_source
-from tokenmill.data.ingest.settings import Source
 from tokenmill.core.files import remove, write_json
+from tokenmill.data.ingest.collect import Counts
+from tokenmill.data.ingest.settings import Source
+from tokenmill.data.ingest.source import ingest_source
 
 
-def ingest(sources: Mapping[str, Source], root: Path, out: Path, work: Path) -> dict[str, Any]:
-    """Write ``out/<source>.parquet`` for each source and ``out/manifest.json``; returns the metrics.
+def ingest(sources: Mapping[str, Source], root: Path, out: Path, work: Path) -> dict[str, int]:
+    """Write ``out/<source>.parquet`` for each source and ``out/manifest.json``; returns the totals.
 
     Documents have the columns id, source, text, label, target, language (text; the last three may be null).
     Files are read in order of their names, so the bytes written depend on content alone.
@@ -22,16 +22,14 @@ def ingest(sources: Mapping[str, Source], root: Path, out: Path, work: Path) -> 
     remove(work)
     out.mkdir(parents=True)
     manifest: dict[str, Any] = {}
-    metrics: dict[str, Any] = {}
     total = Counts()
     for name in sorted(sources):
         entry = ingest_source(name, sources[name], root, out, work)
         counts = Counts(entry["documents"], entry["characters"], entry["rejects"])
         total.add(counts)
         manifest[name] = entry
-        metrics[name] = counts.as_dict()
         print(f"{name}: {counts.documents:,} documents, {counts.characters:,} characters", end="")
         print(f", {counts.rejects:,} rejects" if counts.rejects else "", flush=True)
     remove(work)
     write_json(out / "manifest.json", {"sources": manifest, "total": total.as_dict()})
-    return {"sources": metrics, "total": total.as_dict()}
+    return total.as_dict()

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from tokenmill.core.files import sha256_file
 from tokenmill.data.ingest.collect import Collector
 from tokenmill.data.ingest.files import file_labels, licence_of, local_files, package_files
 from tokenmill.data.ingest.formats import read_file
-from tokenmill.data.ingest.tables import dataset_folder, read_dataset
-from tokenmill.data.ingest.write import DOCUMENTS, REJECTS, TableWriter
 from tokenmill.data.ingest.settings import HuggingFaceSource, PackageSource, Source
-from tokenmill.core.files import sha256_file
+from tokenmill.data.ingest.table_writer import DOCUMENTS, REJECTS, TableWriter
+from tokenmill.data.ingest.tables import dataset_folder, read_dataset
 
 
 def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
     documents, rejects = TableWriter(DOCUMENTS, work / name), TableWriter(REJECTS, work / f"{name}.rejects")
     collector = Collector(name, source, documents, rejects)
     columns, named = _columns(source)
-    entry: dict[str, Any] = {"kind": source.kind, "language": source.language}
+    entry: dict[str, Any] = {"kind": source.kind, "role": source.role, "language": source.language}
     licence = source.license or "unknown"
     if isinstance(source, HuggingFaceSource):
         entry |= _describe_dataset(source, root)

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
+from tokenmill.data.ingest.line_formats import missing_column
 from tokenmill.data.ingest.records import Record, Reject, Rows, make_record, show
-from tokenmill.data.ingest.text import missing_column
 from tokenmill.data.ingest.settings import HuggingFaceSource
-
-if TYPE_CHECKING:
-    import polars as pl
 
 BATCH_ROWS = 8192
 
@@ -22,8 +21,6 @@ def read_parquet(file: SourceFile, columns: Mapping[str, str], named: Set[str]) 
     Raises:
         UserError: it is no parquet file, or lacks a column that is needed.
     """
-    import polars as pl
-
     try:
         existing = list(pl.read_parquet_schema(file.path))
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -43,7 +40,7 @@ def read_parquet(file: SourceFile, columns: Mapping[str, str], named: Set[str]) 
         raise UserError(f"{file.name}: damaged parquet file ({str(error).splitlines()[0]})") from None
 
 
-def _rows(batches: "Iterator[pl.DataFrame]") -> Rows:
+def _rows(batches: Iterator[pl.DataFrame]) -> Rows:
     number = 0
     for batch in batches:
         for fields in batch.iter_rows(named=True):

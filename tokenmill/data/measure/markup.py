@@ -3,10 +3,8 @@
 import re
 from html import unescape
 from html.entities import html5
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 REFERENCE = r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
 """With its semicolon; without one, ``&copy=1`` in an address would be taken for a sign."""
@@ -33,13 +31,11 @@ MARKUP = rf"{REFERENCE}|<(?:/?[A-Za-z]|!--)"
 """What makes a text worth a closer look."""
 
 
-def remove_markup(texts: "pl.Series") -> "pl.Series":
+def remove_markup(texts: pl.Series) -> pl.Series:
     """Without scripts, comments and the tags of HTML, and with character references decoded, once.
 
     Names that HTML does not know (``<filename>``, ``&nosuch;``) stay.
     """
-    import polars as pl
-
     stripped = texts.str.replace_all(SCRIPTS, "\n").str.replace_all(BLOCK_TAG, "\n")
     stripped = stripped.str.replace_all(INLINE_TAG, "")
     rows = stripped.str.contains(REFERENCE).fill_null(False).arg_true()

@@ -1,9 +1,7 @@
 """UTF-8 that was read as another encoding: ``cafÃ©`` for ``café``."""
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import polars as pl
+import ftfy
+import polars as pl
 
 MOJIBAKE = (
     r"[\x{C2}-\x{F4}]"  # the first byte of a character in UTF-8, read as Latin-1 or Windows-1252
@@ -12,10 +10,8 @@ MOJIBAKE = (
 """What makes a text worth a look by ftfy, which is 30 times slower than this expression."""
 
 
-def repair_mojibake(texts: "pl.Series") -> "pl.Series":
+def repair_mojibake(texts: pl.Series) -> pl.Series:
     """Texts decoded as they were meant where ftfy is sure of it; all others as they are."""
-    import ftfy
-
     rows = texts.str.contains(MOJIBAKE).fill_null(False).arg_true()
     if not len(rows):
         return texts

@@ -9,21 +9,19 @@ import os
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tokenmill.data.measure.language import languages
+import polars as pl
+
+from tokenmill.data.documents.tagged import retag, spells
+from tokenmill.data.measure.detect_language import languages
 from tokenmill.data.measure.normalize import normalize
 from tokenmill.data.measure.pii import replace_pii
 from tokenmill.data.measure.quality import quality
 from tokenmill.data.measure.repetition import repetition
+from tokenmill.data.measure.settings import MeasureSettings
+from tokenmill.data.measure.word_counts import word_counts
 from tokenmill.data.shingles.signatures import signatures, whole
 from tokenmill.data.shingles.units import units
-from tokenmill.data.measure.words import words
-from tokenmill.data.measure.settings import MeasureSettings
-from tokenmill.data.documents.tagged import retag, spells
-
-if TYPE_CHECKING:
-    import polars as pl
 
 HEAD = 1 << 22
 """Characters at the start of a text in which all but its length is counted: memory stays bounded."""
@@ -52,11 +50,6 @@ def measure_part(raw: Path, folder: Path, settings: MeasureSettings, part: Part)
 
     Arguments and result can be pickled, so that it can run in another process.
     """
-    # With a process for each core, more threads in each would only get in the way of the others. Without
-    # effect where polars is loaded already, as in the process that started them.
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
-    import polars as pl
-
     table = pl.scan_parquet(raw / f"{part.source}.parquet").slice(part.first, part.rows)
     measured = measure_table(table.select(pl.col(COLUMNS).cast(pl.String)).collect(), part.source, settings)
     path = folder / part.name
@@ -73,16 +66,14 @@ def measure_part(raw: Path, folder: Path, settings: MeasureSettings, part: Part)
     return part.name
 
 
-def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -> "pl.DataFrame":
+def measure_table(raw: pl.DataFrame, source: str, settings: MeasureSettings) -> pl.DataFrame:
     """Raw documents in their order, normalised, and with a column for each measure.
 
     Columns: id, source, text, label, target, language (found, not declared), language_score, text_hash and
     target_hash (:func:`content_hash`), characters, bytes, target_characters and target_bytes (null without a
-    target), those of :func:`~tokenmill.data.measure.pii.replace_pii`, :func:`~tokenmill.data.measure.quality.quality`,
-    :func:`~tokenmill.data.measure.words.words` and :func:`~tokenmill.data.measure.repetition.repetition`, and signature.
+    target), those of :func:`replace_pii`, :func:`quality`, :func:`word_counts` and :func:`repetition`, and
+    signature.
     """
-    import polars as pl
-
     targets = normalize(raw["target"], settings)
     frame = raw.with_columns(normalize(raw["text"], settings), targets, source=pl.lit(source))
     tagged = spells(raw["target"], raw["text"])
@@ -107,7 +98,7 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
                 target_bytes=pl.col("target").str.len_bytes(),
             ),
             quality(heads),
-            words(found),
+            word_counts(found),
             repetition(found),
             signatures(found if alone else units(head(whole(frame)))).to_frame(),
         ],
@@ -115,10 +106,8 @@ def measure_table(raw: "pl.DataFrame", source: str, settings: MeasureSettings) -
     )
 
 
-def _tags_of(frame: "pl.DataFrame", raw: "pl.DataFrame", tagged: "pl.Series") -> "pl.Series":
+def _tags_of(frame: pl.DataFrame, raw: pl.DataFrame, tagged: pl.Series) -> pl.Series:
     """The targets, made anew where tagged words are no longer the text that normalising left."""
-    import polars as pl
-
     targets = frame["target"]
     changed = (tagged & ~spells(targets, frame["text"])).arg_true()
     if not len(changed):
@@ -128,18 +117,16 @@ def _tags_of(frame: "pl.DataFrame", raw: "pl.DataFrame", tagged: "pl.Series") ->
     return targets.scatter(changed, pl.Series(new, dtype=pl.String))
 
 
-def head(texts: "pl.Series") -> "pl.Series":
+def head(texts: pl.Series) -> pl.Series:
     """The first HEAD characters of each text."""
     longest = texts.str.len_bytes().max()
     return texts.str.slice(0, HEAD) if isinstance(longest, int) and longest > HEAD else texts
 
 
-def content_hash(texts: "pl.Series") -> "pl.Series":
+def content_hash(texts: pl.Series) -> pl.Series:
     """The first 16 bytes of each text's SHA-256; null for null.
 
     Not polars' own hash, which may differ between versions: a split must last.
     """
-    import polars as pl
-
     hashes = [None if text is None else hashlib.sha256(text.encode()).digest()[:HASH_BYTES] for text in texts]
     return pl.Series(texts.name, hashes, dtype=pl.Binary)

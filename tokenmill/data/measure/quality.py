@@ -5,10 +5,7 @@ Sources: Gopher (Rae et al. 2021, appendix A1), C4 (Raffel et al. 2020, section 
 A line is what stands between line ends and is not empty; a paragraph likewise between empty lines.
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 TERMINAL = [*".!?\"'”’。！？｡…；;）)」』】》:："]
 """Ends of a line that close something: C4's and FineWeb's marks, with the Chinese ones and both colons."""
@@ -37,7 +34,7 @@ BROKEN = r"\x{FFFD}|\p{Co}|锟斤拷|烫烫烫"
 (Big5 read as GBK), and what these come to when they are read and written once more."""
 
 
-def quality(texts: "pl.Series") -> "pl.DataFrame":
+def quality(texts: pl.Series) -> pl.DataFrame:
     """One row for each text, all columns UInt32.
 
     head_characters (of what is given), hash_signs, ellipses, curly_braces, lorem_ipsum, sentences,
@@ -46,8 +43,6 @@ def quality(texts: "pl.Series") -> "pl.DataFrame":
     paragraphs: duplicate_lines, duplicate_line_characters, paragraphs, duplicate_paragraphs,
     duplicate_paragraph_characters.
     """
-    import polars as pl
-
     text = pl.col("text")
     frame = texts.alias("text").to_frame()
     whole = frame.select(
@@ -86,27 +81,21 @@ def quality(texts: "pl.Series") -> "pl.DataFrame":
     return measured.drop("row").with_columns(alone).fill_null(0).cast(pl.UInt32)
 
 
-def _broken(texts: "pl.Series") -> "pl.Series":
+def _broken(texts: pl.Series) -> pl.Series:
     """How many matches of BROKEN each text has. No class of characters is found fast, and ASCII has none."""
-    import polars as pl
-
     wide = (texts.str.len_bytes() > texts.str.len_chars()).arg_true()
     found = texts.gather(wide).str.count_matches(BROKEN)
     return pl.zeros(len(texts), pl.UInt32, eager=True).scatter(wide, found)
 
 
-def _pieces(rows: "pl.DataFrame", end: str) -> "pl.DataFrame":
+def _pieces(rows: pl.DataFrame, end: str) -> pl.DataFrame:
     """Columns row, piece, size (characters): what stands between ``end`` in each text, without the empty."""
-    import polars as pl
-
     pieces = rows.select("row", piece=pl.col("text").str.split(end)).explode("piece")
     return pieces.filter(pl.col("piece") != "").with_columns(size=pl.col("piece").str.len_chars())
 
 
-def _copies(pieces: "pl.DataFrame", name: str) -> "pl.DataFrame":
+def _copies(pieces: pl.DataFrame, name: str) -> pl.DataFrame:
     """By row: pieces that an earlier one of the same text equals, and the characters of these pieces."""
-    import polars as pl
-
     several = pieces.filter(pl.len().over("row") > 1)
     copies = several.filter(~pl.struct("row", "piece").is_first_distinct())
     return copies.group_by("row").agg(

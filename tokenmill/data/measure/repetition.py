@@ -1,7 +1,7 @@
 """How much of a text repeats itself, by n-grams of words.
 
-A word is a unit of :mod:`tokenmill.data.shingles.units`, so case and the values of digits make no difference. What
-Gopher (Rae et al. 2021, table A1) leaves open is settled like this:
+A word is a unit of :mod:`tokenmill.data.shingles.units`, so case and the values of digits make no difference.
+What Gopher (Rae et al. 2021, table A1) leaves open is settled like this:
 
 - An n-gram is repeated where it stands at least twice in the same text.
 - ``top_N_gram_characters``: of the repeated N-gram whose occurrences have the most characters, those
@@ -13,14 +13,11 @@ Gopher (Rae et al. 2021, table A1) leaves open is settled like this:
 """
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from tokenmill.data.shingles.units import Hashes, Places, Units, scramble
-
-if TYPE_CHECKING:
-    import polars as pl
 
 TOP = (2, 3, 4)
 DUPLICATE = (5, 6, 7, 8, 9, 10)
@@ -30,14 +27,12 @@ _FACTOR = np.uint64(0xD1342543DE82EF95)
 """Odd multiplier of the hash of an n-gram (a 64-bit multiplier of Steele & Vigna 2021)."""
 
 
-def repetition(found: Units) -> "pl.DataFrame":
+def repetition(found: Units) -> pl.DataFrame:
     """Columns ``top_{2,3,4}_gram_characters`` and ``duplicate_{5..10}_gram_characters``, UInt32, by text.
 
     A repeated n-gram is made of two repeated (n-1)-grams, so each n looks only at what the one before left:
     after the first step that is little, unless a text is nothing but repetition.
     """
-    import polars as pl
-
     borders = np.searchsorted(found.offsets, np.arange(0, len(found.hashes), BLOCK))
     cuts = np.unique(np.concatenate((borders, [0, len(found.offsets) - 1])))
     blocks = [_block(_between(found, a, b)) for a, b in pairwise(cuts)]

@@ -8,11 +8,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from tokenmill.core.errors import UserError
+from tokenmill.core.files import sha256_file, write_json
 from tokenmill.data.measure.part import COLUMNS, Part, measure_part
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
-from tokenmill.core.files import sha256_file, write_json
 from tokenmill.jobs.workers import each
 
 PART_BYTES = 4 << 20
@@ -72,8 +74,6 @@ def plan(source: str, table: Path, part_bytes: int) -> list[Part]:
     Raises:
         UserError: a column is missing or of another type than text.
     """
-    import polars as pl
-
     scan = pl.scan_parquet(table)
     schema = scan.collect_schema()
     for column in COLUMNS:
@@ -102,6 +102,7 @@ def _manifest(raw: Path, tables: dict[str, Path], settings: MeasureSettings) -> 
         "params": {"measure": settings.model_dump()},
         "raw": {
             name: {
+                "role": ingested[name]["role"],
                 "sha256": sha256_file(table),
                 "files": {file["name"]: file["sha256"] for file in ingested[name].get("files", [])},
             }

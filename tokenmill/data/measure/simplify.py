@@ -1,21 +1,16 @@
 """Traditional to Simplified Chinese."""
 
-from typing import TYPE_CHECKING
+import polars as pl
 
 from tokenmill.core.errors import UserError
 
-if TYPE_CHECKING:
-    import polars as pl
 
-
-def simplify_chinese(texts: "pl.Series") -> "pl.Series":
+def simplify_chinese(texts: pl.Series) -> pl.Series:
     """By OpenCC's phrases and characters (``t2s``).
 
     Raises:
         UserError: OpenCC is not installed.
     """
-    import polars as pl
-
     try:
         from opencc import OpenCC
     except ImportError:

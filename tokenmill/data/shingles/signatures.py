@@ -6,14 +6,12 @@ of equal places is an estimate with a standard deviation of sqrt(J (1 - J) / SIZ
 """
 
 from array import array
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
+from rensa import RMinHash
 
 from tokenmill.data.shingles.units import Hashes, Places, Units, shingles, units
-
-if TYPE_CHECKING:
-    import polars as pl
 
 SHINGLE = 5
 """Units in a shingle: datatrove's and FineWeb's choice for words, data-juicer's order for characters."""
@@ -24,10 +22,8 @@ BATCH = 4096
 """Texts whose numbers stand in Python lists at a time."""
 
 
-def whole(frame: "pl.DataFrame") -> "pl.Series":
+def whole(frame: pl.DataFrame) -> pl.Series:
     """What is compared of each document: its text, and its target where it has one."""
-    import polars as pl
-
     return frame.select(
         whole=pl.when(pl.col("target").is_null())
         .then(pl.col("text"))
@@ -35,7 +31,7 @@ def whole(frame: "pl.DataFrame") -> "pl.Series":
     ).to_series()
 
 
-def signatures(found: Units) -> "pl.Series":
+def signatures(found: Units) -> pl.Series:
     """The signature of each text whose units were found: Array(UInt32, SIZE), named ``signature``.
 
     Of documents it is ``signatures(units(whole(frame)))``.
@@ -43,9 +39,6 @@ def signatures(found: Units) -> "pl.Series":
     Null for texts of fewer than SHINGLE units, which have no shingle; only exact copies of them are found.
     The hash functions are rensa's, for a seed that never changes (a test pins the numbers).
     """
-    import polars as pl
-    from rensa import RMinHash
-
     hashes, offsets, _ = shingles(found, SHINGLE)
     (some,) = np.nonzero(np.diff(offsets))
     bounds = np.append(offsets[some], len(hashes))
@@ -62,7 +55,7 @@ def signatures(found: Units) -> "pl.Series":
     return signed.gather(pl.Series(place).replace(-1, None))
 
 
-def shingle_sets(texts: "pl.Series") -> tuple[Hashes, Places]:
+def shingle_sets(texts: pl.Series) -> tuple[Hashes, Places]:
     """The distinct shingles of each text, sorted: hashes, and offsets as in
     :class:`tokenmill.data.shingles.units.Units`."""
     hashes, offsets, _ = shingles(units(texts), SHINGLE)

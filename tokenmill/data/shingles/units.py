@@ -8,13 +8,10 @@ looks for duplicates: a page that differs in a date or a price alone counts as t
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
@@ -43,7 +40,7 @@ class Units:
     """(units,) position after the last character, counted likewise."""
 
 
-def units(texts: "pl.Series") -> Units:
+def units(texts: pl.Series) -> Units:
     """The units of each text; none for null. Memory is about 30 bytes for a unit and 4 for a character.
 
     A run of more than ``WINDOW`` characters may become several units.
@@ -96,8 +93,6 @@ def _alphabet() -> Codes:
     Taken from polars, whose version is pinned, rather than from Python, whose Unicode tables differ from
     release to release.
     """
-    import polars as pl
-
     points = [point for point in range(PLANES) if not 0xD800 <= point < 0xE000]
     characters = pl.Series([chr(point) for point in points])
     lower = characters.str.to_lowercase().str.slice(0, 1).str.replace(r"^\p{Nd}$", "0")

@@ -5,7 +5,7 @@ What is missed is worse for a person, and what is replaced by mistake worse for 
 checksum, a known prefix or a telling neighbour, so that dates, prices, ISBNs and versions stay.
 """
 
-from typing import TYPE_CHECKING
+import polars as pl
 
 from tokenmill.data.measure.pii.bank_card import BANK_CARD
 from tokenmill.data.measure.pii.email import EMAIL
@@ -15,15 +15,12 @@ from tokenmill.data.measure.pii.kind import Kind, narrow
 from tokenmill.data.measure.pii.phone import PHONE
 from tokenmill.data.measure.pii.url_credentials import URL_CREDENTIALS
 
-if TYPE_CHECKING:
-    import polars as pl
-
 KINDS = (URL_CREDENTIALS, EMAIL, IP, ID_CARD, BANK_CARD, PHONE)
 """In the order in which they are replaced: a password may look like an address."""
 COUNTS = tuple(f"pii_{kind.name}" for kind in KINDS)
 
 
-def replace_pii(frame: "pl.DataFrame") -> "pl.DataFrame":
+def replace_pii(frame: pl.DataFrame) -> pl.DataFrame:
     """``frame`` with placeholders in ``text`` and ``target``, and a UInt32 column for each of ``COUNTS``.
 
     The same text always becomes the same, and nothing is found in a text whose personal data was replaced.
@@ -34,10 +31,8 @@ def replace_pii(frame: "pl.DataFrame") -> "pl.DataFrame":
     return frame.with_columns(texts, targets, *((a + b).alias(name) for name, a, b in pairs))
 
 
-def _replaced(texts: "pl.Series") -> "tuple[pl.Series, list[pl.Series]]":
+def _replaced(texts: pl.Series) -> tuple[pl.Series, list[pl.Series]]:
     """Texts after replacing, and for each kind how many there were in each of them."""
-    import polars as pl
-
     texts, counts = texts.cast(pl.String), []
     for kind in KINDS:
         count = pl.zeros(len(texts), pl.UInt32, eager=True)

@@ -1,12 +1,11 @@
-"""What was found of near-duplicates and of contamination, for the report."""
+"""What comparing documents with each other found, for the report: clusters, overlaps and passages."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from tokenmill.data.clean.corpus import Corpus
 from tokenmill.data.clean.decide import Decisions
-
-if TYPE_CHECKING:
-    import polars as pl
 
 SHOWN = 6
 """Clusters, and overlaps, that the report shows."""
@@ -14,14 +13,14 @@ MEMBERS = 4
 """Documents shown of a cluster."""
 CHARACTERS = 160
 """Shown of each."""
+PASSAGES = 3
+PASSAGE_CHARACTERS = 280
 SIZES = (2, 3, 5, 10, 100, 1000)
 """Lower ends of the bins of cluster sizes."""
 
 
 def clusters_of(decisions: Decisions) -> dict[str, Any]:
     """Counts of clusters and of the documents in them, sizes, and examples: the largest ones, with texts."""
-    import polars as pl
-
     clusters = decisions.clusters
     sizes = clusters.group_by("cluster").agg(pl.len(), kept_id=pl.col("kept_id").min())
     at_least = [int((sizes["len"] >= edge).sum()) for edge in SIZES]
@@ -44,21 +43,17 @@ def clusters_of(decisions: Decisions) -> dict[str, Any]:
     }
 
 
-def _texts(corpus: Corpus, members: "pl.DataFrame") -> list[dict[str, Any]]:
-    import polars as pl
-
+def _texts(corpus: Corpus, members: pl.DataFrame) -> list[dict[str, Any]]:
     texts = corpus.table(["text"], members["number"].sort().to_numpy())
     rows = members.join(texts, on="number", maintain_order="left")
     shown = rows.select("id", pl.col("text").str.slice(0, CHARACTERS), pl.col("similarity").round(3))
     return shown.to_dicts()
 
 
-def contamination_of(decisions: Decisions) -> dict[str, Any]:
+def overlaps_of(decisions: Decisions) -> dict[str, Any]:
     """How many training documents overlapped with held-out ones, by source, and the largest overlaps."""
-    import polars as pl
-
     overlaps = decisions.overlaps
-    # An id, or a place in a file, begins with its source.
+    # An id begins with its source.
     sources = overlaps["found_in"].str.split(":").list.first().value_counts()
     largest = overlaps.sort("share", "id", descending=[True, False]).head(SHOWN)
     return {
@@ -67,4 +62,17 @@ def contamination_of(decisions: Decisions) -> dict[str, Any]:
         "examples": largest.select(
             "id", pl.col("share").round(3), pl.col("span").str.slice(0, CHARACTERS), "found_in"
         ).to_dicts(),
+    }
+
+
+def passages_of(decisions: Decisions) -> dict[str, Any]:
+    """Documents that lost passages, how many characters, and the longest passages."""
+    passages = decisions.shortened.select("id", passage="removed").explode("passage")
+    passages = passages.with_columns(characters=pl.col("passage").str.len_chars())
+    longest = passages.sort("characters", "id", "passage", descending=[True, False, False]).head(PASSAGES)
+    shown = longest.with_columns(pl.col("passage").str.slice(0, PASSAGE_CHARACTERS))
+    return {
+        "documents": decisions.shortened.height,
+        "characters": int(passages["characters"].sum()),
+        "examples": shown.to_dicts(),
     }

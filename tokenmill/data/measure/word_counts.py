@@ -1,14 +1,11 @@
 """Counters of words, where a word is a unit of :mod:`tokenmill.data.shingles.units`."""
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from tokenmill.data.shingles.units import Hashes, Places, Units, units
-
-if TYPE_CHECKING:
-    import polars as pl
 
 STOP_WORDS = {
     "en": ("the", "be", "to", "of", "and", "that", "have", "with"),
@@ -21,12 +18,10 @@ LONGEST_NUMBER = 20
 """Digits up to which a word is known as a number; longer ones are rare and count as words with letters."""
 
 
-def words(found: Units) -> "pl.DataFrame":
+def word_counts(found: Units) -> pl.DataFrame:
     """Columns ``words``, ``word_characters`` (all of them together), ``numbers`` (words of digits alone),
     ``stop_words_en`` and ``stop_words_zh`` (how many different ones), each UInt32.
     """
-    import polars as pl
-
     total = np.concatenate(([0], np.cumsum(found.ends - found.starts)))[found.offsets]
     columns = {
         "words": np.diff(found.offsets),
@@ -41,8 +36,6 @@ def words(found: Units) -> "pl.DataFrame":
 @cache
 def _hashes(vocabulary: tuple[str, ...]) -> Hashes:
     """One hash for each word, sorted."""
-    import polars as pl
-
     return np.sort(units(pl.Series(vocabulary, dtype=pl.String)).hashes)
 
 

