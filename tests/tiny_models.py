@@ -1,14 +1,17 @@
-"""Tiny models and tokenizers for the tests of lm/ and of what stands on it."""
+"""Tiny models and tokenizers for tests."""
 
 from pathlib import Path
 
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
+from tokenmill.model.folder import save_model
 from tokenmill.model.heads import Model, build_model
 from tokenmill.model.names import CLASSIFIERS, Family, Kind
-from tokenmill.text.tokenizer import SPECIAL_TOKENS
+from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
+from tokenmill.text.vocabulary import Vocabulary
 
 TEXTS = ["我喜欢看电影。", "我喜欢听音乐。", "我喜欢阅读。", "a small test", "books and films"]
 FAMILY: dict[Kind, Family] = {"causal-lm": "small-gpt", "text-to-text": "small-t5"}
@@ -42,8 +45,6 @@ def tiny_model(
 
 def write_tokenizer(folder: Path, vocab_size: int = 320) -> Path:
     """A byte-level BPE tokenizer of :data:`TEXTS` with our special tokens, written to a folder."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -61,11 +62,13 @@ def write_tokenizer(folder: Path, vocab_size: int = 320) -> Path:
     return folder
 
 
+def plain_ids(vocabulary: Vocabulary, text: str) -> list[int]:
+    """The ids of a text without the tokens that a model puts around it."""
+    return list(vocabulary.tokenizer.encode(text, add_special_tokens=False).ids)
+
+
 def write_model(folder: Path, kind: Kind = "causal-lm", **changes: object) -> Path:
     """A model folder with a tiny model and its tokenizer; returns it."""
-    from tokenmill.model.folder import save_model
-    from tokenmill.text.tokenizer import fingerprint
-
     tokenizer = write_tokenizer(folder.parent / f"{folder.name}-tokenizer")
     model = tiny_model(kind, **changes)  # type: ignore[arg-type]
     save_model(folder, model, tokenizer=tokenizer, ancestry={"tokenizer": fingerprint(tokenizer)})

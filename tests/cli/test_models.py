@@ -192,7 +192,7 @@ def test_classify_tokens(
     assert run(monkeypatch, "classify", str(models / "ner"), "我a", "--json") == 0
     (row,) = rows(capsys)
     tokens = row["tokens"]
-    assert isinstance(tokens, list) and tokens[-1]["begin"] == 1 and tokens[-1]["end"] == 2
+    assert isinstance(tokens, list) and tokens[-1]["start"] == 1 and tokens[-1]["end"] == 2
     assert run(monkeypatch, "classify", str(models / "ner"), "我a") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("\t")[0] for line in lines] == [token["label"] for token in tokens]
@@ -245,6 +245,25 @@ def test_mistakes_cost_one_line(
     assert captured.out == ""
     (line,) = captured.err.splitlines()
     assert line.startswith("error: ") and message in line
+
+
+def test_commands_of_the_pipeline_want_a_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for command in ("results", "plan", "register", "doctor"):
+        assert run(monkeypatch, command) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "no project here (dvc.yaml and stages/ are missing)" in line
+
+
+def test_what_is_not_installed_costs_one_line(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    assert run(monkeypatch, "generate", "models:/gpt@champion", "x") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "error: mlflow is not installed; `pip install 'tokenmill[pipeline]'` brings it"
 
 
 def test_wrong_usage_exits_with_2(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

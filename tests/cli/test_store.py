@@ -12,6 +12,7 @@ from tokenmill.cli.main import main
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     """Exit status of the command line."""
     monkeypatch.setattr(sys, "argv", ["tokenmill", *arguments])
+    monkeypatch.setattr("tokenmill.cli.main.need_project", lambda: None)
     try:
         main()
     except SystemExit as end:

@@ -1,208 +1,152 @@
-"""The evaluate stage with real, tiny models: figures, files, page, and what it refuses."""
+"""Evaluating real, tiny models of every kind: figures, files, and what is refused."""
 
-import csv
 import json
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
-from pathlib import Path
+import shutil
 
 import polars as pl
 import pytest
-from tests.stages.evaluate.conftest import SOURCES, Inputs, make
 
-from tests.conftest import ROOT
+from tests.evaluation.helpers import KINDS, SOURCES, Project
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree
-from tokenmill.evaluation.run import evaluate
+from tokenmill.evaluation.kinds import MEASURES
+from tokenmill.evaluation.settings import FIGURES
+from tokenmill.model.digest import CONTROL
 
 
-def run(inputs: Inputs) -> dict:
-    for path in inputs.out.values():
-        path.parent.mkdir(exist_ok=True)
-    return evaluate(inputs.paths, inputs.out, inputs.settings, inputs.digests)
+def test_the_table_of_figures_and_that_of_measures_name_the_same_kinds() -> None:
+    assert list(FIGURES) == list(MEASURES)
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Inputs, dict]:
-    inputs = make(tmp_path_factory.mktemp("evaluate"))
-    return inputs, run(inputs)
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_has_its_figures_beside_its_rivals(shared: Project, name: str) -> None:
+    found = shared.evaluate(name)
+    kind = KINDS[name]
+    assert (found["kind"], found["name"]) == (kind, name)
+    assert set(FIGURES[kind]) <= set(found["figures"])
+    headline = found["headline"]
+    assert headline["metric"] == FIGURES[kind][0]
+    assert headline["value"] == found["figures"][headline["metric"]]
+    assert headline["better"] == ("lower" if kind == "causal-lm" else "higher")
+    assert found["rivals"]
+    for rival in found["rivals"].values():
+        assert rival["label"] and set(FIGURES[kind]) <= set(rival)
+    assert shared.metrics == {
+        headline["metric"]: headline["value"],
+        "rivals": {rival: values[headline["metric"]] for rival, values in found["rivals"].items()},
+    }
+    assert found["parameters"] > 0 and re.fullmatch("[0-9a-f]{64}", found["test_digest"])
+    calibration = pl.read_csv(shared.out["calibration"])
+    assert calibration.columns == ["confidence", "accuracy", "count"]
+    assert calibration["confidence"].is_sorted() and calibration["accuracy"].is_between(0, 1).all()
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def test_a_causal_model_beside_the_ngram(shared: Project) -> None:
+    found = shared.evaluate("scribe")
+    ngram = found["rivals"]["ngram"]
+    assert ngram["label"].startswith("3-gram")
+    # Random weights know nothing, the n-gram model was trained.
+    assert found["figures"]["bits_per_byte"] > 2 * ngram["bits_per_byte"] > 0
+    assert found["figures"]["perplexity"] > ngram["perplexity"] > 1
+    assert ngram["curve_bits_per_byte"] > 0
+    assert found["documents"] == 30 + 6 and found["sources"] == ["news", "letters"]
 
 
-def test_sentiment_figures_are_those_of_the_predictions(done: tuple[Inputs, dict]) -> None:
-    inputs, metrics = done
-    figures = metrics["sentiment"]
-    table = pl.read_parquet(inputs.out["evaluation"] / "predictions" / "sentiment.parquet")
-    test = dict(SOURCES["reviews"]["test"])
+def test_language_models_share_a_test_set_and_sources_choose_it(shared: Project) -> None:
+    both, other = shared.evaluate("gaps"), shared.evaluate("replies")
+    assert both["test_digest"] == other["test_digest"]
+    assert shared.evaluate("gaps", sources=["news"])["test_digest"] != both["test_digest"]
+    assert shared.evaluate("gaps", sources=["news"])["documents"] == 6
+
+
+def test_hidden_tokens_beside_training_frequencies(shared: Project) -> None:
+    found = shared.evaluate("gaps")
+    unigram = found["rivals"]["unigram"]
+    assert 0 <= found["figures"]["accuracy"] < 0.2 and 0 < unigram["accuracy"] < 1
+    assert found["figures"]["loss"] > unigram["loss"] > 0
+
+
+def test_a_classifiers_figures_are_those_of_its_predictions(shared: Project) -> None:
+    found = shared.evaluate("mood")
+    table = pl.read_parquet(shared.out["evaluation"] / "predictions.parquet")
+    test = dict(SOURCES["letters"]["test"])
     assert dict(zip(table["text"], table["label"], strict=True)) == test
-    assert figures["documents"] == len(test) == 30
-    for name, part in (("sentiment", figures), ("control", figures["control"]), ("tfidf", figures["tfidf"])):
-        accuracy = (table["label"] == table[f"{name}_label"]).mean()
+    assert found["documents"] == len(test) == 30
+    parts = {"": found["figures"], "control_": found["rivals"]["control"], "tfidf_": found["rivals"]["tfidf"]}
+    for prefix, part in parts.items():
+        accuracy = (table["label"] == table[f"{prefix}predicted"]).mean()
         assert part["accuracy"] == pytest.approx(accuracy, abs=1e-6)
         assert part["accuracy_low"] < accuracy < part["accuracy_high"] or accuracy == 1
-        assert 0 <= part["calibration_error"] <= 1 and 0 <= part["f1"] <= 1
-    assert figures["tfidf"]["accuracy"] > 0.9 > figures["accuracy"]
-    gain = figures["accuracy"] - figures["tfidf"]["accuracy"]
-    assert figures["gain_over_tfidf"] == pytest.approx(gain, abs=2e-6)
-    assert figures["p_value_vs_tfidf"] < 0.05
-    assert re.fullmatch("[0-9a-f]{64}", figures["test_digest"])
+    assert found["rivals"]["tfidf"]["accuracy"] > 0.9 > found["figures"]["accuracy"]
+    compared = found["comparisons"]["tfidf"]
+    gain = found["figures"]["accuracy"] - found["rivals"]["tfidf"]["accuracy"]
+    assert compared["gain"] == pytest.approx(gain, abs=2e-6) and compared["p_value"] < 0.05
+    assert compared["low"] < compared["gain"] < compared["high"]
+    confusion = pl.read_csv(shared.out["evaluation"] / "confusion.csv")
+    right = confusion.filter(pl.col("actual") == pl.col("predicted"))["documents"].sum()
+    assert right / 30 == pytest.approx(found["figures"]["accuracy"], abs=1e-6)
+    calibration = pl.read_csv(shared.out["calibration"])
+    errors = calibration["count"] * (calibration["accuracy"] - calibration["confidence"]).abs()
+    assert errors.sum() / 30 == pytest.approx(found["figures"]["calibration_error"], abs=1e-5)
 
 
-def test_language_figures_stand_beside_their_baselines(done: tuple[Inputs, dict]) -> None:
-    _, metrics = done
-    gpt, bert = metrics["gpt"], metrics["bert"]
-    assert gpt["ngram"]["order"] == 3
-    # Random weights know nothing, the n-gram model was trained.
-    assert gpt["bits_per_byte"] > 2 * gpt["ngram"]["bits_per_byte"] > 0
-    assert gpt["perplexity"] > gpt["ngram"]["perplexity"] > 1
-    assert gpt["documents"] == 30 + 6 and gpt["test_digest"] == bert["test_digest"]
-    assert gpt["test_digest"] != metrics["sentiment"]["test_digest"]
-    assert gpt["tokens_to_pass_ngram"] == 200  # the curve's second point
-    assert 0 <= bert["accuracy"] < 0.2 and 0 < bert["most_frequent_accuracy"] < 1
+def test_a_classifier_without_a_control_has_one_rival_less(made: Project) -> None:
+    shutil.rmtree(made.model("mood") / CONTROL)
+    assert list(made.evaluate("mood")["rivals"]) == ["tfidf"]
 
 
-def test_plots_hold_every_test_document(done: tuple[Inputs, dict]) -> None:
-    inputs, metrics = done
-    confusion = rows(inputs.out["confusion"])
-    right = sum(row["actual"] == row["predicted"] for row in confusion)
-    assert right / len(confusion) == pytest.approx(metrics["sentiment"]["accuracy"], abs=1e-6)
-    calibration = rows(inputs.out["calibration"])
-    assert sum(int(row["documents"]) for row in calibration) == len(confusion) == 30
-    error = (
-        sum(int(r["documents"]) * abs(float(r["accuracy"]) - float(r["confidence"])) for r in calibration)
-        / 30
-    )
-    assert error == pytest.approx(metrics["sentiment"]["calibration_error"], abs=1e-5)
+def test_samples_continue_every_prompt_with_draws_of_its_own(shared: Project) -> None:
+    shared.evaluate("scribe", prompts=["房间", "房间"])
+    first, second = json.loads((shared.out["evaluation"] / "samples.json").read_text("utf-8"))
+    assert first["prompt"] == second["prompt"] == "房间"
+    assert len(first["continuations"]) == 3 and first["continuations"] != second["continuations"]
+    shared.evaluate("replies", prompts=["房间"])
+    assert len(json.loads((shared.out["evaluation"] / "samples.json").read_text("utf-8"))) == 1
+    shared.evaluate("scribe")
+    assert not (shared.out["evaluation"] / "samples.json").exists()
 
 
-def test_samples_continue_every_prompt(done: tuple[Inputs, dict]) -> None:
-    inputs, _ = done
-    samples = json.loads((inputs.out["evaluation"] / "samples.json").read_text("utf-8"))
-    assert [sample["prompt"] for sample in samples] == ["房间", "早餐"]
-    assert all(len(sample["continuations"]) == 3 for sample in samples)
-
-
-def test_each_prompt_has_draws_of_its_own(inputs: Inputs) -> None:
-    inputs.settings = inputs.settings.model_copy(update={"prompts": ["房间", "房间"]})
-    run(inputs)
-    first, second = json.loads((inputs.out["evaluation"] / "samples.json").read_text("utf-8"))
-    assert first["continuations"] != second["continuations"]
-
-
-class Reader(HTMLParser):
-    """Collects a page's text, the addresses that it would load, and whether its tags close."""
-
-    VOID = frozenset({"meta", "br", "link", "img", "hr", "input"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text, self.loads, self.open = "", [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list) -> None:
-        self.loads += [value for name, value in attrs if name in ("src", "href")]
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_the_page_tells_all_of_it_and_loads_nothing(done: tuple[Inputs, dict]) -> None:
-    inputs, metrics = done
-    text = (inputs.out["evaluation"] / "report.html").read_text("utf-8")
-    page = Reader(text)
-    assert not page.open and not page.loads
-    assert "http" not in text.replace("http://www.w3.org", "")
-    for figure in (metrics["gpt"]["bits_per_byte"], metrics["gpt"]["ngram"]["bits_per_byte"]):
-        assert f"{figure:.3f}" in page.text
-    assert f"{metrics['sentiment']['tfidf']['accuracy']:.1%}" in page.text
-    assert "is worse than TF-IDF" in page.text and "fine-tuned from gpt" in page.text
-    assert "gpt passes the n-gram model by the time it has seen 200 tokens" in page.text
-    table = pl.read_parquet(inputs.out["evaluation"] / "predictions" / "sentiment.parquet")
-    wrong = table.filter(pl.col("label") != pl.col("sentiment_label"))
-    surest = wrong.sort("sentiment_probability", descending=True)["text"][0]
-    assert surest in page.text
-    assert metrics["sentiment"]["test_digest"][:16] in page.text
-    assert text.count("<svg") == 3
-
-
-def test_texts_are_escaped(inputs: Inputs) -> None:
-    inputs.settings = inputs.settings.model_copy(update={"prompts": ["<script>x</script>"]})
-    inputs.settings = inputs.settings.model_copy(update={"max_new_tokens": 1})
-    run(inputs)
-    page = (inputs.out["evaluation"] / "report.html").read_text("utf-8")
-    assert "<script>" not in page and "&lt;script&gt;x&lt;/script&gt;" in page
-
-
-def test_equal_inputs_give_equal_bytes(done: tuple[Inputs, dict], tmp_path: Path) -> None:
-    first, metrics = done
-    second = Inputs(first.root)
-    second.out = {name: tmp_path / name for name in first.out}
-    assert evaluate(second.paths, second.out, second.settings, second.digests) == metrics
-    for name in first.out:
-        assert digest_tree(first.out[name]) == digest_tree(second.out[name])
-
-
-def test_a_curve_that_never_passes_the_ngram(inputs: Inputs) -> None:
-    inputs.paths["curve_gpt"].write_text("tokens,split,loss,bits_per_byte\n100,validation,9,99\n", "utf-8")
-    assert run(inputs)["gpt"]["tokens_to_pass_ngram"] is None
-    page = (inputs.out["evaluation"] / "report.html").read_text("utf-8")
-    assert "has not passed the n-gram model" in page
-
-
-def test_a_prompt_too_long_is_refused_and_nothing_is_written(inputs: Inputs) -> None:
-    inputs.settings = inputs.settings.model_copy(update={"max_new_tokens": 100})
+def test_a_prompt_too_long_is_refused_and_nothing_is_written(shared: Project) -> None:
     with pytest.raises(UserError, match="context is 32"):
-        run(inputs)
-    assert not inputs.out["evaluation"].exists()
+        shared.evaluate("scribe", prompts=["房间"], max_new_tokens=100)
+    assert not shared.out["evaluation"].exists()
 
 
-def test_a_masked_model_in_place_of_gpt_is_refused(inputs: Inputs) -> None:
-    inputs.save_model("gpt", "masked-lm", 1)
-    with pytest.raises(UserError, match="models/gpt: must be a causal-lm, is a masked-lm"):
-        run(inputs)
+@pytest.mark.parametrize("name", KINDS)
+def test_equal_inputs_give_equal_bytes(shared: Project, name: str) -> None:
+    folders = []
+    for _ in range(2):
+        shared.evaluate(name)
+        folders.append(shared.out["evaluation"].parent)
+    assert digest_tree(folders[0]) == digest_tree(folders[1])
 
 
-def test_a_source_without_labelled_test_documents(inputs: Inputs) -> None:
-    for name in ("sentiment", "control"):
-        inputs.save_model(name, "sequence-classifier", 1, finetune={"source": "peoples-daily"})
-    with pytest.raises(UserError, match="no labelled train documents of peoples-daily"):
-        run(inputs)
+def test_a_downloaded_model_is_told_what_it_is_measured_on(made: Project) -> None:
+    (made.model("scribe") / "ancestry.json").unlink()
+    with pytest.raises(UserError, match=r"evaluate\.scribe\.sources is missing, and .* does not say what"):
+        made.evaluate("scribe")
+    found = made.evaluate("scribe", sources=["letters"])
+    assert (found["sources"], found["ancestry"]) == (["letters"], {})
+    assert "curve_bits_per_byte" not in found["rivals"]["ngram"]
 
 
-def command(project: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "stages.evaluate"], cwd=project, capture_output=True, text=True, timeout=200
-    )
+def test_a_source_without_labels(made: Project) -> None:
+    with pytest.raises(UserError, match="no labelled test documents of news"):
+        made.evaluate("mood", sources=["news"])
 
 
-def test_the_command_publishes_and_a_mistake_costs_one_line(project: Path) -> None:
-    inputs = make(project)
-    params = (ROOT / "params.yaml").read_text("utf-8")
-    (project / "params.yaml").write_text(params.replace("max_new_tokens: 40", "max_new_tokens: 5"), "utf-8")
-    done = command(project)
-    assert done.returncode == 0, done.stderr
-    metrics = json.loads((project / "data/metrics/evaluate.json").read_text("utf-8"))
-    assert metrics["gpt"]["ngram"]["order"] == 4
-    assert (project / "data/evaluation/report.html").is_file()
-    assert (project / "data/plots/confusion.csv").is_file()
-    before = digest_tree(project / "data/evaluation")
-    inputs.save_model("bert", "masked-lm", 1, tokenizer="0" * 64)
-    failed = command(project)
-    assert failed.returncode == 1 and "Traceback" not in failed.stderr
-    (line,) = [line for line in failed.stderr.splitlines() if line.startswith("error:")]
-    assert "data/models/bert: made with tokenizer 000000000000, but data/tokens has" in line
-    assert digest_tree(project / "data/evaluation") == before
+def test_a_label_that_the_model_does_not_know(made: Project) -> None:
+    path = made.clean / "documents" / "letters.parquet"
+    table = pl.read_parquet(path).with_columns(pl.col("label").replace("positive", "good"))
+    table.write_parquet(path)
+    made.save_model("mood")
+    with pytest.raises(UserError, match=r"label 'good' is not among those of .*mood \(negative, positive\)"):
+        made.evaluate("mood")
+
+
+def test_a_kind_that_cannot_be_measured(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "tags", "token-classifier")
+    made.save_model("tags")
+    with pytest.raises(UserError, match=r"evaluate\.tags is a token-classifier, which cannot be measured"):
+        made.evaluate("tags")

@@ -45,7 +45,7 @@ def test_each_token_of_the_text_has_a_label(tmp_path: Path) -> None:
     model, vocabulary = load_model(write_model(tmp_path / "model", "token-classifier"))
     found = tag(model, vocabulary, TEXTS, batch_size=2)
     for text, pieces in zip(TEXTS, found, strict=True):
-        assert {place for piece in pieces for place in range(piece.begin, piece.end)} == set(range(len(text)))
+        assert {place for piece in pieces for place in range(piece.start, piece.end)} == set(range(len(text)))
         shares = model(torch.tensor(vocabulary.encode([text])))[0].softmax(-1)[1:-1]
         assert [piece.probability for piece in pieces] == pytest.approx(
             shares.max(-1).values.tolist(), abs=1e-5
@@ -69,11 +69,11 @@ def test_an_answer_is_the_best_of_all_spans_of_the_passage(tmp_path: Path) -> No
         for a in range(len(inside))
         for b in range(a, min(a + 4, len(inside)))
     )
-    found = answer(model, vocabulary, question, passage, longest=4)
+    found = answer(model, vocabulary, question, passage, max_tokens=4)
     assert found.probability == pytest.approx(best[0], abs=1e-6)
     first, last = encoding.offsets[inside[best[1]]], encoding.offsets[inside[best[2]]]
-    assert (found.begin, found.end) == (first[0], last[1])
-    assert found.label == passage[found.begin : found.end]
+    assert (found.start, found.end) == (first[0], last[1])
+    assert found.label == passage[found.start : found.end]
 
 
 def test_mistakes(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny_models import tiny_model, write_model
+from tests.tiny_models import plain_ids, tiny_model, write_model
 from tokenmill.core.errors import UserError
 from tokenmill.inference.fill import fill
 from tokenmill.model.folder import load_model
@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_each_gap_is_ranked_by_its_own_probabilities(folder: Path) -> None:
     model, vocabulary = load_model(folder / "bert")
     ((alone,), (first, second)) = fill(model, vocabulary, ["我喜欢<mask>", "<mask> and <mask>s"], top_k=4)
-    ids = [2, *vocabulary.encode_plain("我喜欢"), 4, 3]
+    ids = [2, *plain_ids(vocabulary, "我喜欢"), 4, 3]
     shares = model(torch.tensor([ids]))[0, -2].softmax(-1)
     assert len(alone) == len(first) == len(second) == 4
     shares[sorted(vocabulary.special)] = 0
@@ -39,9 +39,9 @@ def test_a_span_s_probability_is_that_of_its_tokens_and_an_end(folder: Path) -> 
     shares = [candidate.probability for candidate in candidates]
     assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 1
     gap, end = vocabulary.tokenizer.token_to_id("<extra_0>"), vocabulary.tokenizer.token_to_id("<extra_1>")
-    source = [[*vocabulary.encode_plain("我"), gap, *vocabulary.encode_plain("电影。"), 3]]
+    source = [[*plain_ids(vocabulary, "我"), gap, *plain_ids(vocabulary, "电影。"), 3]]
     for candidate in candidates:
-        tokens = vocabulary.encode_plain(candidate.text)
+        tokens = plain_ids(vocabulary, candidate.text)
         logs = model(torch.tensor([[0, gap, *tokens]]), source_BS=torch.tensor(source))[0].log_softmax(-1)
         total = sum(float(logs[1 + place, token]) for place, token in enumerate(tokens))
         ended = (total + torch.logsumexp(logs[1 + len(tokens), [end, 3]], 0)).exp()

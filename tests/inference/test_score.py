@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.tiny_models import tiny_model, write_model
+from tests.tiny_models import plain_ids, tiny_model, write_model
 from tokenmill.core.errors import UserError
 from tokenmill.inference.score import score
 from tokenmill.model.folder import load_model
@@ -17,7 +17,7 @@ TEXTS = ["我喜欢看电影。", "a", "books and small films"]
 def test_a_causal_model_scores_each_token_after_those_before(tmp_path: Path, family: str) -> None:
     model, vocabulary = load_model(write_model(tmp_path / "model", family=family))
     for text, found in zip(TEXTS, score(model, vocabulary, TEXTS), strict=True):
-        tokens = vocabulary.encode_plain(text)
+        tokens = plain_ids(vocabulary, text)
         logs = model(torch.tensor([[2, *tokens]]))[0].log_softmax(-1)
         expected = [float(logs[place, token]) for place, token in enumerate(tokens)]
         assert found.tokens == tuple(tokens)
@@ -32,7 +32,7 @@ def test_a_text_to_text_model_scores_answers_and_their_ends(tmp_path: Path) -> N
     for text, source, found in zip(
         TEXTS, sources, score(model, vocabulary, TEXTS, sources=sources), strict=True
     ):
-        tokens = [*vocabulary.encode_plain(text), 3]
+        tokens = [*plain_ids(vocabulary, text), 3]
         read = torch.tensor(vocabulary.encode([source]))
         logs = model(torch.tensor([[0, *tokens[:-1]]]), source_BS=read)[0].log_softmax(-1)
         assert found.tokens == tuple(tokens)

@@ -54,4 +54,4 @@ def test_what_follows_from_the_width_is_derived() -> None:
     t5 = family_config("t5", **shape)
     assert (t5.output_scale, t5.decoder_layers, t5.intermediate_width) == (1 / 8, 3, 256)
     llama = family_config("llama", **shape, key_value_heads=2)
-    assert (llama.hidden_width, llama.groups, llama.width_of_head) == (192, 2, 16)
+    assert (llama.intermediate_width, llama.groups, llama.width_of_head) == (192, 2, 16)

@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from tests.tiny_models import TEXTS, tiny_model, write_model, write_tokenizer
 from tokenmill.core.errors import UserError
-from tokenmill.model import published as huggingface
 from tokenmill.model.families import FAMILIES
 from tokenmill.model.folder import load_model, read_model, save_model
 from tokenmill.model.names import Family, Kind
+from tokenmill.model.published import architectures
 from tokenmill.text.tokenizer import fingerprint
 
 KINDS: list[Kind] = ["features", "sequence-classifier", "token-classifier", "span-extractor"]
@@ -80,7 +80,7 @@ def test_a_round_trip_of_every_kind_returns_the_same_bytes(
     folder = write_model(tmp_path / "model", kind, family=family)
     check_round_trip(folder, tmp_path / "again")
     config = json.loads((folder / "config.json").read_text())
-    published = huggingface.published_class(load_model(folder)[0].config)
+    published = architectures.published_class(load_model(folder)[0].config)
     assert config.get("architectures") == ([published] if published else None)
 
 

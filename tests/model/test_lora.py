@@ -1,19 +1,16 @@
 """LoRA: the same model at first, small matrices only to train, a plain model again after merging."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tests.tiny_models import tiny_model
 from tokenmill.core.errors import UserError
 from tokenmill.model.families import FAMILIES
 from tokenmill.model.heads import LanguageModel
-from tokenmill.model.lora import LoRALinear, add_lora, load_lora, lora_layers, merge, save_lora, unmerge
+from tokenmill.model.lora import LoRALinear, add_lora, lora_layers, merge
 
 
 class Small(nn.Module):
@@ -85,21 +82,16 @@ def test_the_layer_computes_the_published_formula() -> None:
     assert torch.allclose(layer(X).double(), expected, atol=1e-5)
 
 
-def test_merging_gives_a_plain_model_with_equal_logits_and_back() -> None:
+def test_merging_gives_a_plain_model_with_equal_logits() -> None:
     model = trained(train=("classifier",))
     logits = model(X)
     weights = {name: value.clone() for name, value in model.state_dict().items()}
-    layers = merge(model)
-    assert list(layers) == [f"blocks.{n}.{part}" for n in (0, 1) for part in ("input", "output")]
+    merge(model)
     assert list(model.state_dict()) == list(small().state_dict())
     assert [name for name, _ in model.named_modules()] == [name for name, _ in small().named_modules()]
     assert not any(isinstance(module, LoRALinear) for module in model.modules())
     assert not torch.equal(model.state_dict()["blocks.0.input.weight"], weights["blocks.0.input.weight"])
     assert torch.allclose(model(X), logits, atol=1e-5)
-    unmerge(model, layers)
-    assert torch.allclose(model(X), logits, atol=1e-5)
-    assert set(model.state_dict()) == set(weights)
-    assert all(torch.allclose(value, weights[name], atol=1e-6) for name, value in model.state_dict().items())
     assert not torch.allclose(small()(X), logits, atol=1e-2)
 
 
@@ -111,28 +103,6 @@ def test_dropout_is_for_training_and_for_the_low_rank_path_only() -> None:
     assert torch.equal(model(X), plain)
     model.train()
     assert torch.allclose(model(X), small()(X), atol=1e-5)
-
-
-def test_saved_lora_is_small_and_gives_the_same_model_elsewhere(tmp_path: Path) -> None:
-    model = trained(train=("classifier",))
-    save_lora(tmp_path / "a", model)
-    save_lora(tmp_path / "b", model)
-    for name in ("adapter_model.safetensors", "adapter_config.json"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    state = load_file(tmp_path / "a" / "adapter_model.safetensors")
-    assert len(state) == 8 + 2
-    assert "base_model.model.blocks.0.input.lora_A.weight" in state
-    assert "base_model.model.classifier.bias" in state
-    config = json.loads((tmp_path / "a" / "adapter_config.json").read_text("utf-8"))
-    assert config["r"] == 4 and config["lora_alpha"] == 8 and config["modules_to_save"] == ["classifier"]
-    other = small()
-    with torch.no_grad():
-        other.classifier.weight.zero_()
-    load_lora(tmp_path / "a", other)
-    assert torch.equal(other.eval()(X), model(X))
-    assert {n for n, p in other.named_parameters() if p.requires_grad} == {
-        n for n, p in model.named_parameters() if p.requires_grad
-    }
 
 
 def test_the_first_matrix_follows_from_the_generator() -> None:
@@ -160,32 +130,10 @@ def test_numbers_that_cannot_be_are_refused(rank: int, alpha: float, dropout: fl
         add_lora(small(), ["*"], rank=rank, alpha=alpha, dropout=dropout, generator=torch.Generator())
 
 
-def test_lora_on_lora_is_refused_and_so_is_saving_none(tmp_path: Path) -> None:
+def test_lora_on_lora_is_refused() -> None:
     model = adapted()
     with pytest.raises(UserError, match="the model has LoRA already; merge it first"):
         add_lora(model, ["classifier"], rank=4, alpha=8, generator=torch.Generator())
-    merge(model)
-    with pytest.raises(UserError, match="none to save"):
-        save_lora(tmp_path, model)
-
-
-def test_mistakes_with_folders_get_one_line(tmp_path: Path) -> None:
-    save_lora(tmp_path, adapted())
-    with pytest.raises(UserError, match="belongs to another model"):
-        load_lora(tmp_path, nn.Sequential(nn.Linear(2, 2)))
-    wider = small()
-    wider.blocks[0]["input"] = nn.Linear(17, 32)  # type: ignore[index]
-    with pytest.raises(UserError, match="other names or shapes"):
-        load_lora(tmp_path, wider)
-    weights = tmp_path / "adapter_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(UserError, match="broken or no LoRA"):
-        load_lora(tmp_path, small())
-    weights.unlink()
-    with pytest.raises(UserError, match="; give a folder with LoRA"):
-        load_lora(tmp_path, small())
-    with pytest.raises(UserError, match="no adapter_config"):
-        load_lora(tmp_path / "nowhere", small())
 
 
 @pytest.mark.parametrize("family", [name for name, values in FAMILIES.items() if "cell" not in values])
@@ -205,10 +153,8 @@ def test_every_family_of_transformers_takes_lora_and_merges(family: Any) -> None
     trained = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
     assert all("lora" in name and grad is not None and grad.any() for name, grad in trained.items())
     assert not torch.allclose(logits, before, atol=1e-2)
-    layers = merge(model)
+    merge(model)
     assert list(model.state_dict()) == plain
-    assert torch.allclose(model(tokens, source_BS=source), logits, atol=1e-5)
-    unmerge(model, layers)
     assert torch.allclose(model(tokens, source_BS=source), logits, atol=1e-5)
 
 

@@ -88,7 +88,7 @@ def test_token_classification(tmp_path: Path, family: str) -> None:
     (ours,) = tag(*load_model(folder), [text])
     found = _pipeline("token-classification", folder)(text)
     assert [(row["start"], row["end"], row["entity"]) for row in found] == [
-        (piece.begin, piece.end, piece.label) for piece in ours
+        (piece.start, piece.end, piece.label) for piece in ours
     ]
     assert [row["score"] for row in found] == pytest.approx([piece.probability for piece in ours], abs=1e-5)
 
@@ -108,7 +108,7 @@ def test_span_extraction(tmp_path: Path) -> None:
     joint = (begin[:, None] * end[None]).triu()
     first, last = divmod(int(joint.argmax()), len(inside))
     ours = answer(*load_model(folder), question, passage)
-    assert (ours.begin, ours.end) == (offsets[inside[first]][0], offsets[inside[last]][1])
+    assert (ours.start, ours.end) == (offsets[inside[first]][0], offsets[inside[last]][1])
     assert ours.probability == pytest.approx(joint.max().item(), abs=1e-5)
 
 

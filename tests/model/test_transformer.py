@@ -184,7 +184,7 @@ def test_fresh_blocks_add_nothing(family: Family) -> None:
 
 @torch.no_grad()
 def test_vaswani_is_torch_s_own_transformer() -> None:
-    config = family_config("vaswani", **{**SHAPE, "hidden": 48})
+    config = family_config("vaswani", **{**SHAPE, "intermediate": 48})
     reference = nn.Transformer(
         32, 4, 2, 2, dim_feedforward=48, dropout=0.0, batch_first=True, norm_first=False
     ).eval()

@@ -7,7 +7,6 @@ from tokenizers import Tokenizer, models, trainers
 
 from tests.samples import reviews
 from tokenmill.core.errors import UserError
-from tokenmill.model.families import family_config
 from tokenmill.text.tokenizer import BOS, EOS, encode_document, encode_documents, fingerprint, load_tokenizer
 from tokenmill.text.vocabulary import framed
 from tokenmill.tokenization.train import train_tokenizer
@@ -52,8 +51,7 @@ def test_fingerprint_is_of_all_but_what_a_model_puts_around_a_text(folder: Path,
     text = (folder / "tokenizer.json").read_text("utf-8")
     around = tmp_path / "around"
     around.mkdir()
-    config = family_config("small-t5", vocab_size=340, layers=1, width=8, heads=1, context=8)
-    (around / "tokenizer.json").write_bytes(framed(text.encode(), config))
+    (around / "tokenizer.json").write_bytes(framed(text.encode(), "text-to-text"))
     assert fingerprint(around) == fingerprint(folder)
     (around / "tokenizer.json").write_text(text.replace('"<mask>"', '"<hole>"'), "utf-8")
     assert fingerprint(around) != fingerprint(folder)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tokenmill.cli.project import need_project
 from tokenmill.core.errors import UserError
 
 app = typer.Typer(
@@ -26,13 +27,22 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        problem = str(error)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("tokenmill", "stages", "flows"):
+            raise
+        problem = f"{package} is not installed; `pip install 'tokenmill[pipeline]'` brings it"
+    else:
+        return
+    print(f"error: {problem}", file=sys.stderr)
+    sys.exit(1)
 
 
 @app.command()
 def results() -> None:
     """Show the last run: stages, seconds, main figures, and where to look next."""
+    need_project()
     from tokenmill.cli.results import show
 
     show(Path("."))
@@ -54,6 +64,7 @@ def plan(
     model: Annotated[str | None, typer.Argument(help="A name under pretrain; without one, all.")] = None,
 ) -> None:
     """Say before pretraining what it takes: parameters, operations, memory, and time on this machine."""
+    need_project()
     from tokenmill.cli.plan import show
 
     show(Path("."), model)
@@ -84,9 +95,9 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Continue texts with a language model, or let a text-to-text model answer them."""
-    from tokenmill.cli.models import continuations
+    from tokenmill.cli import models
 
-    continuations(
+    models.generate(
         model,
         prompts,
         as_json=as_json,
@@ -112,9 +123,9 @@ def fill(
     as_json: AsJson = False,
 ) -> None:
     """Fill the gaps of texts, written <mask> or [MASK], with a masked or a text-to-text model."""
-    from tokenmill.cli.models import fillings
+    from tokenmill.cli import models
 
-    fillings(model, texts, as_json=as_json, top_k=top_k)
+    models.fill(model, texts, as_json=as_json, top_k=top_k)
 
 
 @app.command()
@@ -127,9 +138,9 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Say how probable texts are: log-probability in nats, in all and per token."""
-    from tokenmill.cli.models import scores
+    from tokenmill.cli import models
 
-    scores(model, texts, as_json=as_json, source=source)
+    models.score(model, texts, as_json=as_json, source=source)
 
 
 @app.command()
@@ -143,25 +154,25 @@ def embed(
     as_json: AsJson = False,
 ) -> None:
     """Turn texts into vectors."""
-    from tokenmill.cli.models import vectors
+    from tokenmill.cli import models
 
-    vectors(model, texts, as_json=as_json, pooling=pooling, normalise=normalise)
+    models.embed(model, texts, as_json=as_json, pooling=pooling, normalise=normalise)
 
 
 @app.command()
 def classify(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
     """Label texts, or their tokens, with a fine-tuned classifier."""
-    from tokenmill.cli.models import labels
+    from tokenmill.cli import models
 
-    labels(model, texts, as_json=as_json)
+    models.classify(model, texts, as_json=as_json)
 
 
 @app.command()
 def export(model: Model, folder: Annotated[str, typer.Argument(help="A new folder for the model.")]) -> None:
     """Write a model where stock transformers can load it."""
-    from tokenmill.cli.models import export as write
+    from tokenmill.cli import models
 
-    write(model, folder)
+    models.export(model, folder)
 
 
 @app.command("import")
@@ -170,17 +181,18 @@ def import_(
     target: Annotated[str, typer.Argument(help="A new folder, or a name for data/models/NAME.")],
 ) -> None:
     """Make a model folder of a model that others trained."""
-    from tokenmill.cli.models import import_folder
+    from tokenmill.cli import models
 
-    import_folder(path, target)
+    models.import_folder(path, target)
 
 
 @app.command()
 def register() -> None:
-    """Make the MLflow registry hold the models that are here (after a restore on a new machine)."""
-    from tokenmill.cli.store import sync_registry
+    """Make the MLflow registry hold the models that data/registry.json names."""
+    need_project()
+    from tokenmill.cli.store import register
 
-    sync_registry()
+    register()
 
 
 @app.command()
@@ -189,9 +201,9 @@ def promote(
     version: Annotated[int, typer.Argument(min=1, help="The version to make champion.")],
 ) -> None:
     """Make a registered version champion, whatever its figures say."""
-    from tokenmill.cli.store import crown
+    from tokenmill.cli.store import set_champion
 
-    crown(name, version)
+    set_champion(name, version)
 
 
 @app.command()
@@ -199,6 +211,7 @@ def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Mend what is found, not only report it.")] = False,
 ) -> None:
     """Look for what a crash may have left behind: broken DVC lock files, MLflow runs that never ended."""
+    need_project()
     from tokenmill.cli.store import check
 
     check(fix=fix)

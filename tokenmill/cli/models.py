@@ -3,10 +3,15 @@
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tokenmill.core.errors import UserError
+from tokenmill.inference import api
+from tokenmill.inference.generation.generate import stream
+from tokenmill.model.folder import LoadedModel, warn_of_unplaced
+from tokenmill.model.transfer import USE, export_model, import_model
 
 REGISTRY = "models:/"
 
@@ -18,7 +23,7 @@ def model_folder(name: str) -> Path:
         UserError: there is no such folder, it holds no model, or the registry does not know the address.
     """
     if name.startswith(REGISTRY):
-        from tokenmill.registry.registry import local_model_folder
+        from tokenmill.registry.download import local_model_folder  # loads mlflow
 
         return Path(local_model_folder(name))
     folder = Path(name)
@@ -33,11 +38,11 @@ def model_folder(name: str) -> Path:
     return folder
 
 
-def _open(name: str) -> tuple[Any, Any]:
+def _load(name: str) -> LoadedModel:
     folder = model_folder(name)
-    from tokenmill.model.folder import load_model
-
-    return load_model(folder)
+    loaded = api.load(folder)
+    warn_of_unplaced(folder, loaded)
+    return loaded
 
 
 def _given(texts: Sequence[str] | None, command: str) -> list[str]:
@@ -52,27 +57,25 @@ def _print(**values: Any) -> None:
     print(json.dumps(values, ensure_ascii=False), flush=True)
 
 
-def continuations(model: str, prompts: Sequence[str] | None, *, as_json: bool, **settings: Any) -> None:
+def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **settings: Any) -> None:
     """Print each prompt with each of its continuations, or a text-to-text model's answers alone.
 
     On a terminal a single text appears as it is written. ``settings`` are those of
     :class:`tokenmill.inference.generation.sampling.Settings`.
     """
     chosen = _given(prompts, "generate")
-    network, vocabulary = _open(model)
-    from tokenmill.inference.generation.generate import generate, stream
-
-    answers = network.config.kind == "text-to-text"
+    loaded = _load(name)
+    answers = loaded.model.config.kind == "text-to-text"
     single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
     if single and not as_json and sys.stdout.isatty():
-        pieces = stream(network, vocabulary, chosen[0], **settings)
+        pieces = stream(loaded.model, loaded.vocabulary, chosen[0], **settings)
         first = next(pieces, "")  # a mistake shows before anything is printed
         print("" if answers else chosen[0], end=first, flush=True)
         for piece in pieces:
             print(piece, end="", flush=True)
         print()
         return
-    for prompt, texts in zip(chosen, generate(network, vocabulary, chosen, **settings), strict=True):
+    for prompt, texts in zip(chosen, api.generate(loaded, chosen, **settings), strict=True):
         for text in texts:
             if as_json:
                 _print(prompt=prompt, text=text)
@@ -80,13 +83,10 @@ def continuations(model: str, prompts: Sequence[str] | None, *, as_json: bool, *
                 print(text if answers else f"{prompt}{text}", flush=True)
 
 
-def fillings(model: str, texts: Sequence[str] | None, *, as_json: bool, top_k: int) -> None:
+def fill(name: str, texts: Sequence[str] | None, *, as_json: bool, top_k: int) -> None:
     """Print what may stand in the gaps of texts: number of the gap, probability, filling, text."""
     chosen = _given(texts, "fill")
-    network, vocabulary = _open(model)
-    from tokenmill.inference.fill import fill
-
-    for text, gaps in zip(chosen, fill(network, vocabulary, chosen, top_k=top_k), strict=True):
+    for text, gaps in zip(chosen, api.fill(_load(name), chosen, top_k=top_k), strict=True):
         if as_json:
             rows = [[{"text": c.text, "probability": round(c.probability, 6)} for c in gap] for gap in gaps]
             _print(text=text, gaps=rows)
@@ -96,29 +96,31 @@ def fillings(model: str, texts: Sequence[str] | None, *, as_json: bool, top_k: i
                 print(number, f"{candidate.probability:.3f}", candidate.text, text, sep="\t", flush=True)
 
 
-def scores(model: str, texts: Sequence[str] | None, *, as_json: bool, source: str | None) -> None:
-    """Print how probable texts are, in nats: in all, per token, and the text."""
+def score(name: str, texts: Sequence[str] | None, *, as_json: bool, source: str | None) -> None:
+    """Print the log-probability of texts in nats: in all, per token, and the text."""
     chosen = _given(texts, "score")
-    network, vocabulary = _open(model)
-    from tokenmill.inference.score import score
-
+    loaded = _load(name)
     sources = None if source is None else [source] * len(chosen)
-    for text, found in zip(chosen, score(network, vocabulary, chosen, sources=sources), strict=True):
+    for text, found in zip(chosen, api.score(loaded, chosen, sources=sources), strict=True):
         if not as_json:
             print(f"{found.total:.3f}", f"{found.mean:.3f}", text, sep="\t", flush=True)
             continue
         parts = zip(found.tokens, found.log_probabilities, strict=True)
-        tokens = [{"token": vocabulary.token(id), "log_probability": round(p, 6)} for id, p in parts]
+        tokens = [{"token": loaded.vocabulary.token(id), "log_probability": round(p, 6)} for id, p in parts]
         _print(text=text, log_probability=round(found.total, 6), tokens=tokens)
 
 
-def vectors(model: str, texts: Sequence[str] | None, *, as_json: bool, pooling: Any, normalise: bool) -> None:
+def embed(
+    name: str,
+    texts: Sequence[str] | None,
+    *,
+    as_json: bool,
+    pooling: Literal["mean", "first", "last"],
+    normalise: bool,
+) -> None:
     """Print texts as vectors: numbers between spaces, then the text; as JSON, a list."""
     chosen = _given(texts, "embed")
-    network, vocabulary = _open(model)
-    from tokenmill.inference.embed import embed
-
-    found = embed(network, vocabulary, chosen, pooling=pooling, normalise=normalise)
+    found = api.embed(_load(name), chosen, pooling=pooling, normalise=normalise)
     for text, vector in zip(chosen, found.tolist(), strict=True):
         if as_json:
             _print(text=text, vector=[round(number, 7) for number in vector])
@@ -126,57 +128,44 @@ def vectors(model: str, texts: Sequence[str] | None, *, as_json: bool, pooling: 
             print(" ".join(f"{number:.6f}" for number in vector), text, sep="\t", flush=True)
 
 
-def labels(model: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
+def classify(name: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
     """Print the likeliest label of each text with its probability; as JSON, all probabilities.
 
     Of a classifier of tokens: every token with its place and label.
     """
     chosen = _given(texts, "classify")
-    network, vocabulary = _open(model)
-    if network.config.kind == "token-classifier":
-        _token_labels(network, vocabulary, chosen, as_json)
+    loaded = _load(name)
+    if loaded.model.config.kind == "token-classifier":
+        _tag(loaded, chosen, as_json)
         return
-    from tokenmill.inference.classify import classify
-
-    for text, row in zip(chosen, classify(network, vocabulary, chosen).tolist(), strict=True):
-        shares = dict(zip(network.config.labels, row, strict=True))
-        label = max(shares, key=lambda name: shares[name])
+    for text, probabilities in zip(chosen, api.classify(loaded, chosen), strict=True):
+        label, probability = next(iter(probabilities.items()))
         if as_json:
-            _print(text=text, label=label, probabilities={k: round(v, 6) for k, v in shares.items()})
+            rounded = {name: round(value, 6) for name, value in probabilities.items()}
+            _print(text=text, label=label, probabilities=rounded)
         else:
-            print(label, f"{shares[label]:.3f}", text, sep="\t", flush=True)
+            print(label, f"{probability:.3f}", text, sep="\t", flush=True)
 
 
-def _token_labels(network: Any, vocabulary: Any, texts: list[str], as_json: bool) -> None:
-    from dataclasses import asdict
-
-    from tokenmill.inference.classify import tag
-
-    for text, pieces in zip(texts, tag(network, vocabulary, texts), strict=True):
+def _tag(loaded: LoadedModel, texts: list[str], as_json: bool) -> None:
+    for text, spans in zip(texts, api.tag(loaded, texts), strict=True):
         if as_json:
-            _print(text=text, tokens=[asdict(piece) for piece in pieces])
+            _print(text=text, tokens=[asdict(span) for span in spans])
             continue
-        for piece in pieces:
-            print(
-                piece.label, f"{piece.probability:.3f}", text[piece.begin : piece.end], sep="\t", flush=True
-            )
+        for span in spans:
+            print(span.label, f"{span.probability:.3f}", text[span.start : span.end], sep="\t", flush=True)
 
 
-def export(model: str, folder: str) -> None:
+def export(name: str, folder: str) -> None:
     """Write a model where stock ``transformers`` can load it, and say how."""
-    source = model_folder(model)
-    from tokenmill.model.transfer import USE, export_model
-
-    loaded = export_model(source, Path(folder))
+    loaded = export_model(model_folder(name), Path(folder))
     use = USE[loaded.model.config.kind].format(folder)
-    name = use.split("(")[0].split(".")[0]
-    print(f"{folder}: written; load it with `from transformers import {name}`, `{use}`")
+    imported = use.split("(")[0].split(".")[0]
+    print(f"{folder}: written; load it with `from transformers import {imported}`, `{use}`")
 
 
 def import_folder(path: str, target: str) -> None:
     """Make a model folder of one that ``transformers`` saved; a plain name stands for data/models/NAME."""
-    from tokenmill.model.transfer import import_model
-
     folder = Path(target) if "/" in target else Path("data/models", target)
     loaded = import_model(Path(path), folder)
     config = loaded.model.config

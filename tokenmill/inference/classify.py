@@ -1,6 +1,6 @@
-"""What task models say of texts: classes of texts, classes of tokens, answers in a passage."""
+"""Labels of texts, labels of their tokens, and answers in a passage, by models with a head for the task."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,18 +8,12 @@ import numpy.typing as npt
 import torch
 
 from tokenmill.core.errors import UserError
+from tokenmill.inference.rows import by_length, check_lengths
 from tokenmill.model.heads import Model, TaskModel
 from tokenmill.model.names import Kind
 from tokenmill.model.padding import pad_ngrams, pad_rows
 from tokenmill.text.ngrams import ngram_buckets
 from tokenmill.text.vocabulary import Vocabulary
-
-
-def by_length(rows: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
-    """Places of rows of like length, so that little is computed on padding."""
-    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-    for start in range(0, len(order), batch_size):
-        yield order[start : start + batch_size]
 
 
 def _task_model(model: Model, kind: Kind, example: str) -> TaskModel:
@@ -55,10 +49,10 @@ def classify(
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A part of a text, ``text[begin:end]``, and what a model says of it."""
+class Span:
+    """A part of a text, ``text[start:end]``, and its label."""
 
-    begin: int
+    start: int
     end: int
     label: str
     probability: float
@@ -67,7 +61,7 @@ class Piece:
 @torch.inference_mode()
 def tag(
     model: Model, vocabulary: Vocabulary, texts: Sequence[str], *, batch_size: int = 64
-) -> list[list[Piece]]:
+) -> list[list[Span]]:
     """The likeliest label of each token of each text.
 
     Raises:
@@ -78,42 +72,30 @@ def tag(
     rows = [encoding.ids or [vocabulary.pad] for encoding in encodings]
     check_lengths(rows, model.config.context)
     labels, device = model.config.labels, next(model.parameters()).device
-    result: list[list[Piece]] = [[] for _ in rows]
+    result: list[list[Span]] = [[] for _ in rows]
     for chosen in by_length(rows, batch_size):
         tokens_BT, attention_mask_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
-        shares_BT, best_BT = (
+        probability_BT, best_BT = (
             tagger(tokens_BT.to(device), attention_mask_BT.to(device)).float().softmax(-1).max(-1)
         )
-        for index, shares, best in zip(chosen, shares_BT.tolist(), best_BT.tolist(), strict=True):
+        for index, probabilities, best in zip(chosen, probability_BT.tolist(), best_BT.tolist(), strict=True):
             encoding = encodings[index]
             result[index] = [
-                Piece(*encoding.offsets[place], labels[best[place]], shares[place])
+                Span(*encoding.offsets[place], labels[best[place]], probabilities[place])
                 for place in range(len(encoding.ids))
                 if encoding.sequence_ids[place] is not None  # what the model puts around a text has no label
             ]
     return result
 
 
-def check_lengths(rows: Sequence[Sequence[int]], context: int) -> None:
-    """Refuse a text that would not be read to its end.
-
-    Raises:
-        UserError: a row is longer than the context.
-    """
-    for number, row in enumerate(rows, 1):
-        if len(row) > context:
-            raise UserError(
-                f"text {number} has {len(row)} tokens, the model's context is {context}; "
-                "split it into shorter ones"
-            )
-
-
 @torch.inference_mode()
-def answer(model: Model, vocabulary: Vocabulary, question: str, passage: str, *, longest: int = 30) -> Piece:
-    """The likeliest answer to a question within a passage, at most ``longest`` tokens; its label is its text.
+def answer(
+    model: Model, vocabulary: Vocabulary, question: str, passage: str, *, max_tokens: int = 30
+) -> Span:
+    """The likeliest answer to a question within a passage; its label is its text.
 
-    Its probability is that of its first token as a beginning times that of its last as an end, both among the
-    passage's tokens (Devlin et al. 2019).
+    It has at most ``max_tokens`` tokens. Its probability is that of its first token as a beginning times
+    that of its last as an end, both among the passage's tokens (Devlin et al. 2019).
 
     Raises:
         UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
@@ -131,7 +113,7 @@ def answer(model: Model, vocabulary: Vocabulary, question: str, passage: str, *,
     )
     begin_T, end_T = logits_T2.masked_fill(~inside[:, None], -torch.inf).softmax(0).unbind(-1)
     length = len(encoding.ids)
-    joint_TT = (begin_T[:, None] * end_T[None, :]) * torch.ones(length, length).triu().tril(longest - 1)
+    joint_TT = (begin_T[:, None] * end_T[None, :]) * torch.ones(length, length).triu().tril(max_tokens - 1)
     first, last = divmod(int(joint_TT.argmax()), length)
     start, stop = encoding.offsets[first][0], encoding.offsets[last][1]
-    return Piece(start, stop, passage[start:stop], float(joint_TT[first, last]))
+    return Span(start, stop, passage[start:stop], float(joint_TT[first, last]))

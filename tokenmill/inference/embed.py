@@ -1,4 +1,4 @@
-"""Texts as vectors: what a model's backbone says of a text, in one place of a space."""
+"""Texts as vectors, pooled from a model's last hidden states."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from tokenmill.inference.classify import by_length
+from tokenmill.inference.rows import by_length
 from tokenmill.model.heads import Model, pool
 from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary

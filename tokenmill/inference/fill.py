@@ -1,4 +1,4 @@
-"""What may stand where a text has a gap."""
+"""Fillings of the gaps of a text, by masked and by text-to-text models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from math import exp
 import torch
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.classify import check_lengths
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
 from tokenmill.inference.generation.sampling import Settings
+from tokenmill.inference.rows import check_lengths
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.text.vocabulary import Vocabulary
 

@@ -1,4 +1,4 @@
-"""How probable a model finds texts: for choosing among candidates, as translation does."""
+"""Log-probabilities of texts under a language model, as for choosing among candidates."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.classify import by_length, check_lengths
+from tokenmill.inference.rows import by_length, check_lengths
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
@@ -15,7 +15,7 @@ from tokenmill.text.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Score:
-    """What a model says of a text, in nats."""
+    """Log-probabilities of a text's tokens, in nats."""
 
     tokens: tuple[int, ...]
     """Ids of the text, and of its end where the model predicts that."""

@@ -41,6 +41,10 @@ FAMILIES: Mapping[Family, Mapping[str, Any]] = {
         **_DECODER, "norm": "layer", "norm_eps": 1e-5, "positions": "learned", "bias": True,
         "activation": "gelu_tanh", "pooling": "last",
     },
+    "opt": {
+        **_DECODER, "norm": "layer", "norm_eps": 1e-5, "positions": "learned", "bias": True,
+        "activation": "relu", "pooling": "last",
+    },
     "t5": {**_TEXT_TO_TEXT, **_T5},
     "t5-1.1": {**_TEXT_TO_TEXT, **_T5, "activation": "gelu_tanh", "gated": True, "tied": False},
     "llama": {**_DECODER, **_LLAMA, "pooling": "last", "tied": False},

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
-from tokenmill.model import published as huggingface
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
+from tokenmill.model.published import architectures
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER
 from tokenmill.text.vocabulary import (
@@ -58,9 +58,9 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
     state: Mapping[str, Tensor] = {name: value.detach().cpu() for name, value in model.state_dict().items()}
     own = (tokenizer / SETTINGS).exists()  # a model's: it knows its special tokens, and the text around them
     ids = _ids_of(tokenizer) if own else special_ids()
-    if huggingface.published_class(config):
-        values = {**huggingface.to_config(config), **ids}
-        state = huggingface.to_state(config, state)
+    if architectures.published_class(config):
+        values = {**architectures.to_config(config), **ids}
+        state = architectures.to_state(config, state)
     else:
         values = {"model_type": OURS, **ids}
     save_file(
@@ -77,11 +77,11 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
         known = read_settings(generation) if generation.exists() else {**ids, **never}
         _write_json(folder / GENERATION, known)
     source = (tokenizer / TOKENIZER).read_bytes()
-    (folder / TOKENIZER).write_bytes(source if own else framed(source, config))
+    (folder / TOKENIZER).write_bytes(source if own else framed(source, config.kind))
     if own:
         (folder / SETTINGS).write_bytes((tokenizer / SETTINGS).read_bytes())
     else:
-        _write_json(folder / SETTINGS, tokenizer_settings(config))
+        _write_json(folder / SETTINGS, tokenizer_settings(config.kind, config.context))
 
 
 def _ids_of(folder: Path) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedModel:
     """A model from disk, on the CPU and in evaluation mode."""
 
     model: Model
@@ -121,15 +121,18 @@ def load_model(folder: Path) -> tuple[Model, Vocabulary]:
         UserError: see :func:`read_model`.
     """
     loaded = read_model(folder)
-    if loaded.unplaced:
-        print(
-            f"{folder}: not used by a {loaded.model.config.kind} model: {', '.join(loaded.unplaced)}",
-            file=sys.stderr,
-        )
+    warn_of_unplaced(folder, loaded)
     return loaded.model, loaded.vocabulary
 
 
-def read_model(folder: Path) -> Loaded:
+def warn_of_unplaced(folder: Path, loaded: LoadedModel) -> None:
+    """Say on stderr which tensors of the folder the model has no place for."""
+    if loaded.unplaced:
+        kind, names = loaded.model.config.kind, ", ".join(loaded.unplaced)
+        print(f"{folder}: not used by a {kind} model: {names}", file=sys.stderr)
+
+
+def read_model(folder: Path) -> LoadedModel:
     """A model folder: ours, or one in the layout of a class of ``transformers`` that we know.
 
     Raises:
@@ -138,12 +141,12 @@ def read_model(folder: Path) -> Loaded:
     """
     values = read_settings(folder / CONFIG)
     ours = values.get(OURS)
-    config = ModelConfig.from_dict(ours) if ours else huggingface.from_config(values)
+    config = ModelConfig.from_dict(ours) if ours else architectures.from_config(values)
     stored = _read_weights(folder)
     unplaced: list[str] = []
     state: Mapping[str, Tensor] = stored
-    if huggingface.published_class(config):
-        placed = huggingface.from_state(config, stored)
+    if architectures.published_class(config):
+        placed = architectures.from_state(config, stored)
         config, state, unplaced = placed.config, placed.state, placed.unplaced
         if placed.missing:
             raise UserError(
@@ -162,7 +165,7 @@ def read_model(folder: Path) -> Loaded:
         model = build_model(config)
     _check_shapes(model, state, folder)
     model.load_state_dict(dict(state))
-    return Loaded(model.eval(), vocabulary, tuple(unplaced))
+    return LoadedModel(model.eval(), vocabulary, tuple(unplaced))
 
 
 def _some(names: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which parameters are trained: parts of a model are named by patterns and frozen."""
+"""Freezing parts of a model that patterns name."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -47,15 +47,10 @@ def parts(model: nn.Module, patterns: Sequence[str]) -> list[nn.Parameter]:
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Keep the parts that match (``backbone.embeddings``, ``*.blocks.0``) as they are: no gradients, no steps.
+    """Take the parts that match (``backbone.embeddings``, ``*.blocks.0``) out of training: no gradients.
 
     Raises:
         UserError: a pattern matches nothing.
     """
     for parameter in parts(model, patterns):
         parameter.requires_grad_(False)
-
-
-def first_blocks(count: int) -> list[str]:
-    """Patterns for the first blocks of a backbone, of its encoder and of its decoder where it has both."""
-    return [f"*.blocks.{number}" for number in range(count)]

@@ -192,9 +192,9 @@ class TaskModel(nn.Module):
 class NgramWeights(nn.Module):
     """A linear classifier of a text's n-grams of characters, which begins with zeros.
 
-    It remembers what is rare while the backbone generalises, as in Wide & Deep (Cheng et al. 2016). The sum is
-    divided by the root of the number of n-grams: were they independent, short and long texts would be equally
-    sure.
+    It remembers what is rare while the backbone generalises, as in Wide & Deep (Cheng et al. 2016). The sum
+    is divided by the root of the number of n-grams: were they independent, short and long texts would be
+    equally sure.
     """
 
     def __init__(self, labels: int) -> None:
@@ -227,7 +227,10 @@ class Features(nn.Module):
 
 
 def pool(hidden_BTD: Tensor, attention_mask_BT: Tensor | None, how: str) -> Tensor:
-    """One vector (B, D) a row: the mean over attention_mask positions, the first, or the last attention_mask one."""
+    """One vector (B, D) a row: the mean over its tokens, its first position, or its last token.
+
+    ``attention_mask`` is false at padding.
+    """
     if how == "first":
         return hidden_BTD[:, 0]
     if attention_mask_BT is None:

@@ -1,8 +1,6 @@
 """Low-rank adaptation: train small matrices beside frozen ones (Hu et al. 2021, arXiv:2106.09685)."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +8,6 @@ from torch import Tensor, nn
 
 from tokenmill.core.errors import UserError
 from tokenmill.model.freeze import matching, parts
-
-# The names of files and keys are those of Hugging Face's PEFT.
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
-PREFIX = "base_model.model."
 
 
 class LoRALinear(nn.Linear):
@@ -88,95 +82,10 @@ def lora_layers(model: nn.Module) -> dict[str, LoRALinear]:
 
 
 @torch.no_grad()
-def merge(model: nn.Module) -> dict[str, LoRALinear]:
-    """Add the low-rank products to the weights: afterwards the model is a plain one, as fast as before.
-
-    Returns:
-        The layers taken out, for :func:`unmerge`.
-    """
-    layers = lora_layers(model)
-    for name, layer in layers.items():
+def merge(model: nn.Module) -> None:
+    """Add the low-rank products to the weights: afterwards the model is a plain one, as fast as before."""
+    for name, layer in lora_layers(model).items():
         plain = nn.Linear(layer.in_features, layer.out_features, bias=layer.bias is not None, device="meta")
         layer.weight += layer.delta()
         plain.weight, plain.bias = layer.weight, layer.bias
         model.set_submodule(name, plain.train(layer.training))
-    return layers
-
-
-@torch.no_grad()
-def unmerge(model: nn.Module, layers: dict[str, LoRALinear]) -> None:
-    """Undo :func:`merge`, up to rounding: the low-rank matrices stand beside the weights again."""
-    for name, layer in layers.items():
-        plain = model.get_submodule(name)
-        assert isinstance(plain, nn.Linear) and plain.weight is layer.weight
-        layer.weight -= layer.delta()
-        model.set_submodule(name, layer.train(plain.training))
-
-
-def save_lora(folder: Path, model: nn.Module) -> None:
-    """Write what was trained, LoRA and the parts trained in full, without the model that it belongs to.
-
-    Raises:
-        UserError: the model has no LoRA.
-    """
-    from safetensors.torch import save_file
-
-    layers = lora_layers(model)
-    if not layers:
-        raise UserError("LoRA: the model has none to save; was it merged?")
-    low_rank = {f"{name}.{part}" for name in layers for part in ("lora_A", "lora_B")}
-    full = [n for n, p in model.named_parameters() if p.requires_grad and n not in low_rank]
-    own = model.state_dict()
-    state = {_stored(name): own[name].detach().contiguous().cpu() for name in sorted({*low_rank, *full})}
-    first = next(iter(layers.values()))
-    config = {
-        "peft_type": "LORA",
-        "r": first.rank,
-        "lora_alpha": first.alpha,
-        "lora_dropout": first.dropout.p,
-        "bias": "none",
-        "target_modules": sorted(layers),
-        "modules_to_save": sorted({name.rpartition(".")[0] or name for name in full}) or None,
-    }
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    (folder / CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
-
-
-def load_lora(folder: Path, model: nn.Module) -> None:
-    """Give a plain model the LoRA of a folder that :func:`save_lora` wrote for a model of its shape.
-
-    Raises:
-        UserError: a file is missing or broken, or belongs to another model.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-        state = load_file(folder / WEIGHTS)
-        settings = {"rank": config["r"], "alpha": config["lora_alpha"], "dropout": config["lora_dropout"]}
-        patterns, train = config["target_modules"], config["modules_to_save"] or []
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{folder}: no {Path(error.filename or WEIGHTS).name}; give a folder with LoRA"
-        ) from None
-    except (ValueError, KeyError, SafetensorError) as error:
-        raise UserError(f"{folder}: broken or no LoRA ({error!r}); save it again") from None
-    try:
-        add_lora(model, patterns, **settings, generator=torch.Generator(), train=train)
-    except UserError as error:
-        raise UserError(f"{folder}: belongs to another model ({error})") from None
-    own = dict(model.named_parameters())
-    expected = {_stored(name): p.shape for name, p in own.items() if p.requires_grad}
-    if {key: tensor.shape for key, tensor in state.items()} != expected:
-        raise UserError(f"{folder}: its tensors have other names or shapes than the model asks for")
-    with torch.no_grad():
-        for name, parameter in own.items():
-            if parameter.requires_grad:
-                parameter.copy_(state[_stored(name)])
-
-
-def _stored(name: str) -> str:
-    """PEFT's name of a tensor: there, the two matrices are layers of their own."""
-    return PREFIX + name + (".weight" if name.endswith((".lora_A", ".lora_B")) else "")

@@ -16,7 +16,7 @@ Kind = Literal[
 LANGUAGE_MODELS: tuple[Kind, ...] = ("causal-lm", "masked-lm", "text-to-text")
 CLASSIFIERS: tuple[Kind, ...] = ("sequence-classifier", "token-classifier")
 
-Decoder = Literal["small-gpt", "gpt2", "llama", "qwen3", "rnn", "lstm"]
+Decoder = Literal["small-gpt", "gpt2", "opt", "llama", "qwen3", "rnn", "lstm"]
 Encoder = Literal["small-bert", "bert", "modernbert"]
 TextToText = Literal["small-t5", "vaswani", "t5", "t5-1.1"]
 Family = Literal[Decoder, Encoder, TextToText]

@@ -14,13 +14,13 @@ from tokenmill.model.folder import (
     INDEX,
     PICKLED,
     WEIGHTS,
-    Loaded,
+    LoadedModel,
     read_model,
     read_settings,
     save_model,
 )
 from tokenmill.model.names import Kind
-from tokenmill.model.published import published_class
+from tokenmill.model.published.architectures import published_class
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.text.vocabulary import SETTINGS
 
@@ -36,7 +36,7 @@ USE: Mapping[Kind, str] = {
 """How ``transformers`` loads a kind of model."""
 
 
-def export_model(source: Path, target: Path) -> Loaded:
+def export_model(source: Path, target: Path) -> LoadedModel:
     """Write a model folder that stock ``transformers`` loads with no code of ours.
 
     Raises:
@@ -57,7 +57,7 @@ def export_model(source: Path, target: Path) -> Loaded:
     return loaded
 
 
-def import_model(source: Path, target: Path) -> Loaded:
+def import_model(source: Path, target: Path) -> LoadedModel:
     """Write a folder in the layout of ``transformers`` as one of our model folders.
 
     Its ancestry names the source's files by their SHA-256. What could not be placed is ``unplaced`` of the
@@ -93,7 +93,7 @@ def _refuse_overwriting(target: Path) -> None:
         raise UserError(f"{target}: is there already; name a new folder, nothing is overwritten")
 
 
-def _write(loaded: Loaded, source: Path, target: Path, ancestry: Mapping[str, Any]) -> None:
+def _write(loaded: LoadedModel, source: Path, target: Path, ancestry: Mapping[str, Any]) -> None:
     """The whole folder or nothing: it is written beside its place, read once more, and renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))

@@ -200,8 +200,8 @@ class Transformer(nn.Module):
 
         Args:
             tokens_BT: the new tokens.
-            attention_mask_BS: false at padding, for the cached tokens and the new ones. A row's positions count from
-                its first token on, so that prompts of unequal length are padded on the left.
+            attention_mask_BS: false at padding, for the cached tokens and the new ones. A row's positions
+                count from its first token on, so that prompts of unequal length are padded on the left.
             memory_BSD: an encoder's output, with its own ``memory_attention_mask_BS``.
             cache: is extended by the new tokens.
             segments_BT: kinds of segments, where the family has them.

@@ -1,4 +1,4 @@
-"""Runs of characters as numbers of buckets: what a linear classifier counts in a text."""
+"""Character n-grams of a text, hashed into buckets: the features of a linear classifier."""
 
 import numpy as np
 import numpy.typing as npt

@@ -2,9 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self
 
-from tokenmill.text.tokenizer import BOS, EOS, FIRST_TEXT_ID, MASK, PAD, SENTINEL_IDS, UNK
+from tokenizers import Tokenizer
+
+from tokenmill.core.errors import UserError
+from tokenmill.text.tokenizer import (
+    BOS,
+    EOS,
+    FIRST_TEXT_ID,
+    MASK,
+    PAD,
+    SENTINEL_IDS,
+    SENTINELS,
+    SPECIAL_TOKENS,
+    UNK,
+)
+from tokenmill.text.vocabulary import SETTINGS, Vocabulary
+
+SENTINEL_NAMES = ("<extra_{}>", "<extra_id_{}>")
+"""How gaps are spelt: in our tokenizers, in T5's."""
 
 
 @dataclass(frozen=True)
@@ -50,3 +68,38 @@ OURS = SpecialTokens(
     sentinels=tuple(SENTINEL_IDS),
 )
 """Of every tokenizer that `dvc repro tokenize` trains."""
+
+
+def special_tokens(vocabulary: Vocabulary, model: Path) -> SpecialTokens:
+    """The special tokens of a model's vocabulary; ``model`` is for the message.
+
+    Raises:
+        UserError: no token can stand between documents.
+    """
+    if all(vocabulary.tokenizer.token_to_id(token) == id for id, token in enumerate(SPECIAL_TOKENS)):
+        return OURS
+    eos = vocabulary.bos if vocabulary.eos is None else vocabulary.eos
+    if eos is None:
+        raise UserError(
+            f"{model / SETTINGS}: names no bos_token, cls_token, eos_token or sep_token, of which one must "
+            "stand between documents; add the model's own"
+        )
+    return SpecialTokens(
+        ids=tuple(sorted(vocabulary.special)),
+        pad=vocabulary.pad,
+        bos=eos if vocabulary.bos is None else vocabulary.bos,
+        eos=eos,
+        mask=vocabulary.mask,
+        unk=_unknown(vocabulary.tokenizer),
+        sentinels=_sentinels(vocabulary.tokenizer),
+    )
+
+
+def _sentinels(tokenizer: Tokenizer) -> tuple[int, ...]:
+    found = ([tokenizer.token_to_id(name.format(n)) for n in range(4 * SENTINELS)] for name in SENTINEL_NAMES)
+    return max((tuple(id for id in ids if id is not None) for ids in found), key=len)
+
+
+def _unknown(tokenizer: Tokenizer) -> int | None:
+    name: Any = getattr(tokenizer.model, "unk_token", None)
+    return tokenizer.token_to_id(name) if isinstance(name, str) else None

@@ -1,18 +1,16 @@
-"""Opening a tokenizer, the special tokens that every family shares, the form of a document. No torch here."""
+"""Opening a tokenizer, the special tokens that every family shares, and documents as ids."""
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 
 from tokenmill.core.errors import UserError
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 SENTINELS = 32
 """Number of <extra_N> tokens, which stand for the gaps in span corruption (T5)."""
@@ -41,7 +39,7 @@ BATCH = 1000
 """Documents encoded at once: enough to fill the threads, few enough to keep memory flat."""
 
 
-def open_tokenizer(folder: Path) -> "Tokenizer":
+def open_tokenizer(folder: Path) -> Tokenizer:
     """Open ``tokenizer.json`` of any folder, ours or not.
 
     Text that spells a special token, such as ``<eos>``, is encoded as the plain characters it is: only
@@ -50,8 +48,6 @@ def open_tokenizer(folder: Path) -> "Tokenizer":
     Raises:
         UserError: the file is missing or unreadable.
     """
-    from tokenizers import Tokenizer
-
     text = _read(folder).decode("utf-8", "replace")
     try:
         tokenizer = Tokenizer.from_str(text)
@@ -66,7 +62,7 @@ def open_tokenizer(folder: Path) -> "Tokenizer":
     return tokenizer
 
 
-def load_tokenizer(folder: Path) -> "Tokenizer":
+def load_tokenizer(folder: Path) -> Tokenizer:
     """Open a tokenizer that `dvc repro tokenize` made.
 
     Raises:
@@ -107,12 +103,12 @@ def _read(folder: Path) -> bytes:
         raise UserError(f"{path}: missing; make it with `dvc repro tokenize`") from None
 
 
-def encode_document(tokenizer: "Tokenizer", text: str) -> npt.NDArray[np.uint32]:
+def encode_document(tokenizer: Tokenizer, text: str) -> npt.NDArray[np.uint32]:
     """A document as ids: <bos>, the text's tokens, <eos>."""
     return _framed(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def encode_documents(tokenizer: "Tokenizer", texts: Iterable[str]) -> Iterator[npt.NDArray[np.uint32]]:
+def encode_documents(tokenizer: Tokenizer, texts: Iterable[str]) -> Iterator[npt.NDArray[np.uint32]]:
     """:func:`encode_document` for many texts, in order, at the speed of batches."""
     batch: list[str] = []
     for text in texts:
@@ -123,7 +119,7 @@ def encode_documents(tokenizer: "Tokenizer", texts: Iterable[str]) -> Iterator[n
     yield from _encode_batch(tokenizer, batch)
 
 
-def _encode_batch(tokenizer: "Tokenizer", texts: list[str]) -> Iterator[npt.NDArray[np.uint32]]:
+def _encode_batch(tokenizer: Tokenizer, texts: list[str]) -> Iterator[npt.NDArray[np.uint32]]:
     for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False):
         yield _framed(encoding.ids)
 

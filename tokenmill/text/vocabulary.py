@@ -1,17 +1,15 @@
-"""A model's tokenizer with the ids that code puts into sequences: padding, begin, end, mask."""
+"""A model's tokenizer with the ids of its special tokens: padding, begin, end, mask."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from tokenizers import Tokenizer, processors
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
-from tokenmill.model.config import ModelConfig
 from tokenmill.text.tokenizer import BOS, EOS, MASK, PAD, SPECIAL_TOKENS, UNK, open_tokenizer
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 SETTINGS = "tokenizer_config.json"
 
@@ -20,7 +18,7 @@ SETTINGS = "tokenizer_config.json"
 class Vocabulary:
     """A tokenizer as its model takes it."""
 
-    tokenizer: "Tokenizer"
+    tokenizer: Tokenizer
     special: frozenset[int]
     """Ids that stand for no text."""
     pad: int
@@ -47,11 +45,6 @@ class Vocabulary:
         while closing < min(len(row), longest - 1) and row[-1 - closing] in self.special:
             closing += 1
         return row[: longest - closing] + row[len(row) - closing :]
-
-    def encode_plain(self, text: str) -> list[int]:
-        """The ids of a text alone. One that spells a special token is encoded as the characters it is."""
-        ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
-        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without special tokens."""
@@ -114,19 +107,17 @@ def _named_tokens(folder: Path) -> dict[str, str]:
     return named
 
 
-def framed(tokenizer_json: bytes, config: ModelConfig) -> bytes:
-    """Our tokenizer as a model of ``config`` takes it: with the tokens that it puts around a text.
+def framed(tokenizer_json: bytes, kind: str) -> bytes:
+    """Our tokenizer as a model of this kind takes it: with the tokens that it puts around a text.
 
     A decoder continues after <bos>, an encoder reads <bos> text <eos>, a text-to-text model text <eos>.
     """
-    from tokenizers import Tokenizer, processors
-
     tokenizer = Tokenizer.from_str(tokenizer_json.decode())
     bos, eos = SPECIAL_TOKENS[BOS], SPECIAL_TOKENS[EOS]
     single = {
         "causal-lm": f"{bos} $A",
         "text-to-text": f"$A {eos}",
-    }.get(config.kind, f"{bos} $A {eos}")
+    }.get(kind, f"{bos} $A {eos}")
     tokenizer.post_processor = processors.TemplateProcessing(
         single=single,
         pair=f"{bos} $A {eos} $B {eos}",
@@ -136,18 +127,23 @@ def framed(tokenizer_json: bytes, config: ModelConfig) -> bytes:
     return text.encode()
 
 
-def tokenizer_settings(config: ModelConfig) -> dict[str, Any]:
-    """tokenizer_config.json for our own tokenizers, as ``transformers`` reads it."""
+def tokenizer_settings(kind: str, context: int) -> dict[str, Any]:
+    """tokenizer_config.json for our own tokenizers, as ``transformers`` reads it.
+
+    Args:
+        kind: the kind of the model that the tokenizer is written beside.
+        context: its longest input, in tokens.
+    """
     names = {
         "pad": PAD, "unk": UNK, "bos": BOS, "eos": EOS, "cls": BOS, "sep": EOS, "mask": MASK,
     }  # fmt: skip
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         **{f"{name}_token": SPECIAL_TOKENS[number] for name, number in names.items()},
-        "model_max_length": config.context,
+        "model_max_length": context,
         "model_input_names": ["input_ids", "attention_mask"],
         # A prompt must end where its continuation begins; a classifier counts positions from the left.
-        "padding_side": "left" if config.kind == "causal-lm" else "right",
+        "padding_side": "left" if kind == "causal-lm" else "right",
         "clean_up_tokenization_spaces": False,
     }
 

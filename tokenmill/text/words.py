@@ -1,16 +1,14 @@
-"""Where words begin in a sequence of byte-level tokens, for hiding whole words. No torch here."""
+"""Where words begin in a sequence of byte-level tokens, for whole-word masking."""
 
 import unicodedata
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 
 from tokenmill.core.errors import UserError
 from tokenmill.text.tokenizer import FIRST_TEXT_ID
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
 
 Flags = npt.NDArray[np.bool_]
 
@@ -28,7 +26,7 @@ class WordEdges(NamedTuple):
     right: Flags
 
 
-def word_edges(tokenizer: "Tokenizer") -> WordEdges:
+def word_edges(tokenizer: Tokenizer) -> WordEdges:
     """Which tokens belong together, read from the spelling of each.
 
     A word goes on from one token to the next where the first ends and the second begins with a letter or a

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.tiny_models import write_tokenizer
+from tests.tiny_models import plain_ids, write_tokenizer
 from tokenmill.inference.generation.streaming import TextStream, cut
 from tokenmill.text.vocabulary import Vocabulary
 
@@ -30,7 +30,7 @@ def _pieces(vocabulary: Vocabulary, tokens: list[int], stop: tuple[str, ...]) ->
 def test_pieces_make_up_the_text_before_the_first_stop(
     vocabulary: Vocabulary, text: str, stop: list[str]
 ) -> None:
-    tokens = vocabulary.encode_plain(text)
+    tokens = plain_ids(vocabulary, text)
     pieces = _pieces(vocabulary, tokens, tuple(stop))
     assert "".join(pieces) == cut(vocabulary.decode(tokens), stop)
     assert (
@@ -40,17 +40,17 @@ def test_pieces_make_up_the_text_before_the_first_stop(
 
 
 def test_a_character_of_several_tokens_comes_whole(vocabulary: Vocabulary) -> None:
-    tokens = vocabulary.encode_plain("罕见")
+    tokens = plain_ids(vocabulary, "罕见")
     assert len(tokens) == 6
     assert _pieces(vocabulary, tokens, ()) == ["", "", "罕", "", "", "见", ""]
 
 
 def test_what_may_become_a_stop_text_waits(vocabulary: Vocabulary) -> None:
-    tokens = [*vocabulary.encode_plain("x"), *vocabulary.encode_plain("\n"), *vocabulary.encode_plain("y")]
+    tokens = [*plain_ids(vocabulary, "x"), *plain_ids(vocabulary, "\n"), *plain_ids(vocabulary, "y")]
     assert _pieces(vocabulary, tokens, ("\n\n",)) == ["x", "", "\ny", ""]
 
 
 def test_broken_bytes_come_at_the_end(vocabulary: Vocabulary) -> None:
-    tokens = vocabulary.encode_plain("罕")[:2]
+    tokens = plain_ids(vocabulary, "罕")[:2]
     assert _pieces(vocabulary, tokens, ())[:2] == ["", ""]
     assert _pieces(vocabulary, tokens, ())[2] == vocabulary.decode(tokens)

@@ -11,6 +11,10 @@ SHAPE: dict[str, dict[str, Any]] = {
         max_position_embeddings=40, num_labels=3,
     ),
     "gpt2": dict(vocab_size=97, n_positions=40, n_embd=32, n_layer=2, n_head=4, n_inner=48, num_labels=3),
+    "opt": dict(
+        vocab_size=97, max_position_embeddings=40, hidden_size=32, word_embed_proj_dim=32,
+        num_hidden_layers=2, num_attention_heads=4, ffn_dim=48, num_labels=3,
+    ),
     "t5": dict(
         vocab_size=97, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_decoder_layers=3, num_heads=4,
         relative_attention_max_distance=20, decoder_start_token_id=0,
@@ -36,6 +40,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2": ("GPT2LMHeadModel", {}),
     "gpt2 classifies texts": ("GPT2ForSequenceClassification", {}),
     "gpt2 classifies tokens": ("GPT2ForTokenClassification", {}),
+    "opt features": ("OPTModel", {}),
+    "opt": ("OPTForCausalLM", {}),
+    "opt classifies texts": ("OPTForSequenceClassification", {}),
     "llama": ("LlamaForCausalLM", {}),
     "llama tied": ("LlamaForCausalLM", {"tie_word_embeddings": True}),
     "llama classifies texts": ("LlamaForSequenceClassification", {}),
@@ -66,6 +73,8 @@ def reference(case: str, seed: int) -> Any:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
+        if model_type == "opt":  # rows that no token reads; we write them as zeros
+            model.get_decoder().embed_positions.weight[:2] = 0
     return model.eval()
 
 

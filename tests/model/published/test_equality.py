@@ -8,16 +8,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.model.published.references import CASES, reference, rows
-from tokenmill.model import published as huggingface
+from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import FAMILIES
 from tokenmill.model.heads import LanguageModel, Model, build_model
+from tokenmill.model.published import architectures
 
 
 def imported(published: Any, name: str) -> Model:
     """Our model with the weights of a published one."""
-    config = huggingface.from_config({**published.config.to_dict(), "architectures": [name]})
-    placed = huggingface.from_state(config, published.state_dict())
+    config = architectures.from_config({**published.config.to_dict(), "architectures": [name]})
+    placed = architectures.from_state(config, published.state_dict())
     assert not placed.missing
     assert all("pooler" in name for name in placed.unplaced), placed.unplaced
     model = build_model(placed.config)
@@ -66,13 +67,13 @@ def test_outputs_are_those_of_the_published_class(case: str) -> None:
 def test_a_round_trip_returns_every_tensor_and_the_config(case: str) -> None:
     published = reference(case, 1)
     model = imported(published, CASES[case][0])
-    stored = huggingface.to_state(model.config, model.state_dict())
+    stored = architectures.to_state(model.config, model.state_dict())
     known = published.state_dict()
     assert set(stored) <= set(known)
     for name, tensor in stored.items():
         assert torch.equal(tensor, known[name]), name
-    values = huggingface.to_config(model.config)
-    again = huggingface.from_state(huggingface.from_config(values), stored)
+    values = architectures.to_config(model.config)
+    again = architectures.from_state(architectures.from_config(values), stored)
     assert again.config == model.config
     assert all(torch.equal(again.state[name], tensor) for name, tensor in model.state_dict().items())
     ours, theirs = type(published.config)(**values).to_dict(), published.config.to_dict()
@@ -81,7 +82,7 @@ def test_a_round_trip_returns_every_tensor_and_the_config(case: str) -> None:
 
 
 @pytest.mark.parametrize("tokens_first", [1, 4, 9])
-@pytest.mark.parametrize("case", ["gpt2", "llama", "qwen3", "t5 1.0", "t5 1.1"])
+@pytest.mark.parametrize("case", ["gpt2", "opt", "llama", "qwen3", "t5 1.0", "t5 1.1"])
 @torch.no_grad()
 def test_a_cache_changes_nothing(case: str, tokens_first: int) -> None:
     model = imported(reference(case, 3), CASES[case][0])
@@ -122,28 +123,28 @@ def test_a_cache_changes_nothing(case: str, tokens_first: int) -> None:
 )
 def test_a_config_that_we_cannot_be_is_one_clear_line(changes: dict[str, Any], message: str) -> None:
     values = {**reference("llama", 0).config.to_dict(), "architectures": ["LlamaForCausalLM"], **changes}
-    with pytest.raises(huggingface.UserError, match=message) as error:
-        huggingface.from_config(values)
+    with pytest.raises(UserError, match=message) as error:
+        architectures.from_config(values)
     assert "\n" not in str(error.value)
 
 
 def test_every_family_of_ours_with_a_published_class_is_tried_here() -> None:
     tried = {
-        huggingface.from_config({**reference(case, 0).config.to_dict(), "architectures": [name]}).family
+        architectures.from_config({**reference(case, 0).config.to_dict(), "architectures": [name]}).family
         for case, (name, _) in CASES.items()
     }
-    assert tried == {name for name in huggingface.MODULES if not name.startswith("small-")}
-    assert set(huggingface.MODULES) <= set(FAMILIES)
+    assert tried == {name for name in architectures.MODULES if not name.startswith("small-")}
+    assert set(architectures.MODULES) <= set(FAMILIES)
 
 
 def test_a_missing_tensor_is_named() -> None:
     published = reference("gpt2", 0)
-    config: ModelConfig = huggingface.from_config(
+    config: ModelConfig = architectures.from_config(
         {**published.config.to_dict(), "architectures": ["GPT2LMHeadModel"]}
     )
     stored = published.state_dict()
     del stored["transformer.h.1.mlp.c_fc.weight"]
     stored["transformer.extra"] = torch.zeros(1)
-    placed = huggingface.from_state(config, stored)
+    placed = architectures.from_state(config, stored)
     assert placed.missing == ["transformer.h.1.mlp.c_fc.weight"]
     assert placed.unplaced == ["transformer.extra"]

@@ -17,6 +17,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt": ("AutoModelForCausalLM", {}),
     "gpt with shared keys": ("AutoModelForCausalLM", {"key_value_heads": 1, "heads": 4}),
     "gpt2": ("AutoModelForCausalLM", {"family": "gpt2"}),
+    "opt": ("AutoModelForCausalLM", {"family": "opt"}),
     "bert": ("AutoModelForMaskedLM", {"kind": "masked-lm"}),
     "bert classifies texts": ("AutoModelForSequenceClassification", {"kind": "sequence-classifier"}),
     "bert classifies tokens": ("AutoModelForTokenClassification", {"kind": "token-classifier"}),

@@ -1,8 +1,8 @@
 """One new token for each row: the decoder's arithmetic on weights laid out for it.
 
-:class:`tokenmill.model.transformer.Transformer` says what a model computes. For a single new position calling its
-many small modules costs more than their arithmetic, so :class:`Step` does that arithmetic by itself; tests
-hold the two equal. Shape suffixes: lm/model/layers.py.
+:class:`tokenmill.model.transformer.Transformer` says what a model computes. For a single new position calling
+its many small modules costs more than their arithmetic, so :class:`Step` does that arithmetic by itself;
+tests hold the two equal. Shape suffixes: lm/model/layers.py.
 """
 
 import math

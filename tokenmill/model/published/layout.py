@@ -1,10 +1,13 @@
-"""How our tensors stand in a published layout: the pieces that the families' tables are made of."""
+"""How our tensors stand in a published layout: what the architectures' tables are made of."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from tokenmill.model.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,13 @@ def with_bias(make: Callable[[str, str], Entry], ours: str, theirs: str) -> Layo
     """The entries of a linear layer or a norm with a bias, which has one dimension: nothing to turn round."""
     yield make(f"{ours}.weight", f"{theirs}.weight")
     yield same(f"{ours}.bias", f"{theirs}.bias")
+
+
+def normalised(config: ModelConfig) -> Callable[[Tensor], Tensor]:
+    """The norm without gain that our small families lay over the embeddings."""
+    return lambda x_VD: F.rms_norm(x_VD, (config.width,), eps=config.norm_eps)
+
+
+def squared(config: ModelConfig) -> bool:
+    """Whether squared ReLU is written as a gated ReLU whose gate is its value: relu(x) * x = relu(x)^2."""
+    return config.activation == "relu2" and not config.gated

@@ -1,17 +1,23 @@
 """Llama and Qwen3, and our own decoder as a Qwen3."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
-
-import torch.nn.functional as F
-from torch import Tensor
 
 from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.names import Family
 from tokenmill.model.published.activations import TO_THEM, activation
-from tokenmill.model.published.layout import Layout, copies, derived, fused, same, with_bias
+from tokenmill.model.published.layout import (
+    Layout,
+    copies,
+    derived,
+    fused,
+    normalised,
+    same,
+    squared,
+    with_bias,
+)
 
 CLASSES = {
     "llama": {
@@ -40,16 +46,6 @@ REPEATED: tuple[str, ...] = ()
 def model_type(config: ModelConfig) -> str:
     """Which of the two classes holds a config."""
     return "qwen3" if config.query_key_norm else "llama"
-
-
-def normalised(config: ModelConfig) -> Callable[[Tensor], Tensor]:
-    """The norm without gain that our small families lay over the embeddings."""
-    return lambda x_VD: F.rms_norm(x_VD, (config.width,), eps=config.norm_eps)
-
-
-def squared(config: ModelConfig) -> bool:
-    """Whether squared ReLU is written as a gated ReLU whose gate is its value: relu(x) * x = relu(x)^2."""
-    return config.activation == "relu2" and not config.gated
 
 
 def to_config(config: ModelConfig) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.names import CLASSIFIERS
 from tokenmill.model.published.activations import TO_THEM, activation
-from tokenmill.model.published.layout import Entry, Layout, same, with_bias
-from tokenmill.model.published.llama import squared
+from tokenmill.model.published.layout import Entry, Layout, same, squared, with_bias
 
 _CLASSES = {
     "features": "ModernBertModel",

@@ -7,8 +7,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.published.activations import TO_THEM, activation
-from tokenmill.model.published.layout import Layout, copies, derived, fused, same
-from tokenmill.model.published.llama import normalised, squared
+from tokenmill.model.published.layout import Layout, copies, derived, fused, normalised, same, squared
 
 _CLASSES = {"text-to-text": "T5ForConditionalGeneration"}
 CLASSES = {"t5": _CLASSES, "t5-1.1": _CLASSES, "small-t5": _CLASSES}

@@ -1,0 +1,146 @@
+"""The report: of any models, any number of them, and none; sound, safe and self-contained."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tests.report.helpers import Written, causal, classifier, figures
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import digest_tree
+
+CURVE = "tokens,split,loss,bits_per_byte\n100,validation,5.1,9.5\n200,validation,4.2,4.1\n"
+CALIBRATION = "confidence,accuracy,count\n0.3,0.25,10\n0.9,0.8,26\n"
+SETTINGS = {"max_new_tokens": 5, "temperature": 0.8}
+
+
+class Reader(HTMLParser):
+    """Collects a page's text and the addresses in it, and checks that its tags close."""
+
+    VOID = frozenset({"meta", "br", "link", "img", "hr", "input"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.links, self.open = "", [], []
+        self.feed(text)
+        assert not self.open
+        assert "http" not in text.replace("http://www.w3.org", "")
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.links += [value for name, value in attrs if name in ("src", "href")]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    return Written(tmp_path)
+
+
+def test_without_any_model_it_is_about_the_data(written: Written) -> None:
+    page = Reader(written.report())
+    assert "10 of 12 documents are kept" in page.text and "No model was measured" in page.text
+    assert page.links == ["cleaning.html"]
+    assert sorted(path.name for path in written.out.iterdir()) == ["cleaning.html", "report.html"]
+    assert "10 of 12" in Reader((written.out / "cleaning.html").read_text("utf-8")).text
+
+
+def test_any_number_of_models_of_any_kind(written: Written) -> None:
+    for content in (causal("scribe"), causal("other", value=1.5), classifier("mood")):
+        written.evaluation(content)
+    written.evaluation(figures("tags", "token-classifier", "span_f1", 0.5, "higher"))
+    names = ("mood", "scribe", "other", "tags")
+    page = Reader(written.report(evaluate={name: SETTINGS for name in names}))
+    for words in (
+        "mood is better than TF-IDF (+25.0 points, 95% interval +20.0 to +30.0, p = 0.001).",
+        "scribe is behind: bits per byte 2.500, against 2.000 of the rival (3-gram).",
+        "other is ahead: bits per byte 1.500, against 2.000 of the rival (3-gram).",
+        "tags has span f1 0.5.",
+        "Models of the kind token-classifier",
+        "75.0% 70.0–80.0",
+    ):
+        assert words in page.text
+    assert page.text.index("Causal language models") < page.text.index("Classifiers of texts")
+    assert page.links == ["cleaning.html", *(f"cards/{name}.md" for name in names)]
+
+
+def test_the_best_figure_of_a_model_and_its_rivals_is_marked(written: Written) -> None:
+    written.evaluation(causal("scribe"))
+    assert '<td class="best">2.000</td>' in written.report(evaluate={"scribe": SETTINGS})
+    written.evaluation(causal("scribe", value=1.5))
+    assert '<td class="best">1.500</td>' in written.report(evaluate={"scribe": SETTINGS})
+
+
+def test_a_difference_that_chance_explains_is_not_called_one(written: Written) -> None:
+    written.evaluation(classifier("mood", p_value=0.2))
+    assert "mood and TF-IDF cannot be told apart on this test set" in written.report(evaluate={"mood": {}})
+
+
+def test_curves_of_trained_models_and_where_they_pass_the_ngram(written: Written) -> None:
+    written.evaluation(causal("scribe"))
+    written.plot("pretrain-scribe", CURVE)
+    written.plot("pretrain-gone", CURVE)
+    written.plot(
+        "finetune-mood", "tokens,split,loss\n1,validation (pretrained),2\n1,validation (control),3\n"
+    )
+    written.plot("calibration-scribe", CALIBRATION)
+    page = written.report(evaluate={"scribe": SETTINGS}, pretrain={"scribe": {}}, finetune={"mood": {}})
+    assert page.count("<svg") == 3 and "gone" not in page
+    assert "scribe passes the n-gram model by the time it has seen 200 tokens" in page
+    assert "validation (control)" in page
+    written.plot("pretrain-scribe", CURVE.replace("4.1", "8.1"))
+    page = written.report(evaluate={"scribe": SETTINGS}, pretrain={"scribe": {}})
+    assert "scribe has not passed the n-gram model" in page
+
+
+def test_curves_without_an_evaluation(written: Written) -> None:
+    written.plot("pretrain-scribe", CURVE)
+    assert written.report(pretrain={"scribe": {}}).count("<svg") == 1
+
+
+def test_samples_and_surest_mistakes_are_shown_and_escaped(written: Written) -> None:
+    samples = [{"prompt": "<script>", "continuations": ["x</script>"]}]
+    written.evaluation(causal("scribe"), samples)
+    written.evaluation(classifier("mood"))
+    rows = [
+        ("1", "a sure mistake", "bad", "good", 0.99, "bad"),
+        ("2", "an unsure mistake", "good", "bad", 0.6, "bad"),
+        ("3", "no mistake", "good", "good", 0.9, "good"),
+    ]
+    written.predictions("mood", rows)
+    page = written.report(evaluate={"scribe": SETTINGS, "mood": SETTINGS})
+    assert "<script>" not in page and "&lt;script&gt;</b>x&lt;/script&gt;" in page
+    text = Reader(page).text
+    assert text.index("a sure mistake") < text.index("an unsure mistake") and "no mistake" not in text
+    assert "tfidf: bad" in text
+
+
+def test_what_is_left_of_entries_that_are_gone_is_not_shown(written: Written) -> None:
+    written.evaluation(causal("scribe"))
+    written.evaluation(causal("gone"))
+    assert "gone" not in written.report(evaluate={"scribe": SETTINGS})
+    assert [path.name for path in (written.out / "cards").iterdir()] == ["scribe.md"]
+
+
+def test_equal_inputs_give_equal_bytes(written: Written) -> None:
+    written.evaluation(classifier("mood"))
+    digests = []
+    for _ in range(2):
+        written.report(evaluate={"mood": SETTINGS})
+        digests.append(digest_tree(written.out))
+    assert digests[0] == digests[1]
+
+
+def test_a_broken_evaluation_costs_one_line(written: Written) -> None:
+    (written.inputs["evaluation"] / "scribe").mkdir()
+    with pytest.raises(UserError, match=r"scribe/figures\.json: missing; make it anew with `dvc repro"):
+        written.report(evaluate={"scribe": SETTINGS})

@@ -1,5 +1,0 @@
-"""``python -m cli`` is ``tokenmill``."""
-
-from tokenmill.cli.main import main
-
-main()

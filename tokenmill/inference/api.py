@@ -1,0 +1,186 @@
+"""The public functions of the library: ``import tokenmill; tokenmill.generate("data/models/gpt", "你好")``.
+
+Each takes a model that :func:`load` returned, or its folder, which is then loaded for this one call; and
+texts, of which a single one may be given as it is. What they return has an element for each text.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenmill.inference import classify as classifiers
+from tokenmill.inference import embed as embeddings
+from tokenmill.inference import fill as filling
+from tokenmill.inference import score as scoring
+from tokenmill.inference.classify import Span
+from tokenmill.inference.fill import Candidate
+from tokenmill.inference.generation import generate as generation
+from tokenmill.inference.score import Score
+from tokenmill.model.folder import LoadedModel, read_model
+
+AnyModel = LoadedModel | str | Path
+Texts = str | Sequence[str]
+
+
+def load(folder: str | Path) -> LoadedModel:
+    """A trained model with its vocabulary, on the CPU and in evaluation mode.
+
+    ``model`` of the result is a ``torch.nn.Module``, which ``model.config`` describes; ``vocabulary`` turns
+    texts into ids and ids into texts.
+
+    Args:
+        folder: a model folder of ours, or one that ``transformers`` saved in a layout that we know.
+
+    Raises:
+        UserError: a file is missing or broken, or weights, config and tokenizer do not belong together.
+    """
+    return read_model(Path(folder))
+
+
+def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **settings: Any) -> list[list[str]]:
+    """Continue each prompt, or answer it with a text-to-text model.
+
+    Args:
+        model: a causal language model or a text-to-text model.
+        prompts: texts.
+        batch_size: so many prompts at a time.
+        **settings: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``, ``min_p``,
+            ``repetition_penalty``, ``num_beams``, ``length_penalty``, ``stop``, ``num_return_sequences``,
+            ``seed``, with the meanings that they have in ``transformers``
+            (:class:`tokenmill.inference.generation.sampling.Settings`).
+
+    Returns:
+        For each prompt its ``num_return_sequences`` texts, without the prompt.
+
+    Raises:
+        UserError: the model is of another kind, a setting is out of range, or prompt and new tokens do not
+            fit into the context.
+    """
+    loaded = _loaded(model)
+    return generation.generate(
+        loaded.model, loaded.vocabulary, _texts(prompts), batch_size=batch_size, **settings
+    )
+
+
+def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
+    """The labels of each text with their probabilities, likeliest first.
+
+    Of a text that is longer than the model's context the beginning is read.
+
+    Raises:
+        UserError: the model is no classifier of texts.
+    """
+    loaded = _loaded(model)
+    labels = loaded.model.config.labels
+    found = classifiers.classify(loaded.model, loaded.vocabulary, _texts(texts), batch_size=batch_size)
+    return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
+
+
+def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:
+    """The likeliest label of each token of each text, with its place in the text.
+
+    Raises:
+        UserError: the model is no classifier of tokens, or a text is longer than its context.
+    """
+    loaded = _loaded(model)
+    return classifiers.tag(loaded.model, loaded.vocabulary, _texts(texts), batch_size=batch_size)
+
+
+def answer(model: AnyModel, question: str, passage: str, *, max_tokens: int = 30) -> Span:
+    """The likeliest answer to a question within a passage, of at most ``max_tokens`` tokens.
+
+    Raises:
+        UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
+    """
+    loaded = _loaded(model)
+    return classifiers.answer(loaded.model, loaded.vocabulary, question, passage, max_tokens=max_tokens)
+
+
+def fill(
+    model: AnyModel, texts: Texts, *, top_k: int = 5, max_new_tokens: int = 8
+) -> list[list[list[Candidate]]]:
+    """The most probable fillings of each gap of each text, best first.
+
+    A gap is written as the model's tokenizer spells its mask token, such as <mask> or [MASK].
+
+    Args:
+        model: a masked language model, which fills each gap with one token, or a text-to-text model, which
+            fills the one gap of a text with up to ``max_new_tokens``.
+        texts: texts with gaps.
+        top_k: so many candidates for each gap.
+        max_new_tokens: see ``model``.
+
+    Returns:
+        For each text, for each gap, its candidates.
+
+    Raises:
+        UserError: the model is of another kind, a text has no gap, or it is longer than the context.
+    """
+    loaded = _loaded(model)
+    return filling.fill(
+        loaded.model, loaded.vocabulary, _texts(texts), top_k=top_k, max_new_tokens=max_new_tokens
+    )
+
+
+def score(
+    model: AnyModel, texts: Texts, *, sources: Texts | None = None, batch_size: int = 32
+) -> list[Score]:
+    """The log-probability of each text in nats, in all and of each token.
+
+    A causal model scores each token after those before it, a masked one each token where it alone is masked
+    (Salazar et al. 2020), a text-to-text model the text as the answer to its source.
+
+    Args:
+        model: a language model of any kind.
+        texts: what is scored.
+        sources: for a text-to-text model, one for each text.
+        batch_size: so many rows at a time.
+
+    Raises:
+        UserError: the model is no language model, sources are missing or too many, or a text is longer than
+            the model's context.
+    """
+    loaded = _loaded(model)
+    given = None if sources is None else _texts(sources)
+    return scoring.score(loaded.model, loaded.vocabulary, _texts(texts), sources=given, batch_size=batch_size)
+
+
+def embed(
+    model: AnyModel,
+    texts: Texts,
+    *,
+    pooling: Literal["mean", "first", "last"] = "mean",
+    normalise: bool = False,
+    batch_size: int = 64,
+) -> npt.NDArray[np.float32]:
+    """Vectors (texts, width) of any model's last hidden states.
+
+    Of a text that is longer than the model's context the beginning is read.
+
+    Args:
+        model: any; of a text-to-text model, the encoder is asked.
+        texts: one vector each.
+        pooling: the mean over all tokens; the first token, BERT's [CLS]; or the last.
+        normalise: to length 1, so that a dot product is the cosine.
+        batch_size: so many texts at a time.
+    """
+    loaded = _loaded(model)
+    return embeddings.embed(
+        loaded.model,
+        loaded.vocabulary,
+        _texts(texts),
+        pooling=pooling,
+        normalise=normalise,
+        batch_size=batch_size,
+    )
+
+
+def _loaded(model: AnyModel) -> LoadedModel:
+    return model if isinstance(model, LoadedModel) else load(model)
+
+
+def _texts(texts: Texts) -> list[str]:
+    return [texts] if isinstance(texts, str) else list(texts)

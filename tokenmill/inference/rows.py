@@ -1,0 +1,26 @@
+"""Rows of token ids before a model reads them: of like length together, none longer than the context."""
+
+from collections.abc import Iterator, Sequence
+
+from tokenmill.core.errors import UserError
+
+
+def by_length(rows: Sequence[Sequence[int]], batch_size: int) -> Iterator[list[int]]:
+    """Indices of rows in batches of like length, so that little is computed on padding."""
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def check_lengths(rows: Sequence[Sequence[int]], context: int) -> None:
+    """Refuse a text that would not be read to its end.
+
+    Raises:
+        UserError: a row is longer than the context.
+    """
+    for number, row in enumerate(rows, 1):
+        if len(row) > context:
+            raise UserError(
+                f"text {number} has {len(row)} tokens, the model's context is {context}; "
+                "split it into shorter ones"
+            )
