@@ -9,9 +9,13 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+import polars as pl
+
 from benchmarks.clean import (
+    FILES,
     ROOT,
     WORKERS,
     Run,
@@ -20,38 +24,48 @@ from benchmarks.clean import (
     new_parser,
     print_ratio,
     timed,
-    write_raw,
 )
+from tokenmill.data.documents.parquet import write_parquet
+from tokenmill.text.special import OURS
+from tokenmill.tokenization.encode import new_encoder
+from tokenmill.tokenization.parts import open_table
+from tokenmill.tokenization.run import small_sample, write_shards
+from tokenmill.tokenization.train import train_tokenizer
 
 VOCAB_SIZE = 8192
 
 
-def encode_folder(raw: Path, folder: Path, workers: int) -> None:
-    """Our side: shards and manifest of all documents of ``raw``, with the tokenizer of ``folder``."""
-    import polars as pl
-
-    from tokenmill.tokenization.run import write_shards
-
+def encode_folder(folder: Path, workers: int) -> None:
+    """Our side: shards and manifest of all documents of ``folder/documents``, with its tokenizer."""
     started = time.perf_counter()
-    texts = pl.read_parquet(raw / "*.parquet", columns=["text"])["text"].to_list()
-    metrics = write_shards(folder, {"train": texts}, ancestry={}, workers=workers)
+    tables = {path.stem: open_table(folder, path.stem) for path in sorted((folder / "documents").iterdir())}
+    encoder = new_encoder(folder, OURS, small_sample(list(tables.values())))
+    metrics = write_shards(encoder, folder, tables, name="benchmark", ancestry={}, workers=workers)
     seconds = {"tokenize": time.perf_counter() - started}
-    print(json.dumps({"seconds": seconds, "tokens": metrics["train"]["tokens"]}))
+    print(json.dumps({"seconds": seconds, "tokens": metrics["tokens"]["train"]}))
+
+
+def write_documents(folder: Path, language: str, documents: Sequence[str]) -> None:
+    """The documents as clean would write them, all for training: a table for each of ``FILES`` sources."""
+    (folder / "documents").mkdir(parents=True)
+    for number in range(FILES):
+        table = pl.DataFrame({"text": documents[number::FILES]}).with_columns(split=pl.lit("train"))
+        path = folder / "documents" / f"{language}-{number}.parquet"
+        size = sum(len(text.encode()) for text in documents[number::FILES])
+        write_parquet(table.lazy(), path, rows=table.height, text_bytes=size)
 
 
 def compare(language: str, arguments: argparse.Namespace) -> None:
     """Print both sides' figures for a language."""
-    from tokenmill.tokenization.train import train_tokenizer
-
     documents, megabytes = announced(language, arguments.megabytes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_raw(folder, language, documents)
+        write_documents(folder, language, documents)
         trained = train_tokenizer(documents[::4], algorithm="bpe", vocab_size=VOCAB_SIZE, max_han_run=8)
-        raw = str(folder / "raw")
+        raw = str(folder / "documents")
         (folder / "tokenizer.json").write_text(trained.to_str(), "utf-8")
         script = str(ROOT / "benchmarks/datatrove_run.py")
-        commands = {"ours": [sys.executable, "-m", "benchmarks.tokenize", "--encode", raw, str(folder)]}
+        commands = {"ours": [sys.executable, "-m", "benchmarks.tokenize", "--encode", str(folder)]}
         if arguments.datatrove:
             tokenizer = str(folder / "tokenizer.json")
             commands["datatrove"] = [arguments.datatrove, "-P", script, "tokenize", tokenizer, raw]
@@ -74,10 +88,10 @@ def compare(language: str, arguments: argparse.Namespace) -> None:
 def main() -> None:
     """Print a table for each language."""
     parser = new_parser("tokenize", __doc__, megabytes=80)
-    parser.add_argument("--encode", nargs=2, type=Path, metavar=("RAW", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--encode", type=Path, metavar="FOLDER", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.encode:
-        encode_folder(*arguments.encode, WORKERS)
+        encode_folder(arguments.encode, WORKERS)
         return
     for language in arguments.languages:
         compare(language, arguments)

@@ -44,11 +44,10 @@ def mermaid(nodes: Sequence[Node]) -> str:
 
 def blocks(root: Path, language: str) -> dict[str, str]:
     """Name -> text of every generated block in one language."""
-    metrics = root / "data" / "metrics"
     return {
         "graph": mermaid(Graph(root).plan()),
-        "results": results_table(metrics, language),
-        "documents": documents_table(metrics, language),
+        "results": results_table(root, language),
+        "documents": documents_table(root, language),
     }
 
 

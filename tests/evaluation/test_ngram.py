@@ -76,7 +76,7 @@ def split(tokens: np.ndarray) -> list[list[int]]:
 def test_a_bigram_model_worked_out_by_hand() -> None:
     # <bos> A B <eos> and <bos> A C <eos>. Bigrams: <bos>A 2, AB 1, AC 1, B<eos> 1, C<eos> 1.
     # Left neighbours: A 1 (<bos>), B 1, C 1, <eos> 2 (B and C); 5 in all. Discounts fall back to .5, 1, 1.5.
-    model = NGram.fit(stream([A, B], [A, C]), 2, VOCAB)
+    model = NGram.fit(stream([A, B], [A, C]), 2, VOCAB, BOS)
     uniform = 1 / 11
     left_over = (0.5 + 0.5 + 0.5 + 1) / 5
     unigram_b = (1 - 0.5) / 5 + left_over * uniform
@@ -90,7 +90,7 @@ def test_a_bigram_model_worked_out_by_hand() -> None:
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
 def test_equals_the_recursion_written_with_dictionaries(order: int) -> None:
     train, test = random_stream(1), random_stream(2, documents=6)
-    model = NGram.fit(train, order, VOCAB)
+    model = NGram.fit(train, order, VOCAB, BOS)
     expected = [
         0.0 if place == 0 else np.log2(slow_probability(split(train), order, document[1:place], token))
         for document in split(test)
@@ -102,7 +102,7 @@ def test_equals_the_recursion_written_with_dictionaries(order: int) -> None:
 def test_discounts_worked_out_by_hand() -> None:
     # 11 ids once (with <eos>), 4 twice, 2 three times, 1 four times: 29 tokens.
     document = [*range(7, 17), *[17, 18, 19, 20] * 2, *[21, 22] * 3, *[23] * 4]
-    model = NGram.fit(stream(document), 1, 24)
+    model = NGram.fit(stream(document), 1, 24, BOS)
     y = 11 / (11 + 2 * 4)
     once, twice, more = 1 - 2 * y * 4 / 11, 2 - 3 * y * 2 / 4, 3 - 4 * y * 1 / 2
     left_over = (11 * once + 4 * twice + 3 * more) / 29 / 23
@@ -113,14 +113,14 @@ def test_discounts_worked_out_by_hand() -> None:
 @pytest.mark.parametrize("order", [1, 2, 3, 4])
 @pytest.mark.parametrize("history", [[], [7], [7, 8], [7, 7, 7], [3, 3], [11, 3, 7], [EOS]])
 def test_probabilities_sum_to_one_after_any_history(order: int, history: list[int]) -> None:
-    model = NGram.fit(random_stream(3), order, VOCAB)
+    model = NGram.fit(random_stream(3), order, VOCAB, BOS)
     total = sum(probability(model, history, token) for token in range(VOCAB) if token != BOS)
     assert total == pytest.approx(1, abs=1e-12)
 
 
 def test_an_unseen_history_backs_off_to_the_shorter_one() -> None:
     train = random_stream(4)
-    trigram = NGram.fit(train, 3, VOCAB)
+    trigram = NGram.fit(train, 3, VOCAB, BOS)
     # Id 3 never occurs, so (3, 7) was never a history: what is left is the lower order's estimate for 7.
     lower = probability(trigram, [5, 3, 7], 8)
     assert 0 < lower == pytest.approx(probability(trigram, [4, 3, 7], 8))
@@ -128,14 +128,14 @@ def test_an_unseen_history_backs_off_to_the_shorter_one() -> None:
 
 
 def test_histories_end_at_the_start_of_the_document() -> None:
-    model = NGram.fit(random_stream(5), 4, VOCAB)
+    model = NGram.fit(random_stream(5), 4, VOCAB, BOS)
     document = stream([7, 8, 9])
     together = model.log2_probs(np.concatenate([stream([10, 11, 7]), document]))
     np.testing.assert_array_equal(together[-len(document) :], model.log2_probs(document))
 
 
 def test_bos_is_given_and_costs_nothing() -> None:
-    model = NGram.fit(random_stream(6), 3, VOCAB)
+    model = NGram.fit(random_stream(6), 3, VOCAB, BOS)
     tokens = random_stream(7)
     bits = model.log2_probs(tokens)
     assert (bits[tokens == BOS] == 0).all() and (bits[tokens != BOS] < 0).all()
@@ -144,7 +144,7 @@ def test_bos_is_given_and_costs_nothing() -> None:
 def test_an_order_longer_than_every_document_is_the_longest_there_is() -> None:
     train = stream([A], [B], [A])
     np.testing.assert_array_equal(
-        NGram.fit(train, 8, VOCAB).log2_probs(train), NGram.fit(train, 3, VOCAB).log2_probs(train)
+        NGram.fit(train, 8, VOCAB, BOS).log2_probs(train), NGram.fit(train, 3, VOCAB, BOS).log2_probs(train)
     )
 
 
@@ -152,13 +152,13 @@ def test_ids_of_a_large_vocabulary_do_not_collide() -> None:
     large = 1_000_000
     small = random_stream(8)
     train = np.where(small > EOS, small + large - VOCAB, small).astype(np.uint32)
-    near = NGram.fit(small, 4, VOCAB)
-    far = NGram.fit(train, 4, large)
+    near = NGram.fit(small, 4, VOCAB, BOS)
+    far = NGram.fit(train, 4, large, BOS)
     assert [len(o.keys) for o in far.orders] == [len(o.keys) for o in near.orders]
     assert (far.log2_probs(train) < 0).sum() == (train != BOS).sum()
 
 
 def test_more_context_predicts_a_regular_text_better() -> None:
     train = stream(*[[7, 8, 9, 7, 9, 8] * 3 for _ in range(20)])
-    bits = [-NGram.fit(train, order, VOCAB).log2_probs(train).sum() for order in (1, 2, 3)]
+    bits = [-NGram.fit(train, order, VOCAB, BOS).log2_probs(train).sum() for order in (1, 2, 3)]
     assert bits[0] > bits[1] > bits[2]

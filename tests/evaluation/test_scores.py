@@ -48,14 +48,15 @@ def test_scores_of_nine_right_in_ten() -> None:
 def test_calibration_bins_by_confidence() -> None:
     # 0.55 and 0.58 lie in the bin from 8/15 to 9/15, 0.99 and 1.0 in the last one.
     probabilities = np.array([[0.55, 0.45], [0.42, 0.58], [0.99, 0.01], [0.0, 1.0]])
-    bins = calibration(np.array([0, 0, 0, 1]), probabilities)
-    found = [(round(b.confidence, 3), b.accuracy, b.documents) for b in bins]
+    right = np.array([True, False, True, True])
+    bins = calibration(probabilities.max(1), right)
+    found = [(round(b.confidence, 3), b.accuracy, b.count) for b in bins]
     assert found == [(0.565, 0.5, 2), (0.995, 1.0, 2)]
     assert calibration_error(bins) == pytest.approx((2 * 0.065 + 2 * 0.005) / 4)
 
 
 def test_sure_and_always_right_is_perfectly_calibrated() -> None:
-    assert calibration_error(calibration(np.array([0, 1]), certain([0, 1]))) == 0
+    assert calibration_error(calibration(np.ones(2), np.array([True, True]))) == 0
     assert calibration_error([Bin(1.0, 0.0, 3)]) == 1
 
 

@@ -11,7 +11,7 @@ from tests.tiny_models import tiny_model, write_model
 from tokenmill.core.errors import UserError
 from tokenmill.inference.classify import answer, classify, tag
 from tokenmill.model.folder import load_model
-from tokenmill.objectives.batches import pad_ngrams
+from tokenmill.model.padding import pad_ngrams
 from tokenmill.text.ngrams import ngram_buckets
 
 TEXTS = ["我喜欢看电影。", "", "books and small films", "a"]

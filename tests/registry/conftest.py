@@ -1,25 +1,23 @@
-"""Tiny real models, and the metrics of an evaluation, as the stage finds them."""
+"""Tiny real models with an evaluation and a card each, as the stage finds them."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from tests.registry.helpers import KINDS, METRICS, run_stage
 from tests.tiny_models import tiny_model
-from tokenmill.model.names import Kind
-
-PARAMS = Path(__file__).resolve().parents[3] / "params.yaml"
+from tokenmill.core.files import remove, write_json, write_text
+from tokenmill.model.digest import CONTROL
+from tokenmill.model.folder import save_model
+from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
 
 
 @pytest.fixture(scope="session")
 def tokenizer_json() -> bytes:
     """A byte-level tokenizer without merges: every byte is a token."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    from tokenmill.text.tokenizer import SPECIAL_TOKENS
-
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {token: number for number, token in enumerate([*SPECIAL_TOKENS, *letters])}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
@@ -29,60 +27,59 @@ def tokenizer_json() -> bytes:
     return str(tokenizer.to_str()).encode()
 
 
-MakeModel = Callable[..., Path]
-
-
 @pytest.fixture
-def make_model(project: Path, tokenizer_json: bytes) -> MakeModel:
-    """Write a tiny model to data/models: a real one, with random weights from a seed."""
+def make_model(project: Path, tokenizer_json: bytes) -> Callable[..., Path]:
+    """Write a tiny real model with random weights from a seed to data/models; a classifier has a control."""
 
-    def make(key: str, seed: int = 1) -> Path:
-        from tokenmill.core.files import remove
-        from tokenmill.model.folder import save_model
-        from tokenmill.text.tokenizer import fingerprint
-
-        folder = project / "data" / "models" / key
+    def make(name: str, seed: int = 1) -> Path:
+        folder = project / "data" / "models" / name
         remove(folder)
-        shards = project / "data" / "tokens"
-        shards.mkdir(parents=True, exist_ok=True)
+        shards = project / "tokenizer"
+        shards.mkdir(exist_ok=True)
         (shards / "tokenizer.json").write_bytes(tokenizer_json)
-        kinds: dict[str, Kind] = {"gpt": "causal-lm", "bert": "masked-lm", "t5": "text-to-text"}
-        kind = kinds.get(key, "sequence-classifier")
-        model = tiny_model(kind, seed, vocab_size=295, layers=1, width=16, context=64)
+        model = tiny_model(KINDS[name], seed, vocab_size=295, layers=1, width=16, context=64)
         for parameter in model.parameters():
             torch.nn.init.normal_(parameter)
-        raw = {"peoples-daily": "a" * 64, "reviews": "b" * 64}
-        ancestry = {"tokenizer": fingerprint(shards), "data": {"raw": raw, "clean": "c" * 64}}
-        save_model(folder, model, tokenizer=shards, ancestry=ancestry)
+        save_model(folder, model, tokenizer=shards, ancestry={"tokenizer": fingerprint(shards)})
+        if name == "mood":
+            save_model(folder / CONTROL, model, tokenizer=shards, ancestry={"tokenizer": fingerprint(shards)})
         return folder
 
     return make
 
 
-WriteMetrics = Callable[..., None]
-
-
 @pytest.fixture
-def write_metrics(project: Path) -> WriteMetrics:
-    """Write data/metrics/evaluate.json as evaluate does."""
+def write_evaluation(project: Path) -> Callable[..., None]:
+    """Write data/evaluation/NAME and data/report/cards/NAME.md as the stages do."""
 
-    def write(*, accuracy: float = 0.85, bits: float = 2.0, test: str = "1" * 64) -> None:
-        path = project / "data" / "metrics" / "evaluate.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        metrics = {
-            "sentiment": {"accuracy": accuracy, "test_digest": test, "control": {"accuracy": 0.8}},
-            "gpt": {"bits_per_byte": bits, "test_digest": test},
+    def write(name: str, value: float, *, test: str = "1" * 64) -> None:
+        raw = {"news": "a" * 64, "letters": "b" * 64}
+        figures = {
+            "kind": KINDS[name],
+            "name": name,
+            "figures": {METRICS[name]: value, "by_source": {"news": value}},
+            "test_digest": test,
+            "ancestry": {"tokenizer": "t", "data": {"raw": raw, "clean": "c" * 64}},
         }
-        path.write_text(json.dumps(metrics))
+        write_json(project / "data" / "evaluation" / name / "figures.json", figures)
+        write_text(
+            project / "data" / "report" / "cards" / f"{name}.md", f"---\ntags: [{name}]\n---\n\n# {name}\n"
+        )
 
     return write
 
 
 @pytest.fixture
-def evaluated(project: Path, make_model: MakeModel, write_metrics: WriteMetrics) -> Path:
+def evaluated(project: Path, make_model: Callable[..., Path], write_evaluation: Callable[..., None]) -> Path:
     """A project in which everything before register is done."""
-    (project / "params.yaml").write_bytes(PARAMS.read_bytes())
-    make_model("gpt")
-    make_model("sentiment")
-    write_metrics()
+    for name, value in (("scribe", 2.0), ("mood", 0.85)):
+        make_model(name)
+        write_evaluation(name, value)
     return project
+
+
+@pytest.fixture
+def registered(evaluated: Path) -> Path:
+    """A project in which register is done as well."""
+    run_stage()
+    return evaluated

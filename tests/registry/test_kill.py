@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
-from tokenmill.core.files import digest_tree
+from tests.registry.helpers import run_stage
 from tokenmill.jobs.tracking import run
 from tokenmill.jobs.tracking.store import client
+from tokenmill.model.digest import model_digest
 from tokenmill.registry import lookup
-from tokenmill.registry.__main__ import stage
-from tokenmill.registry.records import Record, read_records
-from tokenmill.registry.registry import local_model_folder, register_models, sync
+from tokenmill.registry.download import local_model_folder
+from tokenmill.registry.records import Record
+from tokenmill.registry.sync import register_models, sync
 
-NAME = "tokenmill-sentiment"
+NAME = "our-mood"
+COMMAND = [sys.executable, "-m", "tokenmill", "register"]
 WRITES = ("create", "log", "set", "finalize", "delete", "update")
 
 
@@ -79,18 +81,18 @@ def register_and_die(
 
 
 def test_killed_before_any_call(
-    evaluated: Path,
+    registered: Path,
     make_model: Callable[..., Path],
-    write_metrics: Callable[..., None],
+    write_evaluation: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The second version, which is better: upload, version, both aliases and the reason are at stake."""
-    stage()
+    sync()
     died_at = []
     for seed in range(2, 40):
-        write_metrics(accuracy=0.85 + seed / 1000)
-        make_model("sentiment", seed=seed)
-        records = [record_of(evaluated, 0.85 + seed / 1000)]
+        write_evaluation("mood", 0.85 + seed / 1000)
+        make_model("mood", seed=seed)
+        records = run_stage()[1:]
         dying = register_and_die(records, calls=seed - 2, monkeypatch=monkeypatch)
         register_models(records)
         after = state()
@@ -100,7 +102,7 @@ def test_killed_before_any_call(
         assert sorted(after["versions"], key=int) == [str(number + 1) for number in range(seed)]
         assert after["versions"][newest]["decision"] == "champion"
         assert after["versions"][newest]["reason"].startswith("better: ")
-        assert after["uploads"] == [("tokenmill-gpt", "READY"), *[(NAME, "READY")] * seed]
+        assert after["uploads"] == [("our-scribe", "READY"), *[(NAME, "READY")] * seed]
         if dying is None:
             break
         died_at.append(len(dying.made))
@@ -109,48 +111,40 @@ def test_killed_before_any_call(
     assert len(died_at) >= 9
 
 
-def record_of(project: Path, value: float) -> Record:
-    [record] = [r for r in read_records(project / "data/registry.json") if r.name == NAME]
-    digest = digest_tree(project / "data/models/sentiment")
-    return record.model_copy(update={"digest": digest, "value": value})
-
-
-def test_killed_for_real_while_the_files_are_on_their_way(evaluated: Path) -> None:
-    stage()
+def test_killed_for_real_while_the_files_are_on_their_way(registered: Path) -> None:
+    sync()
     expected = {**state(), "uploads": None}
     reference = sync()
-    for name in ("tokenmill-gpt", NAME):
+    for name in ("our-scribe", NAME):
         client().delete_registered_model(name)
     experiment = client().get_experiment_by_name("tokenmill/register").experiment_id
     for model in client().search_logged_models([experiment]):
         client().delete_logged_model(model.model_id)
-    known = set((evaluated / "mlruns").rglob("m-*"))
+    known = set((registered / "mlruns").rglob("m-*"))
 
-    command = [sys.executable, "-m", "tokenmill.registry", "--sync"]
     environment = {k: v for k, v in os.environ.items() if k != "DVC_ROOT"}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    process = subprocess.Popen(COMMAND, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     deadline = time.monotonic() + 60
-    while set((evaluated / "mlruns").rglob("m-*")) == known:
+    while set((registered / "mlruns").rglob("m-*")) == known:
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.communicate()
 
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(COMMAND, env=environment, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [str(standing) for standing in reference]
     assert {**state(), "uploads": None} == expected
-    assert state()["uploads"] == [("tokenmill-gpt", "READY"), (NAME, "READY")]
-    assert digest_tree(local_model_folder(f"models:/{NAME}@champion")) == digest_tree(
-        evaluated / "data/models/sentiment"
+    assert state()["uploads"] == [("our-scribe", "READY"), (NAME, "READY")]
+    assert model_digest(local_model_folder(f"models:/{NAME}@champion")) == model_digest(
+        registered / "data/models/mood"
     )
 
 
-def test_two_at_once_make_one_version(evaluated: Path) -> None:
-    stage()
+def test_two_at_once_make_one_version(registered: Path) -> None:
+    sync()
     client().delete_registered_model(NAME)
-    command = [sys.executable, "-m", "tokenmill.registry", "--sync"]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    processes = [subprocess.Popen(COMMAND, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     first, second = (process.communicate(timeout=120)[0] for process in processes)
     assert first == second
     assert f"{NAME}: version 1 (challenger, champion)" in first

@@ -1,145 +1,116 @@
 """What ought to be registered: complete, deterministic, and free of what only a registry knows."""
 
-import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from stages.params import load_params
+from tests.registry.helpers import SETTINGS, change, run_stage
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree
-from tokenmill.registry.records import MODELS, check_folder, make_records, read_records, write_records
+from tokenmill.model.digest import CONTROL, model_digest
+from tokenmill.registry.records import check_folder, read_records
 from tokenmill.registry.settings import RegisteredModel
 
-METRICS = Path("data/metrics/evaluate.json")
+FIGURES = Path("data/evaluation/mood/figures.json")
+MODEL = Path("data/models/mood")
 
 
-def records(settings: dict[str, RegisteredModel] | None = None) -> list[Any]:
-    settings = settings if settings is not None else load_params().register_
-    return make_records(settings, METRICS, {key: digest_tree(MODELS / key) for key in settings})
-
-
-def model(metric: str, key: str = "sentiment") -> dict[str, RegisteredModel]:
-    return {key: RegisteredModel(name=f"tokenmill-{key}", metric=metric, better="higher")}
+def entry(metric: str, name: str = "mood") -> dict[str, RegisteredModel]:
+    return {name: RegisteredModel(name=f"our-{name}", metric=metric, better="higher")}
 
 
 def test_a_record_holds_what_identifies_and_measures_the_model(evaluated: Path) -> None:
-    gpt, sentiment = records()
-    assert (gpt.name, gpt.folder, gpt.kind) == ("tokenmill-gpt", "data/models/gpt", "causal-lm")
-    assert gpt.digest == digest_tree(evaluated / "data/models/gpt")
-    assert (gpt.metric, gpt.value, gpt.better) == ("gpt.bits_per_byte", 2.0, "lower")
-    assert gpt.test_digest == "1" * 64
-    assert gpt.ancestry["data"]["raw"]["reviews"] == "b" * 64
-    assert (sentiment.kind, sentiment.value) == ("sequence-classifier", 0.85)
+    scribe, mood = run_stage()
+    assert (scribe.name, scribe.folder, scribe.kind) == ("our-scribe", "data/models/scribe", "causal-lm")
+    assert scribe.digest == digest_tree(evaluated / "data/models/scribe")
+    assert (scribe.metric, scribe.value, scribe.better) == ("bits_per_byte", 2.0, "lower")
+    assert scribe.test_digest == "1" * 64
+    assert scribe.ancestry["data"]["raw"]["letters"] == "b" * 64
+    assert scribe.card.endswith("# scribe\n")
+    assert (mood.kind, mood.value) == ("sequence-classifier", 0.85)
+
+
+def test_the_control_is_no_part_of_the_model(evaluated: Path) -> None:
+    assert (evaluated / MODEL / CONTROL / "model.safetensors").is_file()
+    _, mood = run_stage()
+    shutil.rmtree(evaluated / MODEL / CONTROL)
+    assert mood.digest == digest_tree(evaluated / MODEL) == model_digest(evaluated / MODEL)
+
+
+def test_no_entry_is_no_record(project: Path) -> None:
+    assert run_stage({}) == read_records(project / "data/registry.json") == []
 
 
 def test_equal_inputs_give_equal_bytes_anywhere(
     evaluated: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_records(evaluated / "one.json", records())
+    records = run_stage()
+    text = Path("data/registry.json").read_text("utf-8")
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "deep"
     evaluated.rename(elsewhere)
     monkeypatch.chdir(elsewhere)
-    write_records(elsewhere / "two.json", records())
-    text = (elsewhere / "one.json").read_text("utf-8")
-    assert text == (elsewhere / "two.json").read_text("utf-8")
+    assert run_stage() == records == read_records(Path("data/registry.json"))
+    assert Path("data/registry.json").read_text("utf-8") == text
     assert str(evaluated) not in text
-    assert read_records(elsewhere / "one.json") == records()
 
 
-def test_no_claim_that_only_a_registry_can_make(evaluated: Path) -> None:
-    write_records(evaluated / "registry.json", records())
-    text = (evaluated / "registry.json").read_text("utf-8")
+def test_no_claim_that_only_a_registry_can_make(registered: Path) -> None:
+    text = (registered / "data/registry.json").read_text("utf-8")
     assert re.findall(r"\b(version|champion|challenger|alias|run|stage|commit|time)", text) == []
 
 
-def test_the_test_digest_nearest_to_the_figure_counts(evaluated: Path) -> None:
-    METRICS.write_text(json.dumps({
-        "test_digest": "far",
-        "a": {"test_digest": "near", "b": {"f1": 0.5}},
-        "c": {"accuracy": 1},
-    }))  # fmt: skip
-    assert [r.test_digest for r in (*records(model("a.b.f1")), *records(model("c.accuracy")))] == [
-        "near",
-        "far",
-    ]
-    assert records(model("c.accuracy"))[0].value == 1.0
-
-
-Change = Callable[[], object]
-
-
-def metrics_without(name: str) -> Change:
-    def change() -> None:
-        metrics = json.loads(METRICS.read_text())
-        del metrics["sentiment"][name]
-        METRICS.write_text(json.dumps(metrics))
-
-    return change
+def test_any_figure_of_an_evaluation_may_decide(
+    evaluated: Path, make_model: Callable[..., Path], write_evaluation: Callable[..., None]
+) -> None:
+    assert run_stage(entry("by_source.news"))[0].value == 0.85
+    make_model("gaps")
+    write_evaluation("gaps", 0.25)
+    records = run_stage({**SETTINGS, **entry("accuracy", name="gaps")})
+    assert [(record.name, record.kind) for record in records][-1] == ("our-gaps", "masked-lm")
 
 
 @pytest.mark.parametrize(
-    ("metric", "change", "message"),
+    ("metric", "spoil", "message"),
     [
         (
-            "sentiment.acuracy",
+            "acuracy",
             None,
-            r"params\.yaml: register\.sentiment\.metric is sentiment\.acuracy, which "
-            r"data/metrics/evaluate\.json does not have; did you mean sentiment\.accuracy\?",
+            r"params\.yaml: register\.mood\.metric is acuracy, which data/evaluation/mood/figures\.json does "
+            r"not have; did you mean accuracy\?",
+        ),
+        ("by_source", None, r"register\.mood\.metric is by_source, which .* did you mean by_source\.news\?"),
+        (
+            "accuracy",
+            lambda: change(FIGURES, figures={"accuracy": float("nan")}),
+            r"figures\.json: accuracy must be a finite number, got nan",
+        ),
+        ("accuracy", lambda: FIGURES.write_text("{"), r"figures\.json: not readable as JSON; restore"),
+        ("accuracy", FIGURES.unlink, r"figures\.json: missing; restore it with `dvc checkout`"),
+        (
+            "accuracy",
+            lambda: shutil.rmtree(FIGURES.parent),
+            r"params\.yaml: register\.mood: data/evaluation/mood is missing; name mood under evaluate too",
         ),
         (
-            "sentiment",
-            None,
-            r"evaluate\.json: sentiment must be a finite number, got a group of figures; name a",
+            "accuracy",
+            lambda: change(FIGURES, kind="oracle"),
+            r"params\.yaml: register\.mood is of the kind oracle, which answers no requests; register one of",
         ),
-        (
-            "sentiment.accuracy",
-            metrics_without("test_digest"),
-            r"no test_digest beside sentiment\.accuracy; make",
-        ),
-        (
-            "sentiment.accuracy",
-            lambda: METRICS.write_text('{"sentiment": {"accuracy": NaN, "test_digest": "1"}}'),
-            r"sentiment\.accuracy must be a finite number, got nan",
-        ),
-        (
-            "sentiment.accuracy",
-            lambda: METRICS.write_text("{"),
-            r"evaluate\.json: not readable as JSON; restore",
-        ),
-        ("sentiment.accuracy", METRICS.unlink, r"evaluate\.json: missing; restore it with `dvc checkout`"),
-        (
-            "sentiment.accuracy",
-            lambda: (MODELS / "sentiment" / "config.json").write_text('{"tokenmill": {"kind": "oracle"}}'),
-            r"models/sentiment/config\.json tells of the kind oracle, which answers no requests; register",
-        ),
-        (
-            "sentiment.accuracy",
-            (MODELS / "sentiment" / "ancestry.json").unlink,
-            r"data/models/sentiment/ancestry\.json: missing; restore",
-        ),
+        ("accuracy", Path("data/report/cards/mood.md").unlink, r"cards/mood\.md: missing; restore"),
+        ("accuracy", lambda: shutil.rmtree(MODEL), r"data/models/mood: missing; restore"),
     ],
 )
 def test_what_cannot_be_recorded_is_said_in_one_line(
-    evaluated: Path, metric: str, change: Change | None, message: str
+    evaluated: Path, metric: str, spoil: Callable[[], object] | None, message: str
 ) -> None:
-    digests = {"sentiment": "0"}
-    if change is not None:
-        change()
+    if spoil is not None:
+        spoil()
     with pytest.raises(UserError, match=message) as error:
-        make_records(model(metric), METRICS, digests)
+        run_stage(entry(metric))
     assert len(str(error.value).splitlines()) == 1
-
-
-def test_a_masked_model_is_not_served(evaluated: Path, make_model: Callable[[str], Path]) -> None:
-    make_model("bert")
-    with pytest.raises(
-        UserError, match=r"register\.bert: .* tells of the kind masked-lm, which answers no requests"
-    ):
-        records(model("gpt.bits_per_byte", key="bert"))
 
 
 @pytest.mark.parametrize(
@@ -156,11 +127,11 @@ def test_a_file_that_register_did_not_write(project: Path, text: str) -> None:
 def test_the_folder_must_hold_the_model_of_the_record(
     evaluated: Path, make_model: Callable[..., Path]
 ) -> None:
-    gpt, _ = records()
-    check_folder(gpt)
-    make_model("gpt", seed=2)
-    with pytest.raises(UserError, match=r"data/models/gpt: not the model that data/registry\.json names"):
-        check_folder(gpt)
-    (evaluated / "data/models/gpt").rename(evaluated / "away")
-    with pytest.raises(UserError, match=r"data/models/gpt: missing, and the registry does not hold"):
-        check_folder(gpt)
+    scribe, _ = run_stage()
+    check_folder(scribe)
+    make_model("scribe", seed=2)
+    with pytest.raises(UserError, match=r"data/models/scribe: not the model that data/registry\.json names"):
+        check_folder(scribe)
+    (evaluated / "data/models/scribe").rename(evaluated / "away")
+    with pytest.raises(UserError, match=r"data/models/scribe: missing, and the registry does not hold"):
+        check_folder(scribe)

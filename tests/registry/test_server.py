@@ -9,10 +9,10 @@ import pytest
 
 from tests.servers import free_port, running, with_our_programs
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import digest_tree
 from tokenmill.jobs.tracking.store import ENVIRONMENT, client
-from tokenmill.registry.__main__ import stage
-from tokenmill.registry.registry import local_model_folder, sync
+from tokenmill.model.digest import model_digest
+from tokenmill.registry.download import local_model_folder
+from tokenmill.registry.sync import sync
 
 
 @pytest.fixture
@@ -31,24 +31,24 @@ def server(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_over_http(server: None, evaluated: Path) -> None:
-    before = stage()
+def test_over_http(server: None, registered: Path) -> None:
+    before = sync()
     assert [standing.aliases for standing in before] == [("challenger", "champion")] * 2
     assert sync() == before
     run = client().search_runs([client().get_experiment_by_name("tokenmill/register").experiment_id])[0]
     assert run.info.status == "FINISHED"
     assert run.info.artifact_uri.startswith("mlflow-artifacts:")
-    assert not (evaluated / "mlruns").exists()
+    assert not (registered / "mlruns").exists()
 
-    digest = digest_tree(evaluated / "data/models/gpt")
-    folder = local_model_folder("models:/tokenmill-gpt@champion")
-    assert folder == evaluated / ".work" / "models" / digest
-    assert digest_tree(folder) == digest
+    digest = model_digest(registered / "data/models/scribe")
+    folder = local_model_folder("models:/our-scribe@champion")
+    assert folder == registered / ".work" / "models" / digest
+    assert model_digest(folder) == digest
     made = folder.stat().st_ino
-    assert local_model_folder("models:/tokenmill-gpt/1").stat().st_ino == made, "fetched once"
+    assert local_model_folder("models:/our-scribe/1").stat().st_ino == made, "fetched once"
 
-    for weights in (evaluated / "served").rglob("sentiment/model.safetensors"):
+    for weights in (registered / "served").rglob("mood/model.safetensors"):
         weights.write_bytes(weights.read_bytes()[:-1] + b"\xff")
-    with pytest.raises(UserError, match="tokenmill-sentiment version 1: damaged in the store"):
-        local_model_folder("models:/tokenmill-sentiment@champion")
+    with pytest.raises(UserError, match="our-mood version 1: damaged in the store"):
+        local_model_folder("models:/our-mood@champion")
     assert [path.name for path in folder.parent.iterdir()] == [digest]

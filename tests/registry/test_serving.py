@@ -6,19 +6,24 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import mlflow
+import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
+from tests.registry.helpers import SETTINGS, run_stage
 from tests.servers import free_port, running, with_our_programs
 from tokenmill.inference.classify import classify
 from tokenmill.inference.generation.generate import generate
 from tokenmill.jobs.tracking.store import ENVIRONMENT, tracking_uri
 from tokenmill.model.folder import load_model
-from tokenmill.registry.__main__ import stage
+from tokenmill.registry.settings import RegisteredModel
+from tokenmill.registry.sync import sync
 
 SAMPLING = {"max_new_tokens": 8, "temperature": 0.7, "top_k": 5, "top_p": 0.9, "seed": 3}
 
@@ -32,7 +37,7 @@ def environment() -> dict[str, str]:
 
 def expected_labels(project: Path, texts: list[str]) -> list[dict[str, Any]]:
     model: Any
-    model, tokenizer = load_model(project / "data/models/sentiment")
+    model, tokenizer = load_model(project / "data/models/mood")
     rows = classify(model, tokenizer, texts)
     labels = model.config.labels
     return [
@@ -42,7 +47,7 @@ def expected_labels(project: Path, texts: list[str]) -> list[dict[str, Any]]:
 
 def expected_texts(project: Path, prompts: list[str]) -> list[dict[str, str]]:
     model: Any
-    model, tokenizer = load_model(project / "data/models/gpt")
+    model, tokenizer = load_model(project / "data/models/scribe")
     sampling: dict[str, Any] = SAMPLING
     return [{"text": texts[0]} for texts in generate(model, tokenizer, prompts, **sampling)]
 
@@ -58,24 +63,43 @@ print(json.dumps({"rows": result.to_dict("records"), "code": tokenmill.__file__}
 """
 
 
-def test_a_model_loads_with_its_own_code_and_without_pickle(evaluated: Path, tmp_path: Path) -> None:
-    stage()
-    command = [sys.executable, "-c", LOAD, "tokenmill-gpt", "prompt", json.dumps(SAMPLING)]
+def test_a_model_loads_with_its_own_code_and_without_pickle(registered: Path, tmp_path: Path) -> None:
+    sync()
+    command = [sys.executable, "-c", LOAD, "our-scribe", "prompt", json.dumps(SAMPLING)]
     done = subprocess.run(command, env=environment(), cwd="/", capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert "hint" not in done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
-    assert answer["rows"] == expected_texts(evaluated, ["很好", "bad"])
-    assert Path(answer["code"]).is_relative_to(evaluated / "mlruns"), (
+    assert answer["rows"] == expected_texts(registered, ["很好", "bad"])
+    assert Path(answer["code"]).is_relative_to(registered / "mlruns"), (
         "the model brings the code that it was made with"
     )
 
 
-def test_nothing_in_a_package_is_a_pickle(evaluated: Path) -> None:
-    stage()
-    suffixes = {path.suffix for path in (evaluated / "mlruns").rglob("*") if path.is_file()}
-    assert suffixes == {".py", ".json", ".safetensors", ".yaml", ".txt", ""}
-    bare = {path.name for path in (evaluated / "mlruns").rglob("*") if path.is_file() and not path.suffix}
+def test_every_kind_that_can_be_registered_answers(
+    registered: Path, make_model: Callable[..., Path], write_evaluation: Callable[..., None]
+) -> None:
+    settings = dict(SETTINGS)
+    for name in ("gaps", "replies"):
+        make_model(name)
+        write_evaluation(name, 0.5)
+        settings[name] = RegisteredModel(name=f"our-{name}", metric="accuracy", better="higher")
+    run_stage(settings)
+    sync()
+    gaps = mlflow.pyfunc.load_model("models:/our-gaps@champion")
+    (filled,) = gaps.predict(pd.DataFrame({"text": ["a<mask>b"]}))["text"]
+    assert filled.startswith("a") and filled.endswith("b") and "<mask>" not in filled
+    with pytest.raises(MlflowException, match="text 1 has no gap"):
+        gaps.predict(pd.DataFrame({"text": ["ab"]}))
+    replies = mlflow.pyfunc.load_model("models:/our-replies@champion")
+    assert len(replies.predict(pd.DataFrame({"prompt": ["很好"]}), params={"max_new_tokens": 3})["text"]) == 1
+
+
+def test_nothing_in_a_package_is_a_pickle(registered: Path) -> None:
+    sync()
+    suffixes = {path.suffix for path in (registered / "mlruns").rglob("*") if path.is_file()}
+    assert suffixes == {".py", ".json", ".safetensors", ".yaml", ".txt", ".md", ""}
+    bare = {path.name for path in (registered / "mlruns").rglob("*") if path.is_file() and not path.suffix}
     assert bare == {"MLmodel"}
 
 
@@ -104,22 +128,22 @@ def ask(url: str, body: Any) -> tuple[int, Any]:
 
 
 @pytest.mark.slow
-def test_mlflow_serves_the_classifier_and_the_generator(evaluated: Path) -> None:
-    stage()
+def test_mlflow_serves_the_classifier_and_the_generator(registered: Path) -> None:
+    sync()
     with (
-        served("tokenmill-sentiment", evaluated / "classifier.log") as classifier,
-        served("tokenmill-gpt", evaluated / "generator.log") as generator,
+        served("our-mood", registered / "classifier.log") as classifier,
+        served("our-scribe", registered / "generator.log") as generator,
     ):
         texts = ["这本书很好", "terrible", ""]
         status, answer = ask(
             classifier, {"dataframe_split": {"columns": ["text"], "data": [[t] for t in texts]}}
         )
-        assert (status, answer) == (200, {"predictions": expected_labels(evaluated, texts)})
+        assert (status, answer) == (200, {"predictions": expected_labels(registered, texts)})
         assert ask(classifier, {"inputs": {"text": texts}}) == (status, answer)
 
         prompts = ["中国", "the"]
         body = {"inputs": {"prompt": prompts}, "params": SAMPLING}
-        assert ask(generator, body) == (200, {"predictions": expected_texts(evaluated, prompts)})
+        assert ask(generator, body) == (200, {"predictions": expected_texts(registered, prompts)})
 
         status, answer = ask(generator, {"inputs": {"prompt": ["x"]}, "params": {"max_new_tokens": 1000}})
         assert status == 400

@@ -1,6 +1,7 @@
 """The faster engine gives the ids of the tokenizers library, or is not used."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.samples import reviews
+from tokenmill.text.special import OURS
 from tokenmill.text.tokenizer import FILE, FIRST_TEXT_ID, encode_documents, load_tokenizer
 from tokenmill.tokenization import encode as module
-from tokenmill.tokenization.encode import FastEncoder, encode, prove
+from tokenmill.tokenization.encode import Encoder, FastEncoder, new_encoder, prove
 from tokenmill.tokenization.train import Algorithm, train_tokenizer
 
 TEXTS = [text for text, _ in reviews(300, seed=3)]
@@ -43,9 +45,14 @@ def usual(folder: Path, texts: list[str]) -> list[list[int]]:
     return [ids.tolist() for ids in encode_documents(load_tokenizer(folder), texts)]
 
 
-def encoded(folder: Path, texts: list[str], *, fast: bool, workers: int = 1) -> list[list[int]]:
-    parts = encode(folder, texts, fast=fast, workers=workers)
-    return [ids.tolist() for part in parts for ids in part.documents()]
+def encoder(folder: Path, *, fast: bool) -> Encoder:
+    made = new_encoder(folder, OURS, TEXTS)
+    assert made.known is not None
+    return made if fast else replace(made, known=None)
+
+
+def encoded(folder: Path, texts: list[str], *, fast: bool) -> list[list[int]]:
+    return [ids.tolist() for ids in encoder(folder, fast=fast).encode(texts).documents()]
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -100,11 +107,10 @@ def test_a_text_cannot_spell_a_special_token(folder: Path) -> None:
     assert min(ids[1:-1]) >= FIRST_TEXT_ID
 
 
-def test_parts_and_processes_change_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = encoded(folder, TEXTS, fast=True)
-    monkeypatch.setattr(module, "PART_CHARACTERS", 1000)
-    assert len(list(encode(folder, TEXTS, fast=True, workers=1))) > 3
-    assert encoded(folder, TEXTS, fast=True, workers=2) == whole
+@pytest.mark.parametrize("fast", [True, False])
+def test_blocks_change_nothing(folder: Path, fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "AT_ONCE_CHARACTERS", 1000)
+    assert encoded(folder, TEXTS, fast=fast) == usual(folder, TEXTS)
 
 
 def test_nothing_to_encode(folder: Path) -> None:
@@ -149,5 +155,6 @@ def test_other_pre_tokens_are_left_to_the_library(folder: Path, tmp_path: Path) 
 
 
 def test_ids_are_of_the_smallest_type(folder: Path) -> None:
-    (part,) = encode(folder, TEXTS, fast=True, workers=1)
-    assert part.ids.dtype == np.uint16 and part.ends[-1] == len(part.ids)
+    for texts in (TEXTS, []):
+        found = encoder(folder, fast=True).encode(texts)
+        assert found.ids.dtype == np.uint16 and found.ends.tolist()[-1:] == [len(found.ids)][: len(texts)]

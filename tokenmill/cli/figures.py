@@ -1,64 +1,57 @@
 """The figures of a run, read from ``data/metrics``: one place for the command line and the READMEs."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.files import read_json
+from tokenmill.report.words import FIGURES, figure_of
 
 Metrics = Mapping[str, Any]
 
-# Places of evaluate's main figures, all measured on test data.
-SENTIMENT = ("sentiment", "accuracy")
-CONTROL = ("sentiment", "control", "accuracy")
-TFIDF = ("sentiment", "tfidf", "accuracy")
-GPT = ("gpt", "bits_per_byte")
-NGRAM = ("gpt", "ngram", "bits_per_byte")
-NGRAM_ORDER = ("gpt", "ngram", "order")
-PASSED = ("gpt", "tokens_to_pass_ngram")
-BERT = ("bert", "accuracy")
-T5 = ("t5", "accuracy")
-MOST_FREQUENT = ("bert", "most_frequent_accuracy")
 
+def read_metrics(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
+    """``{stage: content}`` of the metrics files of these stages that are there.
 
-def read_metrics(folder: Path) -> dict[str, Any]:
-    """``{file name without .json: content}`` of every metrics file, sorted by name.
+    Args:
+        folder: data/metrics.
+        names: of stages as dvc addresses them, such as ``pretrain@NAME``.
 
     Raises:
         UserError: there is none, or one is no JSON object.
     """
-    found = {}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            found[path.stem] = dict(json.loads(path.read_text("utf-8")))
-        except (ValueError, TypeError):
-            raise UserError(f"{path}: not readable as JSON; bring it back with `dvc repro`") from None
+    files = {name: folder / f"{name.replace('@', '-')}.json" for name in names}
+    found = {
+        name: read_json(path, "bring it back with `dvc repro`")
+        for name, path in files.items()
+        if path.exists()
+    }
     if not found:
         raise UserError(f"{folder}: no metrics yet; run `make repro`")
     return found
 
 
-def figure(metrics: Metrics, *keys: str) -> Any:
-    """The value at nested keys, or None where one of them is missing."""
-    value: Any = metrics
-    for key in keys:
-        if not isinstance(value, Mapping) or key not in value:
-            return None
-        value = value[key]
-    return value
+def headline(metrics: Metrics) -> str:
+    """The headline figure of evaluate's metrics."""
+    return next(name for name in metrics if name != "rivals")
 
 
-def count(value: Any) -> str:
-    """A whole number with separators, a dash for what is missing."""
-    return "–" if value is None else f"{value:,}"
+def words_and_value(name: str, value: Any) -> str:
+    """``accuracy 87.7%``, ``tokens seen 1,349,632``, ``vocabulary 8,192``."""
+    if name in FIGURES:
+        return f"{FIGURES[name].words} {FIGURES[name].show(value)}"
+    return f"{name.replace('_', ' ')} {number(value)}"
 
 
-def percent(value: Any) -> str:
-    """A share as per cent with one place, a dash for what is missing."""
-    return "–" if value is None else f"{100 * value:.1f}%"
+def beside(metrics: Metrics) -> dict[str, str]:
+    """The headline figure of each rival in evaluate's metrics, as text."""
+    show = figure_of(headline(metrics)).show
+    return {rival: show(value) for rival, value in metrics["rivals"].items()}
 
 
-def decimal(value: Any) -> str:
-    """Three places, a dash for what is missing."""
-    return "–" if value is None else f"{value:.3f}"
+def number(value: Any) -> str:
+    """A whole number with separators, another one with four digits, anything else as it is."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)

@@ -49,6 +49,17 @@ def results() -> None:
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new folder.")],
+    example: Annotated[str, typer.Option(help="A file of examples/, without .yaml.")],
+) -> None:
+    """Start a project of your own from an example; run it in a checkout of Tokenmill."""
+    from tokenmill.cli.init import init
+
+    init(Path("."), folder, example)
+
+
+@app.command()
 def plan(
     model: Annotated[str | None, typer.Argument(help="A name under pretrain; without one, all.")] = None,
 ) -> None:
@@ -177,11 +188,11 @@ def import_(
 
 @app.command()
 def register() -> None:
-    """Make the MLflow registry hold the models that are here (after a restore on a new machine)."""
+    """Make the MLflow registry hold the models that data/registry.json names."""
     need_project()
-    from tokenmill.cli.store import sync_registry
+    from tokenmill.cli.store import register
 
-    sync_registry()
+    register()
 
 
 @app.command()
@@ -190,9 +201,9 @@ def promote(
     version: Annotated[int, typer.Argument(min=1, help="The version to make champion.")],
 ) -> None:
     """Make a registered version champion, whatever its figures say."""
-    from tokenmill.cli.store import crown
+    from tokenmill.cli.store import set_champion
 
-    crown(name, version)
+    set_champion(name, version)
 
 
 @app.command()

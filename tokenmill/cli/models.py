@@ -24,7 +24,7 @@ def model_folder(name: str) -> Path:
         UserError: there is no such folder, it holds no model, or the registry does not know the address.
     """
     if name.startswith(REGISTRY):
-        from tokenmill.registry.registry import local_model_folder  # loads mlflow
+        from tokenmill.registry.download import local_model_folder  # loads mlflow
 
         return Path(local_model_folder(name))
     folder = Path(name)

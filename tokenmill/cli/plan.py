@@ -31,11 +31,10 @@ def show(root: Path, model: str | None) -> None:
     from tokenmill.pretraining.flops import training_flops
     from tokenmill.pretraining.pretrain import VALIDATIONS
     from tokenmill.pretraining.setup import set_up
-    from tokenmill.text.shards import SAMPLE_TOKENS, read_manifest
-    from tokenmill.text.tokenizer import load_tokenizer
+    from tokenmill.text.shards import SAMPLE_TOKENS
+    from tokenmill.training.runtime import Runtime
 
-    tokens, runtime = root / "data" / "tokens", params.runtime
-    manifest, tokenizer = read_manifest(tokens), load_tokenizer(tokens)
+    runtime = Runtime.of(params.runtime.model_dump())
     torch.set_num_threads(runtime.threads or max(1, compute_threads(0) // runtime.devices))
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("model", no_wrap=True)
@@ -43,26 +42,27 @@ def show(root: Path, model: str | None) -> None:
     for column in columns:
         table.add_column(column, justify="right", no_wrap=True)
     for name in [model] if model else params.pretrain:
-        training_tokens = manifest["splits"]["train"]["tokens"]
-        run = set_up(params.pretrain[name], manifest["vocab_size"], training_tokens, tokenizer)
-        budget, row, rows = run.budget, plan.row_of(run.objective, run.config), run.rows_at_once(runtime)
+        settings = params.pretrain[name]
+        run = set_up(name, settings, root / "data/tokens" / settings.tokenizer, project=root)
+        budget, row = run.budget, run.objective.row_shape(run.config.context)
+        rows = run.rows_at_once(runtime)
         need = plan.check_memory(
-            run.config, row, rows, processes=runtime.devices, shards=runtime.shards, name=name
+            run.config, row, rows, processes=runtime.devices, shards=params.runtime.shards, name=name
         )
         flops = training_flops(
             run.config, positions=row.positions, source=row.source, predicted=row.predicted
         )
-        own = -(-budget.batch_rows // (runtime.devices * runtime.nodes))
+        own = -(-budget.batch_rows // runtime.processes)
         step = plan.measured_step(run.config, row, rows, -(-own // rows))
         # Every process validates by itself, forward only: a third of training's arithmetic.
         own_tokens = own * budget.tokens / (budget.steps * budget.batch_rows)
-        validated = VALIDATIONS * SAMPLE_TOKENS + manifest["splits"]["validation"]["tokens"]
+        validated = VALIDATIONS * SAMPLE_TOKENS + run.validation_tokens
         seconds = step * (budget.steps + validated / own_tokens / 3)
         table.add_row(
             name,
             f"{sum(plan.parameters(run.config)):,}",
             f"{budget.tokens:,}",
-            f"{budget.tokens / training_tokens:.2f}",
+            f"{budget.tokens / run.training_tokens:.2f}",
             f"{budget.steps:,} x {budget.batch_rows}",
             f"{budget.learning_rate:.4f}",
             f"{flops * budget.steps * budget.batch_rows / 1e15:,.2f}",

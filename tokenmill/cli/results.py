@@ -1,45 +1,58 @@
 """``tokenmill results``: what ran, how long it took, what came out, and where to look next."""
 
 import json
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tokenmill.cli import figures
-from tokenmill.cli.figures import Metrics, count, decimal, figure, percent, read_metrics
+from tokenmill.cli.figures import Metrics, beside, headline, read_metrics, words_and_value
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import read_json
+from tokenmill.report.words import KINDS
 
-ORDER = ("ingest", "measure", "clean", "tokenize", "pretrain", "finetune", "evaluate", "register")
-"""Stages as a person reads them; those of one name (``pretrain-gpt``) stay together, sorted."""
+GROUPS = ("tokenize", "pretrain", "finetune", "evaluate")
+"""Groups of params.yaml, each entry of which is a stage."""
 
 WIDTH = 160
 """Columns where the output is no terminal (a log, a pipe): a stage then takes one line."""
 
 
 def show(root: Path) -> None:
-    """Print the table of stages and three lines on where to look next.
+    """Print the table of stages and a few lines on where to look next.
 
     Raises:
-        UserError: no stage has run yet.
+        UserError: params.yaml is missing or wrong, or no stage has run yet.
     """
     from rich.console import Console
     from rich.table import Table
 
-    metrics = read_metrics(root / "data" / "metrics")
+    from stages.params import load_params
+
+    trained = load_params(root / "params.yaml").trained
+    stages = stage_names(trained)
+    metrics = read_metrics(root / "data" / "metrics", stages)
     took = seconds(root / ".work")
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("stage", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column("main figures", overflow="fold")
-    stages = {*metrics, *({"register"} if (root / "data" / "registry.json").exists() else set())}
-    for stage in sorted(stages, key=_place):
-        facts = registered(root) if stage == "register" else main_figures(stage, metrics[stage])
-        table.add_row(stage, f"{took[stage]:.1f}" if stage in took else "–", "; ".join(facts))
+    for stage in stages:
+        facts = registered(root) if stage == "register" else main_figures(stage, metrics.get(stage, {}))
+        if facts or stage in took:
+            table.add_row(stage, f"{took[stage]:.1f}" if stage in took else "–", "; ".join(facts))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     console.print(table)
     console.print()
-    for line in where_next(metrics):
+    for line in where_next(root, trained):
         console.print(line, markup=False)
+
+
+def stage_names(trained: dict[str, dict[str, Any]]) -> list[str]:
+    """The stages of the project, as dvc addresses them, in the order in which a person reads them."""
+    entries = [f"{group}@{name}" for group in GROUPS for name in trained[group]]
+    return ["ingest", "measure", "clean", *entries, "report", "register"]
 
 
 def seconds(work: Path) -> dict[str, float]:
@@ -48,80 +61,59 @@ def seconds(work: Path) -> dict[str, float]:
     for path in sorted(work.glob("*/last.json")):
         value = json.loads(path.read_text("utf-8")).get("seconds")
         if isinstance(value, int | float):
-            found[path.parent.name.replace("@", "-")] = float(value)
+            found[path.parent.name] = float(value)
     return found
 
 
-def _place(stage: str) -> tuple[int, str]:
-    name = stage.partition("-")[0]
-    return (ORDER.index(name) if name in ORDER else len(ORDER), stage)
-
-
 def main_figures(stage: str, metrics: Metrics) -> list[str]:
-    """The few figures of a stage that a person looks at first."""
-    match stage.partition("-")[0]:
-        case "ingest":
-            total = metrics["total"]
-            return [
-                f"{count(total['documents'])} documents",
-                f"{count(total['characters'])} characters",
-                f"{count(total['rejects'])} bad lines",
-            ]
-        case "clean":
-            total = metrics["total"]
-            return [f"{count(total['kept'])} of {count(total['read'])} documents kept"]
-        case "tokenize":
-            train = metrics["train"]
-            return [
-                f"{count(train['tokens'])} training tokens",
-                f"{decimal(train['bytes_per_token'])} bytes a token",
-                f"vocabulary {count(metrics['vocab_size'])}",
-            ]
-        case "pretrain":
-            return [f"{count(metrics['tokens_seen'])} tokens seen", *_validation(metrics["validation"])]
-        case "finetune":
-            return [
-                f"{start}: validation accuracy {percent(figure(metrics, start, 'validation', 'accuracy'))}"
-                for start in ("pretrained", "control")
-            ]
-        case "evaluate":
-            return _evaluation(metrics)
-    return []
+    """What a stage's metrics say, in words."""
+    if not metrics:
+        return []
+    if stage.startswith("evaluate@"):
+        name = headline(metrics)
+        rivals = ", ".join(f"{rival} {value}" for rival, value in beside(metrics).items())
+        return [words_and_value(name, metrics[name]) + (f" ({rivals})" if rivals else "")]
+    return list(_facts(metrics))
 
 
-def _validation(validation: Mapping[str, Any]) -> list[str]:
-    if "bits_per_byte" in validation:
-        return [f"validation bits per byte {decimal(validation['bits_per_byte'])}"]
-    return [f"validation accuracy {percent(validation.get('accuracy'))}"]
-
-
-def _evaluation(metrics: Metrics) -> list[str]:
-    accuracy, control, tfidf, bert = (
-        percent(figure(metrics, *place))
-        for place in (figures.SENTIMENT, figures.CONTROL, figures.TFIDF, figures.BERT)
-    )
-    gpt, ngram = (decimal(figure(metrics, *place)) for place in (figures.GPT, figures.NGRAM))
-    return [
-        f"sentiment accuracy {accuracy} (control {control}, TF-IDF {tfidf})",
-        f"gpt bits per byte {gpt} (n-gram {ngram})",
-        f"bert masked accuracy {bert}",
-    ]
+def _facts(metrics: Metrics) -> Iterable[str]:
+    for name, value in metrics.items():
+        if isinstance(value, dict):
+            inner = ", ".join(words_and_value(key, item) for key, item in value.items())
+            yield f"{name.replace('_', ' ')}: {inner}"
+        else:
+            yield words_and_value(name, value)
 
 
 def registered(root: Path) -> list[str]:
     """What ``data/registry.json`` names; versions and aliases are MLflow's."""
-    models = json.loads((root / "data" / "registry.json").read_text("utf-8"))["models"]
-    return [f"{model['name']} ({model['metric']} {decimal(model['value'])})" for model in models]
+    path = root / "data" / "registry.json"
+    if not path.exists():
+        return []
+    models = read_json(path, "bring it back with `dvc repro`")["models"]
+    return [f"{model['name']} ({words_and_value(model['metric'], model['value'])})" for model in models]
 
 
-def where_next(metrics: Mapping[str, Metrics]) -> list[str]:
-    """Three lines: the models, MLflow's UI, generating text."""
-    causal = [
-        name for name, value in metrics.items() if figure(value, "validation", "bits_per_byte") is not None
-    ]
-    model = f"data/models/{causal[0].removeprefix('pretrain-')}" if causal else "models:/NAME@champion"
-    return [
-        "models:    data/models/, the report on them is data/evaluation/report.html",
-        "MLflow:    make mlflow, then open http://127.0.0.1:5000",
-        f"generate:  .venv/bin/tokenmill generate {model} 中国",
-    ]
+def where_next(root: Path, trained: dict[str, dict[str, Any]]) -> list[str]:
+    """The report, MLflow's UI, and a command for a model that is there: a causal one if there is one."""
+    lines = ["MLflow:  make mlflow, then open http://127.0.0.1:5000"]
+    if (root / "data" / "report").exists():
+        lines.insert(0, "report:  data/report/report.html")
+    names = [*trained["pretrain"], *trained["finetune"]]
+    kinds = {name: _kind(root / "data" / "models" / name) for name in names}
+    program = ".venv/bin/tokenmill" if (root / ".venv").exists() else "tokenmill"
+    for kind, words in KINDS.items():
+        for name in (name for name, found in kinds.items() if found == kind):
+            prompts = trained["evaluate"].get(name, {}).get("prompts") or [words.example]
+            text = prompts[0] if kind == "causal-lm" else words.example
+            return [*lines, f"try it:  {program} {words.command} data/models/{name} {shlex.quote(text)}"]
+    return lines
+
+
+def _kind(folder: Path) -> str | None:
+    """The kind of the model in a folder; None where none is."""
+    try:
+        config = read_json(folder / "config.json", "")
+    except UserError:
+        return None
+    return config.get("tokenmill", {}).get("kind")

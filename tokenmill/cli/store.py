@@ -6,17 +6,20 @@ from pathlib import Path
 from tokenmill.core.errors import UserError
 
 
-def sync_registry() -> None:
+def register() -> None:
     """Register what data/registry.json names and the MLflow registry lacks; says how each model stands."""
-    from tokenmill.registry.registry import sync
+    from tokenmill.registry.sync import sync
 
-    for standing in sync():
+    standings = sync()
+    for standing in standings:
         print(standing)
+    if not standings:
+        print("nothing to register: `register` in params.yaml has no entry")
 
 
-def crown(name: str, version: int) -> None:
+def set_champion(name: str, version: int) -> None:
     """Move the alias ``champion`` by hand."""
-    from tokenmill.registry.registry import promote
+    from tokenmill.registry.sync import promote
 
     print(promote(name, str(version)))
 

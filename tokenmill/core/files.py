@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +47,18 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_tree(path: Path) -> str:
+def digest_tree(path: Path, *, without: Collection[str] = ()) -> str:
     """SHA-256 of a file, or of the names and contents of all files under a folder.
 
-    Neither times nor the absolute place of the folder enter.
+    Neither times nor the absolute place of the folder enter, nor what the folder holds by the names in
+    ``without``.
     """
     if path.is_file():
         return sha256_file(path)
     lines = [
         f"{file.relative_to(path).as_posix()}\0{sha256_file(file)}\n"
         for file in sorted(path.rglob("*"))
-        if file.is_file()
+        if file.is_file() and file.relative_to(path).parts[0] not in without
     ]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -4,51 +4,55 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from tokenmill.core.errors import UserError
-from tokenmill.text.shards import read_manifest
+from tokenmill.core.files import read_json
+from tokenmill.model.folder import ANCESTRY
 
-if TYPE_CHECKING:
-    import polars as pl
-
-
-LANGUAGE_MODELS = ("gpt", "bert", "t5")
-"""The pretrained models of the pipeline."""
+REMEDY = "run `dvc repro`, or `dvc checkout` for files that belong together"
 
 
-def read_ancestry(inputs: Mapping[str, Path], digests: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """The models' ancestry, after checking that each descends from the shards and documents at hand.
+def read_ancestry(model: Path, clean: Path, documents: str) -> dict[str, Any]:
+    """A model's ancestry ({} of a downloaded one), after checking that it descends from ``clean``.
+
+    Args:
+        model: the model folder.
+        clean: data/clean.
+        documents: digest of ``clean``, as fine-tuned models name it.
 
     Raises:
-        UserError: a model was made with another tokenizer, from other shards or from other documents. The
-            message names both.
+        UserError: it was fine-tuned on other documents, or pretrained on other raw text. Both are named.
     """
-    from tokenmill.model.folder import read_settings
-
-    manifest = read_manifest(inputs["tokens"])
-    expected = {
-        "tokenizer": (manifest["tokenizer"], inputs["tokens"]),
-        "shards": (digests["tokens"], inputs["tokens"]),
-        "documents": (digests["clean"], inputs["clean"]),
-    }
-    found = {}
-    for name in (*LANGUAGE_MODELS, "sentiment", "control"):
-        ancestry = found[name] = read_settings(inputs[name] / "ancestry.json")
-        for key, (digest, place) in expected.items():
-            if key == "documents" and name in LANGUAGE_MODELS:
-                continue  # they know documents through shards
-            if key != "documents" and name not in LANGUAGE_MODELS and "shards" not in ancestry:
-                continue  # fine-tuned from a model of others, which saw no shards of ours
-            if ancestry.get(key) != digest:
-                raise UserError(
-                    f"{inputs[name]}: made with {key} {str(ancestry.get(key))[:12]}, but {place} has "
-                    f"{digest[:12]}; run `dvc repro`, or `dvc checkout` for files that belong together"
-                )
-    return found
+    if not (model / ANCESTRY).exists():
+        return {}
+    ancestry = read_json(model / ANCESTRY, REMEDY)
+    if "documents" in ancestry:
+        _compare(model, "documents", ancestry["documents"], clean, documents)
+    elif "data" in ancestry:
+        manifest = read_json(clean / "manifest.json", REMEDY)
+        for source, digest in ancestry["data"]["raw"].items():
+            found = manifest["raw"].get(source, {}).get("sha256")
+            _compare(model, f"raw text of {source}", digest, clean, found)
+    return ancestry
 
 
-def documents_digest(frame: "pl.DataFrame", *, labels: bool) -> str:
+def _compare(model: Path, what: str, expected: str, place: Path, found: str | None) -> None:
+    if expected != found:
+        has = found[:12] if found else "none"
+        raise UserError(f"{model}: made with {what} {expected[:12]}, but {place} has {has}; {REMEDY}")
+
+
+def training_sources(ancestry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Sources that a model was last trained on: a task's, or those of its pretraining; () where unknown."""
+    if "finetune" in ancestry:
+        return (ancestry["finetune"]["source"],)
+    return tuple(ancestry.get("sources") or ancestry.get("data", {}).get("raw", ()))
+
+
+def documents_digest(frame: pl.DataFrame, *, labels: bool) -> str:
     """SHA-256 over the sorted ids and texts (and labels): equal for equal test sets, and only for those.
 
     Tokenizer and order do not enter, so figures of models with different tokenizers can be compared by it.

@@ -1,20 +1,18 @@
 """Interpolated modified Kneser-Ney n-gram model over token ids: the baseline that a Transformer has to beat.
 
 Kneser & Ney 1995 (lower orders count distinct left neighbours), Chen & Goodman 1998 (three discounts for
-each order, interpolation). Histories end at the start of the document; an n-gram that begins with <bos> has
-no left neighbour and keeps its own count (Heafield et al. 2013).
+each order, interpolation). Histories end at the start of the document; an n-gram that begins with the token
+that starts a document has no left neighbour and keeps its own count (Heafield et al. 2013).
 
 All counting is done on sorted arrays: a k-gram is named by its rank among the k-grams seen, and its key is
 ``rank of its first k-1 tokens * vocab_size + its last token``.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-
-from tokenmill.text.tokenizer import BOS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -49,25 +47,27 @@ class NGram:
     """A fitted model."""
 
     vocab_size: int
+    start: int
+    """The token that starts a document; it is given, never predicted."""
     unigram: Floats
     """Probability of each id without any history, interpolated with the uniform distribution."""
     orders: tuple[_Order, ...]
     """Order 2 and up."""
 
     @classmethod
-    def fit(cls, stream: npt.NDArray[Any], order: int, vocab_size: int) -> "NGram":
-        """Count and discount; ``stream`` is 1-D, documents one after the other, each beginning with <bos>.
+    def fit(cls, stream: npt.NDArray[Any], order: int, vocab_size: int, start: int) -> Self:
+        """Count and discount; ``stream`` is 1-D, documents one after the other, each after a ``start``.
 
         ``order`` is the longest n-gram (1: no history). Two million tokens of order 4 take some seconds.
         """
         tokens = stream.astype(np.int64)
-        age = _age(tokens)
-        grams = [_unigrams(tokens, vocab_size)]
+        age = _age(tokens, start)
+        grams = [_unigrams(tokens, vocab_size, start)]
         while len(grams) < order and (longer := _longer(grams[-1], tokens, age, len(grams) + 1, vocab_size)):
             grams.append(longer)
         ids = np.arange(vocab_size)
-        uniform = (ids != BOS) / (vocab_size - 1)  # <bos> is given, never predicted
-        relative, left_over = _discount(np.where(ids == BOS, 0, _counts(grams, 0)), np.zeros_like(ids), 1)
+        uniform = (ids != start) / (vocab_size - 1)
+        relative, left_over = _discount(np.where(ids == start, 0, _counts(grams, 0)), np.zeros_like(ids), 1)
         unigram = relative + left_over * uniform
         orders = [
             _Order(
@@ -76,14 +76,14 @@ class NGram:
             )
             for index, gram in enumerate(grams[1:], start=1)
         ]
-        return cls(vocab_size, unigram, tuple(orders))
+        return cls(vocab_size, start, unigram, tuple(orders))
 
     def log2_probs(self, stream: npt.NDArray[Any]) -> Floats:
-        """log2 of each token's probability after what precedes it in its document; 0 for <bos>, a given."""
+        """log2 of each token's probability after what precedes it in its document; 0 for ``start``."""
         tokens = stream.astype(np.int64)
         probability = self.unigram[tokens]
         ranks = tokens
-        age = _age(tokens)
+        age = _age(tokens, self.start)
         for length, level in enumerate(self.orders, start=2):
             history = np.where(age >= length - 1, _shift(ranks), NONE)
             found = level.find(history, tokens, self.vocab_size)
@@ -92,7 +92,7 @@ class NGram:
             seen = found != NONE
             probability[seen] += level.discounted[found[seen]]
             ranks = found
-        probability[tokens == BOS] = 1.0
+        probability[tokens == self.start] = 1.0
         return np.log2(probability)
 
 
@@ -107,12 +107,12 @@ class _Grams:
     suffix: Ints
     """For each gram the rank of itself without its first token, one order below."""
     starts: npt.NDArray[np.bool_]
-    """Which grams begin with <bos>."""
+    """Which grams begin with ``start``."""
 
 
-def _unigrams(tokens: Ints, vocab_size: int) -> _Grams:
+def _unigrams(tokens: Ints, vocab_size: int, start: int) -> _Grams:
     ids = np.arange(vocab_size)
-    return _Grams(ids, tokens, np.bincount(tokens, minlength=vocab_size), np.zeros_like(ids), ids == BOS)
+    return _Grams(ids, tokens, np.bincount(tokens, minlength=vocab_size), np.zeros_like(ids), ids == start)
 
 
 def _longer(shorter: _Grams, tokens: Ints, age: Ints, length: int, vocab_size: int) -> _Grams | None:
@@ -141,10 +141,10 @@ def _counts(grams: list[_Grams], index: int) -> Ints:
     return np.where(gram.starts, gram.counts, neighbours)
 
 
-def _age(tokens: Ints) -> Ints:
+def _age(tokens: Ints, start: int) -> Ints:
     """For each position the number of tokens before it in its document."""
     positions = np.arange(len(tokens))
-    return positions - np.maximum.accumulate(np.where(tokens == BOS, positions, 0))
+    return positions - np.maximum.accumulate(np.where(tokens == start, positions, 0))
 
 
 def _shift(ranks: Ints) -> Ints:

@@ -1,165 +1,101 @@
-"""From models and test data to figures, predictions, samples and a page."""
+"""From a model and test data to figures beside rivals, predictions, samples and curves."""
 
-import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
+import torch
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import write_json, write_text
+from tokenmill.core.threads import compute_threads, reproducible_products
 from tokenmill.data.documents.parquet import write_parquet
-from tokenmill.data.documents.reading import read_documents
-from tokenmill.evaluation import language
-from tokenmill.evaluation.ancestry import LANGUAGE_MODELS, documents_digest, read_ancestry
-from tokenmill.evaluation.classification import SentimentResult, evaluate_sentiment
-from tokenmill.evaluation.ngram import NGram
-from tokenmill.evaluation.settings import EvaluateSettings
-from tokenmill.report.models import page
-from tokenmill.text.shards import open_split, read_manifest
-from tokenmill.text.tokenizer import FIRST_TEXT_ID, fingerprint
-
-if TYPE_CHECKING:
-    from tokenmill.model.heads import LanguageModel
-    from tokenmill.text.vocabulary import Vocabulary
+from tokenmill.evaluation.kinds import MEASURES
+from tokenmill.evaluation.scores import Bin
+from tokenmill.evaluation.settings import FIGURES, HIGHER_IS_BETTER, EvaluateSettings
+from tokenmill.evaluation.subject import Result, open_subject
+from tokenmill.jobs.job import Job
+from tokenmill.jobs.runtime import RuntimeSettings
 
 DIGITS = 6
 """Decimal places of figures in files; what lies beyond depends on the machine."""
 
 
 def evaluate(
-    inputs: Mapping[str, Path],
-    out: Mapping[str, Path],
-    settings: EvaluateSettings,
-    digests: Mapping[str, str],
-) -> dict[str, Any]:
-    """Write evaluation/ (page, predictions, samples) and the two plots; returns the metrics.
+    name: str, settings: EvaluateSettings, clean: Path, model: Path, job: Job, runtime: RuntimeSettings
+) -> None:
+    """Measure one model by its kind, and write the job's outs.
 
-    ``inputs``, ``out`` and ``digests`` (SHA-256 of each input) have the keys of ``stages.evaluate.__main__``.
+    ``evaluation`` holds figures.json and, where there are any, predictions.parquet, confusion.csv and
+    samples.json; ``metrics`` the headline figure of the model and of its rivals; ``calibration`` the CSV.
 
     Raises:
-        UserError: inputs do not belong together, a split is empty, or a prompt is too long.
+        UserError: model and data do not belong together, the kind of model cannot be measured, a split is
+            empty, or a prompt is too long.
     """
-    ancestry = read_ancestry(inputs, digests)
-    curves = {name: language.read_curve(inputs[f"curve_{name}"]) for name in LANGUAGE_MODELS}
-    languages, samples = _language(inputs, settings, ancestry, curves["gpt"])
-    finetuning = ancestry["sentiment"]["finetune"]
-    sentiment = evaluate_sentiment(
-        inputs["clean"], finetuning["source"], {name: inputs[name] for name in ("sentiment", "control")}
+    reproducible_products()
+    torch.set_num_threads(compute_threads(runtime.threads))
+    subject = open_subject(name, settings, clean, model, job.digests["clean"])
+    kind = subject.model.config.kind
+    if kind not in MEASURES:
+        raise UserError(
+            f"params.yaml: evaluate.{name} is a {kind}, which cannot be measured; "
+            f"take it out, or name one of the kinds {', '.join(MEASURES)}"
+        )
+    result = MEASURES[kind](subject)
+    headline = FIGURES[kind][0]
+    figures = _rounded(
+        {
+            "kind": kind,
+            "name": name,
+            "headline": {
+                "metric": headline,
+                "value": result.figures[headline],
+                "better": "higher" if headline in HIGHER_IS_BETTER else "lower",
+            },
+            "figures": result.figures,
+            "rivals": result.rivals,
+            "comparisons": result.comparisons,
+            "documents": result.documents,
+            "test_digest": result.test_digest,
+            "sources": list(subject.sources),
+            "parameters": sum(parameter.numel() for parameter in subject.model.parameters()),
+            "ancestry": subject.ancestry,
+        }
     )
-    metrics = _rounded({"sentiment": sentiment.metrics, **languages})
-    folder = out["evaluation"]
-    (folder / "predictions").mkdir(parents=True)
-    table = sentiment.predictions
-    write_parquet(
-        table.lazy(),
-        folder / "predictions" / "sentiment.parquet",
-        rows=table.height,
-        text_bytes=sum(len(text.encode()) for text in table["text"]),
-    )
-    write_json(folder / "samples.json", samples)
-    write_text(
-        folder / "report.html",
-        page(
-            metrics,
-            sentiment,
-            samples,
-            curves=curves,
-            ancestry=ancestry,
-            settings=settings,
-            manifest=read_manifest(inputs["tokens"]),
-        ),
-    )
-    _write_plots(out, sentiment)
-    return metrics
+    _write_result(job.out["evaluation"], result, figures)
+    write_text(job.out["calibration"], _calibration_csv(result.calibration))
+    rivals = {rival: values[headline] for rival, values in figures["rivals"].items()}
+    job.write_metrics({headline: figures["headline"]["value"], "rivals": rivals})
 
 
-def _language(
-    inputs: Mapping[str, Path],
-    settings: EvaluateSettings,
-    ancestry: Mapping[str, Any],
-    curve: list[dict[str, float]],
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Figures of the language models, and gpt's samples (first: a prompt too long costs no computing)."""
-    import polars as pl
-
-    tokens = inputs["tokens"]
-    tokenizer_id = fingerprint(tokens)
-    train, validation, test = (
-        open_split(tokens, split, fingerprint=tokenizer_id) for split in ("train", "validation", "test")
-    )
-    manifest = read_manifest(tokens)
-    gpt, vocabulary = _load(inputs["gpt"], "causal-lm")
-    samples = language.generate_samples(gpt, vocabulary, settings)
-    ngram = NGram.fit(train.stream(), settings.ngram_order, manifest["vocab_size"])
-    figures = language.score_ngram(ngram, test.stream(), test.text_bytes)
-    # The learning curve was measured on this much of the validation split.
-    seen = validation.sample()
-    seen_bytes = float((seen >= FIRST_TEXT_ID).sum()) * validation.bytes_per_text_token
-    on_curve = language.score_ngram(ngram, seen, seen_bytes)["bits_per_byte"]
-    documents = pl.concat(
-        [read_documents(inputs["clean"], source, "test") for source in sorted(manifest["ancestry"]["raw"])]
-    )
-    shared = {"documents": documents.height, "test_digest": documents_digest(documents, labels=False)}
-    return {
-        "gpt": {
-            **language.score_causal(gpt, test),
-            **shared,
-            "ngram": {"order": settings.ngram_order, **figures, "curve_bits_per_byte": on_curve},
-            "tokens_to_pass_ngram": language.tokens_to_pass(curve, on_curve),
-        },
-        **{
-            name: {
-                **language.score_objective(
-                    *_load(inputs[name], kind),
-                    ancestry[name]["pretrain"],
-                    train,
-                    test,
-                    seed=settings.seed,
-                ),
-                **shared,
-            }
-            for name, kind in (("bert", "masked-lm"), ("t5", "text-to-text"))
-        },
-    }, samples
+def _write_result(folder: Path, result: Result, figures: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True)
+    write_json(folder / "figures.json", figures)
+    if result.samples:
+        write_json(folder / "samples.json", result.samples)
+    if result.predictions is not None:
+        table = result.predictions
+        text_bytes = int(table["text"].str.len_bytes().sum())
+        write_parquet(table.lazy(), folder / "predictions.parquet", rows=table.height, text_bytes=text_bytes)
+    if result.confusion is not None:
+        write_text(folder / "confusion.csv", result.confusion.write_csv())
 
 
-def _load(folder: Path, kind: str) -> "tuple[LanguageModel, Vocabulary]":
-    from tokenmill.model.folder import load_model
-    from tokenmill.model.heads import LanguageModel
-
-    model, vocabulary = load_model(folder)
-    if not isinstance(model, LanguageModel) or model.config.kind != kind:
-        raise UserError(f"{folder}: must be a {kind}, is a {model.config.kind}; see `pretrain`")
-    return model, vocabulary
+def _calibration_csv(bins: list[Bin]) -> str:
+    rows = [(round(b.confidence, DIGITS), round(b.accuracy, DIGITS), b.count) for b in bins]
+    return pl.DataFrame(rows, ["confidence", "accuracy", "count"], orient="row").write_csv()
 
 
-def _rounded(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     """Figures to ``DIGITS`` places; p-values, which may be tiny, to as many significant ones."""
     rounded: dict[str, Any] = {}
-    for key, value in metrics.items():
+    for key, value in values.items():
         if isinstance(value, Mapping):
-            rounded[key] = _rounded(value)
+            rounded[key] = value if key == "ancestry" else _rounded(value)
         elif not isinstance(value, float):
             rounded[key] = value
         else:
-            rounded[key] = float(f"{value:.{DIGITS}g}") if key.startswith("p_value") else round(value, DIGITS)
+            rounded[key] = float(f"{value:.{DIGITS}g}") if key == "p_value" else round(value, DIGITS)
     return rounded
-
-
-def _write_plots(out: Mapping[str, Path], sentiment: SentimentResult) -> None:
-    """Of the fine-tuned model: confusion.csv with a row a test document, calibration.csv with one a bin."""
-    table = sentiment.predictions
-    pairs = zip(table["label"], table["sentiment_label"], strict=True)
-    write_text(out["confusion"], _csv(("actual", "predicted"), pairs))
-    bins = sentiment.calibration["sentiment"]
-    rows = ((round(b.confidence, DIGITS), round(b.accuracy, DIGITS), b.documents) for b in bins)
-    write_text(out["calibration"], _csv(("confidence", "accuracy", "documents"), rows))
-
-
-def _csv(columns: tuple[str, ...], rows: Any) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return buffer.getvalue()

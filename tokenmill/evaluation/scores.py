@@ -1,10 +1,11 @@
-"""What a classifier's probabilities are worth, and whether one classifier is better than another."""
+"""What probabilities are worth, and whether one classifier is better than another."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import binomtest, norm
 
 Labels = npt.NDArray[np.int64]
 Probabilities = npt.NDArray[np.floating[Any]]
@@ -21,8 +22,6 @@ def scores(actual: Labels, probabilities: Probabilities) -> dict[str, float]:
 
     ``actual`` (N,) holds label numbers, ``probabilities`` is (N, labels). The interval is Wilson's (1927).
     """
-    from scipy.stats import binomtest
-
     predicted = probabilities.argmax(1)
     right = int((predicted == actual).sum())
     interval = binomtest(right, len(actual)).proportion_ci(CONFIDENCE, method="wilson")
@@ -31,7 +30,7 @@ def scores(actual: Labels, probabilities: Probabilities) -> dict[str, float]:
         "accuracy_low": float(interval.low),
         "accuracy_high": float(interval.high),
         "f1": macro_f1(confusion_matrix(actual, predicted, probabilities.shape[1])),
-        "calibration_error": calibration_error(calibration(actual, probabilities)),
+        "calibration_error": calibration_error(calibration(probabilities.max(1), predicted == actual)),
     }
 
 
@@ -49,18 +48,18 @@ def macro_f1(confusion: npt.NDArray[np.int64]) -> float:
 
 @dataclass(frozen=True)
 class Bin:
-    """Documents whose highest probability lies in one bin."""
+    """Answers whose confidence, the probability of the most probable one, lies in one bin."""
 
     confidence: float
-    """Mean of the highest probabilities."""
+    """Mean of the confidences."""
     accuracy: float
-    documents: int
+    """Share of the answers that are right."""
+    count: int
 
 
-def calibration(actual: Labels, probabilities: Probabilities) -> list[Bin]:
-    """The bins of equal width that hold documents, by rising confidence."""
-    confidence = probabilities.max(1).astype(np.float64)
-    right = probabilities.argmax(1) == actual
+def calibration(confidence: npt.NDArray[np.floating[Any]], right: npt.NDArray[np.bool_]) -> list[Bin]:
+    """The bins of equal width that hold answers, by rising confidence; both arrays are (N,)."""
+    confidence = confidence.astype(np.float64)
     number = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
     return [
         Bin(float(confidence[inside].mean()), float(right[inside].mean()), int(inside.sum()))
@@ -70,11 +69,11 @@ def calibration(actual: Labels, probabilities: Probabilities) -> list[Bin]:
 
 
 def calibration_error(bins: list[Bin]) -> float:
-    """Expected calibration error: |accuracy - confidence| of each bin, weighted by its documents.
+    """Expected calibration error: |accuracy - confidence| of each bin, weighted by its answers.
 
-    Naeini et al. 2015; 0 means that of the texts called 90% sure, 90% are right.
+    Naeini et al. 2015; 0 means that of the answers called 90% sure, 90% are right.
     """
-    return sum(b.documents * abs(b.accuracy - b.confidence) for b in bins) / sum(b.documents for b in bins)
+    return sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / sum(b.count for b in bins)
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,6 @@ def compare(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) ->
 
     The interval is the normal approximation for paired proportions (Fleiss, Levin & Paik 2003, 13.1).
     """
-    from scipy.stats import binomtest, norm
-
     only, only_other = int((right & ~other_right).sum()), int((other_right & ~right).sum())
     gain = (only - only_other) / len(right)
     spread = (only + only_other - (only - only_other) ** 2 / len(right)) ** 0.5 / len(right)

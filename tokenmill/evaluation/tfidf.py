@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
 
 STRENGTHS = (1.0, 4.0, 16.0)
 """Inverse strengths of regularisation (scikit-learn's C) of which validation picks one: a fair rival."""
@@ -20,15 +22,12 @@ class Labelled:
 
 def tfidf_probabilities(
     train: Labelled, validation: Labelled, test: Sequence[str], labels: int
-) -> tuple[npt.NDArray[np.float64], float]:
-    """Probabilities (test texts, labels) and the strength that was picked.
+) -> npt.NDArray[np.float64]:
+    """Probabilities (test texts, labels), with the strength that is best on validation.
 
     Features are runs of 1 to 3 characters that occur in two texts at least, with 1 + log(count) as term
     frequency. A label that training never saw gets probability 0.
     """
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
-
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
     features = vectorizer.fit_transform(train.texts)
     models = {
@@ -39,4 +38,4 @@ def tfidf_probabilities(
     best = max(STRENGTHS, key=lambda strength: models[strength].score(held_out, validation.labels))
     probabilities = np.zeros((len(test), labels))
     probabilities[:, models[best].classes_] = models[best].predict_proba(vectorizer.transform(test))
-    return probabilities, best
+    return probabilities

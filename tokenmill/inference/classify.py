@@ -11,7 +11,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.inference.rows import by_length, check_lengths
 from tokenmill.model.heads import Model, TaskModel
 from tokenmill.model.names import Kind
-from tokenmill.objectives.batches import pad_ngrams, pad_rows
+from tokenmill.model.padding import pad_ngrams, pad_rows
 from tokenmill.text.ngrams import ngram_buckets
 from tokenmill.text.vocabulary import Vocabulary
 

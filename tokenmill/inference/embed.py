@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from tokenmill.inference.rows import by_length
 from tokenmill.model.heads import Model, pool
-from tokenmill.objectives.batches import pad_rows
+from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
 
 

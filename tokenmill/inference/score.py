@@ -9,7 +9,7 @@ from torch import Tensor
 from tokenmill.core.errors import UserError
 from tokenmill.inference.rows import by_length, check_lengths
 from tokenmill.model.heads import LanguageModel, Model
-from tokenmill.objectives.batches import pad_rows
+from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
 
 

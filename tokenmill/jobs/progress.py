@@ -18,7 +18,7 @@ class Progress(pl.Callback):
         self._mark = (0.0, 0, 0)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
-        self._mark = (time.monotonic(), trainer.global_step, pl_module.seen)
+        self._mark = (time.monotonic(), trainer.global_step, pl_module.tokens_seen)
         if not trainer.is_global_zero:
             return
         if trainer.global_step:
@@ -45,7 +45,7 @@ class Progress(pl.Callback):
         if self.bar is None and step % quarter and step != total:
             return
         started, first, seen = self._mark
-        rate = (pl_module.seen - seen) / max(1e-9, time.monotonic() - started)
+        rate = (pl_module.tokens_seen - seen) / max(1e-9, time.monotonic() - started)
         figures = f"{rate:,.0f} tokens/s  loss {float(outputs['loss']):.3f}"
         if self.bar is not None:
             self.bar.update(self.bar.task_ids[0], completed=step, figures=figures)

@@ -244,6 +244,8 @@ def pool(hidden_BTD: Tensor, attention_mask_BT: Tensor | None, how: str) -> Tens
 
 
 POSITIONS = "backbone.embeddings.position.weight"
+HEADS = ("classifier.", "ngrams.")
+"""How the names of a task's own weights begin."""
 
 Model = LanguageModel | Features | TaskModel
 
@@ -263,7 +265,8 @@ def build_model(config: ModelConfig) -> Model:
 def start_from(model: Model, pretrained: Model) -> list[str]:
     """Copy the weights that both models have under one name; learned positions as far as they go.
 
-    An encoder without any of its own takes those of a decoder: they differ in what a position sees only.
+    An encoder without any of its own takes those of a decoder: they differ in what a position sees only. A
+    task's head begins anew, also after another task.
 
     Returns:
         The parameters of ``model`` that keep their fresh values, such as a classifier's last layer.
@@ -272,7 +275,9 @@ def start_from(model: Model, pretrained: Model) -> list[str]:
     with torch.no_grad():
         for name, own in model.state_dict().items():
             weight = theirs.get(name, theirs.get(name.replace("backbone.encoder.", "backbone.decoder.")))
-            if weight is not None and weight.shape == own.shape:
+            if name.startswith(HEADS):
+                fresh.append(name)
+            elif weight is not None and weight.shape == own.shape:
                 own.copy_(weight)
             elif weight is not None and name == POSITIONS and len(weight) >= len(own):
                 own.copy_(weight[: len(own)])

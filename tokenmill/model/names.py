@@ -1,4 +1,4 @@
-"""The names that settings and models share: kinds of models, families, objectives. No torch here."""
+"""The names that settings and models share: kinds of models and families. No torch here."""
 
 from typing import Literal
 
@@ -21,18 +21,3 @@ Encoder = Literal["small-bert", "bert", "modernbert"]
 TextToText = Literal["small-t5", "vaswani", "t5", "t5-1.1"]
 Family = Literal[Decoder, Encoder, TextToText]
 """The named configurations of lm/model/families.py."""
-
-ObjectiveName = Literal["causal", "prefix", "masked", "span-corruption"]
-MaskUnits = Literal["tokens", "words", "spans"]
-"""What the masked objective hides together."""
-
-ScheduleName = Literal["linear", "warm-up-stable-decay", "cosine"]
-"""How the learning rate falls after its warm-up (lm/training/schedule.py)."""
-
-KIND_OF: dict[ObjectiveName, Kind] = {
-    "causal": "causal-lm",
-    "prefix": "causal-lm",
-    "masked": "masked-lm",
-    "span-corruption": "text-to-text",
-}
-"""The kind of model that an objective trains."""

@@ -1,6 +1,7 @@
-"""How well a model predicts given tokens: nats for bits per byte, loss and accuracy at targets."""
+"""How well a model predicts given tokens: nats for bits per byte, loss and accuracy at labels."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tokenmill.model.heads import LanguageModel
-from tokenmill.objectives.batches import Objective
-from tokenmill.objectives.corruption import IGNORE
-from tokenmill.text.tokenizer import FIRST_TEXT_ID
+from tokenmill.objectives.examples import IGNORE_INDEX
+from tokenmill.objectives.objective import Objective
+from tokenmill.objectives.runs import is_text
 
 BATCH_TOKENS = 8192
 """Tokens in one forward pass: keeps the logits of an 8k vocabulary within 256 MiB."""
@@ -24,68 +25,68 @@ def bits_per_byte(nats: float, text_bytes: float) -> float:
 
 
 def _windows(stream: npt.NDArray[Any], context: int, stride: int) -> tuple[Tensor, Tensor]:
-    """Inputs and targets (rows, context) such that each token but the first is a target exactly once."""
+    """Inputs and labels (rows, context) such that each token but the first is a label exactly once."""
     count = max(1, -(-(len(stream) - 1 - (context - stride)) // stride))
     inputs = np.zeros((count, context), np.int64)
-    targets = np.full((count, context), IGNORE, np.int64)
+    labels = np.full((count, context), IGNORE_INDEX, np.int64)
     for row in range(count):
         begin = row * stride
         piece = stream[begin : begin + context + 1].astype(np.int64)
         inputs[row, : len(piece) - 1] = piece[:-1]
         fresh = 0 if row == 0 else context - stride
-        targets[row, fresh : len(piece) - 1] = piece[fresh + 1 :]
-    return torch.from_numpy(inputs), torch.from_numpy(targets)
+        labels[row, fresh : len(piece) - 1] = piece[fresh + 1 :]
+    return torch.from_numpy(inputs), torch.from_numpy(labels)
 
 
 @torch.inference_mode()
 def stream_nats(
-    model: LanguageModel, stream: npt.NDArray[Any], *, first_text_id: int, stride: int | None = None
+    model: LanguageModel, stream: npt.NDArray[Any], *, special: Iterable[int], stride: int | None = None
 ) -> tuple[float, int]:
     """Negative log-likelihood of a token stream (1-D, two tokens at least) under a causal model.
 
-    Windows of the model's context move on by ``stride`` (half a context unless given); a target is counted
-    once, with at least ``context - stride`` tokens before it. Special tokens (ids below ``first_text_id``)
-    are read but are no targets, since no byte of text stands behind them.
+    Windows of the model's context move on by ``stride`` (half a context unless given); a label is counted
+    once, with at least ``context - stride`` tokens before it. Tokens that are ``special`` are
+    read but are no labels, since no byte of text stands behind them.
 
     Returns:
-        The sum in nats, and the number of targets.
+        The sum in nats, and the number of labels.
     """
     context = min(model.config.context, len(stream) - 1)
-    inputs, targets = _windows(stream, context, min(stride or max(1, context // 2), context))
-    targets = targets.masked_fill(targets < first_text_id, IGNORE)
+    inputs, labels = _windows(stream, context, min(stride or max(1, context // 2), context))
+    labels = labels.masked_fill(~is_text(labels, tuple(special)), IGNORE_INDEX)
     device = next(model.parameters()).device
     total, rows = 0.0, max(1, BATCH_TOKENS // context)
     for start in range(0, len(inputs), rows):
         hidden = model.backbone(inputs[start : start + rows].to(device))
-        target = targets[start : start + rows].to(device)
-        kept = target != IGNORE
-        total += float(F.cross_entropy(model.logits(hidden[kept]).float(), target[kept], reduction="sum"))
-    return total, int((targets != IGNORE).sum())
+        label = labels[start : start + rows].to(device)
+        kept = label != IGNORE_INDEX
+        total += float(F.cross_entropy(model.logits(hidden[kept]).float(), label[kept], reduction="sum"))
+    return total, int((labels != IGNORE_INDEX).sum())
 
 
 @torch.inference_mode()
 def objective_scores(
     model: LanguageModel, stream: npt.NDArray[Any], objective: Objective, *, seed: int
 ) -> tuple[float, float]:
-    """Mean loss in nats and accuracy at an objective's text targets on a stream (1-D), drawn from ``seed``.
+    """Mean loss in nats and accuracy at an objective's text labels on a stream (1-D), drawn from ``seed``.
 
-    Special targets, such as the sentinels between spans, say nothing about the text and are left out.
+    Special ones, such as the sentinels between spans, say nothing about the text and are left out.
     """
-    length = min(objective.row_tokens(model.config), len(stream))
+    length = min(objective.row_tokens(model.config.context), len(stream))
     rows_BL = torch.from_numpy(stream[: len(stream) // length * length].astype(np.int64)).view(-1, length)
     device = next(model.parameters()).device
     loss, right, count = 0.0, 0, 0
     step = max(1, BATCH_TOKENS // length)
     for index, start in enumerate(range(0, len(rows_BL), step)):
-        batch = objective.batch(
+        batch = objective.examples(
             rows_BL[start : start + step],
             vocab_size=model.config.vocab_size,
             generator=torch.Generator().manual_seed(seed * 1_000_003 + index),
         )
-        logits, targets = batch.to(device).predictions(model)
-        text = targets >= FIRST_TEXT_ID
-        logits, targets = logits[text].float(), targets[text]
-        loss += float(F.cross_entropy(logits, targets, reduction="sum").double())
-        right += int((logits.argmax(-1) == targets).sum())
-        count += len(targets)
+        logits, labels = batch.to(device).predictions(model)
+        text = is_text(labels, objective.special.ids)
+        logits, labels = logits[text].float(), labels[text]
+        loss += float(F.cross_entropy(logits, labels, reduction="sum").double())
+        right += int((logits.argmax(-1) == labels).sum())
+        count += len(labels)
     return loss / max(count, 1), right / max(count, 1)

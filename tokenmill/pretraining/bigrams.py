@@ -1,8 +1,8 @@
-"""Begin a causal language model where counting ends: it starts as the bigram model of its training text.
+"""First weights of a causal language model that make it the bigram model of its training text.
 
 A fresh model spends its first few hundred thousand tokens on learning how frequent each token is, and which
 follows which. Counting says so at once. The counts become the model's first embeddings and output layer, and
-training goes on from there; docs/experiments.md has what that saves. Shape suffixes: lm/model/layers.py.
+training goes on from there; docs/experiments.md has what that saves.
 
 With c(x, y) the number of times that y follows x, and p(y) the share of y, the start is p(y | x) in
 proportion to c(x, y) + SMOOTHING p(y). In logits that is log p(y) + S(x, y), up to a constant for each x that
@@ -26,6 +26,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.sparse import coo_array, diags_array
+from threadpoolctl import threadpool_limits
 
 from tokenmill.core.errors import UserError
 from tokenmill.model.heads import LanguageModel
@@ -76,8 +78,6 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
             f"(at {int(stream.argmax())} of the training tokens); "
             "make the shards anew with `dvc repro -f tokenize`"
         )
-    from threadpoolctl import threadpool_limits
-
     with threadpool_limits(1):  # numpy's products differ in the last bits with the number of threads
         embeddings_VD, head_DD = bigram_weights(stream, config.vocab_size, config.width, seed)
     with torch.no_grad():
@@ -87,8 +87,6 @@ def begin_with_bigrams(model: LanguageModel, stream: npt.NDArray[Any], seed: int
 
 def bigram_weights(stream: npt.NDArray[Any], vocab_size: int, width: int, seed: int) -> tuple[Matrix, Matrix]:
     """Embeddings (V, D) and the matrix of a bilinear head (D, D) for a token stream (1-D)."""
-    from scipy.sparse import coo_array, diags_array
-
     tokens = stream.astype(np.int64)
     counts = np.bincount(tokens, minlength=vocab_size)
     share = ((counts + 0.5) / (counts + 0.5).sum()).astype(np.float32)  # half a count: none is impossible

@@ -1,4 +1,4 @@
-"""Language modelling: a step of an objective on rows of a token stream, and its validation."""
+"""Language modelling as a task: rows of a token stream, an objective on them, and its validation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,18 +6,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import nn
 
 from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import LanguageModel
 from tokenmill.objectives import scoring
-from tokenmill.objectives.batches import Objective
+from tokenmill.objectives.objective import Objective
 from tokenmill.pretraining.packing import PackedRows
-from tokenmill.text.tokenizer import FIRST_TEXT_ID
 from tokenmill.training.order import Stream, TokenRows
-from tokenmill.training.schedule import Schedule
-from tokenmill.training.task import Task
+from tokenmill.training.task import Batch, Task
 
 
 class LanguageModelling(Task):
@@ -27,87 +25,76 @@ class LanguageModelling(Task):
 
     def __init__(
         self,
-        model: LanguageModel,
-        schedule: Schedule,
-        *,
+        config: ModelConfig,
         objective: Objective,
+        *,
         train: Stream,
         validation: npt.NDArray[Any],
         bytes_per_token: float,
         batch_rows: int,
+        seed: int,
         ends: npt.NDArray[np.int64] | None = None,
         locate: Callable[[int], str] = str,
     ) -> None:
         """Set up the rows.
 
-        ``bytes_per_token``: UTF-8 bytes behind one text token of the validation split, on average.
-        With ``ends``, where the documents of ``train`` end, rows are packed from whole ones. ``locate`` says
-        where a token of ``train`` stands on disk.
+        Args:
+            config: of the model that learns.
+            objective: what it learns to predict.
+            train: token ids.
+            validation: token ids (n,).
+            bytes_per_token: UTF-8 bytes behind one text token of the validation split, on average.
+            batch_rows: rows in one step.
+            seed: of the data's order and of the objective's chance.
+            ends: where the documents of ``train`` end; with it, rows are packed from whole ones.
+            locate: says where a token of ``train`` stands on disk.
         """
-        super().__init__(model, schedule)
-        self.objective, self.batch_rows = objective, batch_rows
-        length = objective.row_tokens(model.config)
-        self.data = (
-            TokenRows(train, length, schedule.seed)
-            if ends is None
-            else PackedRows(train, ends, length, schedule.seed)
-        )
-        self.validation = validation
-        self.bytes_per_token = bytes_per_token
+        self.config, self.objective, self.batch_rows, self.seed = config, objective, batch_rows, seed
+        length = objective.row_tokens(config.context)
+        self.rows = TokenRows(train, length, seed) if ends is None else PackedRows(train, ends, length, seed)
+        self.validation, self.bytes_per_token = validation, bytes_per_token
         self.locate = locate
 
-    def prepare(self, step: int) -> tuple[int, Callable[[slice], Tensor]]:
-        """Rows of the stream, and the cross-entropy over their targets.
+    def batch(self, step: int) -> Batch:
+        """Rows of the stream, and the objective's inputs and labels from them.
 
         Raises:
             UserError: a row holds a token that the model does not know.
         """
-        rows = self.data.batch(step, self.batch_rows)
-        if int(rows.max()) >= self.model.config.vocab_size:
+        rows_BL = self.rows.batch(step, self.batch_rows)
+        vocab_size = self.config.vocab_size
+        if int(rows_BL.max()) >= vocab_size:
             raise UserError(
-                f"token {int(rows.max())} is beyond the model's vocabulary of {self.model.config.vocab_size} "
+                f"token {int(rows_BL.max())} is beyond the model's vocabulary of {vocab_size} "
                 f"in step {step} ({self.origin(step)}); make the shards anew with `dvc repro -f tokenize`"
             )
-        self.seen += self.batch_rows * stream_tokens(self.objective, self.model.config)
-        batch = self.objective.batch(
-            rows,
-            vocab_size=self.model.config.vocab_size,
-            generator=torch.Generator().manual_seed(self.schedule.seed * 1_000_003 + step),
-        )
-        targets = batch.count
-        return self.batch_rows, lambda part: batch.rows(part).to(self.device).loss(self.model, of=targets)
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        examples = self.objective.examples(rows_BL, vocab_size=vocab_size, generator=generator)
+        return Batch(step, self.batch_rows * self.objective.tokens_used(self.config.context), examples)
 
     def origin(self, step: int) -> str:
         """Where the rows of a step begin."""
-        places = [self.locate(start) for start in self.data.starts(step, self.batch_rows)]
+        places = [self.locate(start) for start in self.rows.starts(step, self.batch_rows)]
         return f"its {len(places)} rows begin at token {', '.join(places)}"
 
-    def validate(self) -> dict[str, float]:
+    def validate(self, model: nn.Module) -> dict[str, float]:
         """:func:`language_scores` on the validation tokens."""
-        return language_scores(
-            self.model, self.validation, self.objective, bytes_per_token=self.bytes_per_token
-        )
-
-
-def stream_tokens(objective: Objective, config: ModelConfig) -> int:
-    """Tokens of the stream that a row uses up: the last of a causal row is the next one's first."""
-    return (
-        min(objective.row_tokens(config), config.context) if config.causal else objective.row_tokens(config)
-    )
+        assert isinstance(model, LanguageModel)
+        return language_scores(model, self.validation, self.objective, bytes_per_token=self.bytes_per_token)
 
 
 def language_scores(
     model: LanguageModel, stream: npt.NDArray[Any], objective: Objective, *, bytes_per_token: float
 ) -> dict[str, float]:
-    """Validation figures of a language model on a token stream (1-D).
+    """Validation figures of a language model on token ids (n,).
 
     Causal: ``loss`` (nats a text token), ``bits_per_byte``, ``perplexity``. Otherwise ``loss`` (nats a
-    target) and ``accuracy``: such a model gives no probability of the text, hence no bits per byte.
+    label) and ``accuracy``: such a model gives no probability of the text, hence no bits per byte.
     """
     model.eval()
-    if objective.name == "causal":
+    if objective.gives_text_probability:
         nats, count = scoring.stream_nats(
-            model, stream, first_text_id=FIRST_TEXT_ID, stride=model.config.context
+            model, stream, special=objective.special.ids, stride=model.config.context
         )
         figures = {
             "loss": nats / count,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -12,8 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import LanguageModel, build_model
-from tokenmill.objectives.batches import Objective
-from tokenmill.objectives.corruption import span_lengths
+from tokenmill.objectives.objective import RowShape
 from tokenmill.objectives.scoring import BATCH_TOKENS
 from tokenmill.pretraining.flops import training_flops
 from tokenmill.training.optimizer import MuonAdamW, parameter_groups
@@ -27,27 +27,6 @@ OVERHEAD = 1.3
 
 BASE = 600 << 20
 """Bytes that a process holds once torch, Lightning and the rest are loaded."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one row of a batch makes a model compute."""
-
-    positions: int
-    """Of the decoder, or of the model that stands alone."""
-    source: int
-    """Positions of a text-to-text model's encoder."""
-    predicted: int
-    """Positions that go through the output layer."""
-
-
-def row_of(objective: Objective, config: ModelConfig) -> Row:
-    """A full row of an objective; of hidden tokens as many as the share says."""
-    if objective.name == "span-corruption":
-        answer = span_lengths(config.context, share=objective.share, mean_span=objective.mean_span)[1]
-        return Row(answer, config.context, answer)
-    hidden = objective.name == "masked"
-    return Row(config.context, 0, round(objective.share * config.context) if hidden else config.context)
 
 
 @dataclass(frozen=True)
@@ -81,7 +60,7 @@ def parameters(config: ModelConfig) -> tuple[int, int]:
     return muon, adamw
 
 
-def memory(config: ModelConfig, row: Row, rows: int, *, shards: int = 1) -> Memory:
+def memory(config: ModelConfig, row: RowShape, rows: int, *, shards: int = 1) -> Memory:
     """Memory of a step of ``rows`` rows: one momentum a number in Muon's matrices, two moments in AdamW's.
 
     Of weights that are shared out over several processes (``shards``), each has its share, and gathers what
@@ -101,7 +80,7 @@ def memory(config: ModelConfig, row: Row, rows: int, *, shards: int = 1) -> Memo
     return Memory(weights, weights, optimizer, gathered, activations, validation)
 
 
-def saved_bytes(config: ModelConfig, row: Row, rows: int) -> int:
+def saved_bytes(config: ModelConfig, row: RowShape, rows: int) -> int:
     """Bytes that a forward pass saves for its backward pass, weights left out."""
     held: dict[int, int] = {}
 
@@ -121,7 +100,7 @@ def saved_bytes(config: ModelConfig, row: Row, rows: int) -> int:
     return sum(held.values())
 
 
-def _loss(model: LanguageModel, row: Row, rows: int) -> Tensor:
+def _loss(model: LanguageModel, row: RowShape, rows: int) -> Tensor:
     """The loss of rows of one and the same token, of the shape that training has."""
     device = next(model.parameters()).device
     inputs = torch.zeros(rows, row.positions, dtype=torch.long, device=device)
@@ -138,8 +117,6 @@ def available_memory(processes: int) -> int:
     """Bytes that each of ``processes`` on this machine may still take: of its GPU, or of main memory."""
     if torch.cuda.is_available():
         return torch.cuda.mem_get_info()[0]
-    import psutil
-
     free = psutil.virtual_memory().available
     limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
     if limit.is_file() and (most := limit.read_text().strip()) != "max":  # a container's
@@ -148,7 +125,7 @@ def available_memory(processes: int) -> int:
 
 
 def check_memory(
-    config: ModelConfig, row: Row, rows: int, *, processes: int, shards: int, name: str
+    config: ModelConfig, row: RowShape, rows: int, *, processes: int, shards: int, name: str
 ) -> Memory:
     """The :func:`memory` of a step of ``rows`` rows in each of ``processes`` on this machine.
 
@@ -166,7 +143,7 @@ def check_memory(
     raise UserError(f"{what}; lower width, layers or context under pretrain.{name} in params.yaml")
 
 
-def measured_step(config: ModelConfig, row: Row, rows: int, parts: int, seconds: float = 8.0) -> float:
+def measured_step(config: ModelConfig, row: RowShape, rows: int, parts: int, seconds: float = 8.0) -> float:
     """Seconds of a step of ``parts`` times ``rows`` rows on this machine, from at most about ``seconds``.
 
     A model that is too large for that is measured with fewer rows, and one of which a single row is too much

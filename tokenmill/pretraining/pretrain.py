@@ -1,18 +1,21 @@
 """From shards to a trained model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tokenmill.core.errors import UserError
 from tokenmill.jobs.job import Job
+from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
+from tokenmill.model.folder import save_model
+from tokenmill.pretraining.language import LanguageModelling, language_scores
+from tokenmill.pretraining.plan import check_memory
 from tokenmill.pretraining.settings import PretrainSettings
-from tokenmill.pretraining.setup import set_up
-from tokenmill.text.shards import TokenSplit, open_split, read_manifest
-from tokenmill.training.runtime import runtime, write_curve
-
-if TYPE_CHECKING:
-    from tokenmill.model.config import ModelConfig
+from tokenmill.pretraining.setup import Setup, set_up
+from tokenmill.text.shards import open_split
+from tokenmill.training.fit import fit
+from tokenmill.training.record import rounded, write_curve, write_record
+from tokenmill.training.runtime import Runtime
+from tokenmill.training.schedule import Schedule
 
 VALIDATIONS = 10
 """Points of the learning curve."""
@@ -24,94 +27,82 @@ def pretrain(
     """Train model ``name`` and write its folder, metrics and curve into the job's outs.
 
     Raises:
-        UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them; memory is
-            too small; see also :func:`tokenmill.training.fit.fit`.
+        UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them; the model in
+            ``init_from`` does not fit; memory is too small; see also :func:`tokenmill.training.fit.fit`.
     """
-    from tokenmill.model.folder import save_model
-    from tokenmill.pretraining.language import LanguageModelling, language_scores
-    from tokenmill.pretraining.plan import check_memory, row_of
-    from tokenmill.text.tokenizer import fingerprint, load_tokenizer
-    from tokenmill.training.fit import fit
-    from tokenmill.training.schedule import Schedule
-
-    tokenizer = fingerprint(tokens)
-    train = open_split(tokens, "train", fingerprint=tokenizer)
-    validation = open_split(tokens, "validation", fingerprint=tokenizer)
-    manifest = read_manifest(tokens)
-    vocabulary = load_tokenizer(tokens)
-    if vocabulary.get_vocab_size() > manifest["vocab_size"]:
-        raise UserError(
-            f"{tokens}: the tokenizer has {vocabulary.get_vocab_size()} tokens, the manifest says "
-            f"{manifest['vocab_size']}; make the shards anew with `dvc repro -f tokenize`"
-        )
-    run = set_up(settings, manifest["vocab_size"], train.tokens, vocabulary)
-    objective, budget = run.objective, run.budget
+    run, runtime = set_up(name, settings, tokens), Runtime.of(runtime_settings.model_dump())
+    train, validation = (
+        open_split(tokens, split, sources=settings.sources, fingerprint=run.tokenizer)
+        for split in ("train", "validation")
+    )
     check_memory(
         run.config,
-        row_of(objective, run.config),
-        run.rows_at_once(runtime_settings),
-        processes=runtime_settings.devices,
+        run.objective.row_shape(run.config.context),
+        run.rows_at_once(runtime),
+        processes=runtime.devices,
         shards=runtime_settings.shards,
         name=name,
     )
-    model = new_model(settings, run.config, train)
-    ancestry = {
-        "tokenizer": tokenizer,
-        "shards": job.digests["tokens"],
-        "pretrain": settings.model_dump(),
-        "data": manifest["ancestry"],
-    }
-    per_token = validation.bytes_per_text_token
+    budget, per_token = run.budget, validation.bytes_per_text_token
+    model = run.new_model(train)
     task = LanguageModelling(
-        model,
-        Schedule(budget.steps, budget.learning_rate, settings.seed, settings.schedule),
-        objective=objective,
+        run.config,
+        run.objective,
         train=train,
         validation=validation.sample(),
         bytes_per_token=per_token,
         batch_rows=budget.batch_rows,
+        seed=settings.seed,
         ends=None if settings.packing == "stream" else train.document_ends(),
         locate=train.locate,
     )
-    fit(
+    trained = fit(
+        model,
         task,
+        Schedule(budget.steps, budget.learning_rate, settings.seed, settings.schedule),
         checkpoint=job.work / "last.ckpt",
-        identity=ancestry,
-        runtime=runtime(runtime_settings),
-        log=job.run.log_metrics,
+        runtime=runtime,
         validations=VALIDATIONS,
+        log=job.run.log_metrics,
         name=name,
         keep_best=settings.keep == "best",
+        callbacks=[Progress(name)],
     )
     model = model.folded()
-    final = language_scores(model, validation.stream(), objective, bytes_per_token=per_token)
-    save_model(job.out["model"], model, tokenizer=tokens, ancestry=ancestry)
-    write_curve(job.out["curve"], task.curve)
+    figures = language_scores(model, validation.stream(), run.objective, bytes_per_token=per_token)
+    tokenizer = tokens if settings.fresh else Path(settings.init_from)
+    save_model(job.out["model"], model, tokenizer=tokenizer, ancestry=_ancestry(run, job))
+    write_record(
+        job.out["model"],
+        trained,
+        {
+            "batch_rows": budget.batch_rows,
+            "learning_rate": round(budget.learning_rate, 6),
+            "packing_waste": round(task.rows.waste, 6),
+            "epochs": round(trained.tokens_seen / train.tokens, 3),
+        },
+    )
+    write_curve(job.out["curve"], trained.curve)
     job.write_metrics(
         {
             "parameters": sum(parameter.numel() for parameter in model.parameters()),
-            "steps": budget.steps,
-            "skipped_steps": len(task.spikes.skipped),
-            "kept_step": task.best["step"] if settings.keep == "best" else budget.steps,
-            "batch_rows": budget.batch_rows,
-            "learning_rate": round(budget.learning_rate, 6),
-            "tokens_seen": task.seen,
-            "packing_waste": round(task.data.waste, 6),
-            "epochs": round(task.seen / train.tokens, 3),
-            "validation": {key: round(value, 6) for key, value in final.items()},
+            "tokens_seen": trained.tokens_seen,
+            "validation": rounded(figures),
         }
     )
 
 
-def new_model(settings: PretrainSettings, config: "ModelConfig", train: TokenSplit) -> Any:
-    """A model of these settings, its weights drawn from the seed or begun with the bigrams of ``train``."""
-    import torch
-
-    from tokenmill.model.heads import build_model
-    from tokenmill.pretraining.bigrams import COUNTED, begin_with_bigrams
-
-    torch.manual_seed(settings.seed)
-    model = build_model(config)
-    if settings.start == "bigrams":
-        begin_with_bigrams(model, train.excerpt(COUNTED), settings.seed)  # type: ignore[arg-type]
-    return model
+def _ancestry(run: Setup, job: Job) -> dict[str, Any]:
+    """What the model comes from."""
+    ancestry = {
+        "tokenizer": run.tokenizer,
+        "shards": job.digests["tokens"],
+        "pretrain": run.settings.model_dump(),
+        "sources": list(run.sources),
+        "data": run.data,
+    }
+    if run.base is not None:
+        ancestry["init_from"] = job.digests["init_from"]
+    if run.parent is not None:
+        ancestry["parent"] = run.parent
+    return ancestry

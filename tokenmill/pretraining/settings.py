@@ -5,21 +5,17 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from tokenmill.core.settings import Count, Name, Positive, Settings
-from tokenmill.model.names import (
-    KIND_OF,
-    Decoder,
-    Encoder,
-    Family,
-    MaskUnits,
-    ObjectiveName,
-    ScheduleName,
-    TextToText,
-)
-from tokenmill.training.settings import Kept
+from tokenmill.model.names import Decoder, Encoder, Family, Kind, TextToText
+from tokenmill.objectives.table import OBJECTIVES, Masking
+from tokenmill.training.settings import Kept, ScheduleName
 
 RANDOM, BIGRAMS = "data/init/random", "data/init/bigrams"
 FRESH = (RANDOM, BIGRAMS)
 """Files that stand for new weights: DVC wants a path for every dependency."""
+
+FAMILIES: dict[Kind, Any] = {"causal-lm": Decoder, "masked-lm": Encoder, "text-to-text": TextToText}
+SHAPE = ("family", "layers", "width", "heads", "context")
+"""What fresh weights need to be told; a model to go on from knows it."""
 
 
 class PretrainSettings(Settings):
@@ -28,8 +24,8 @@ class PretrainSettings(Settings):
     tokenizer: Name
     """An entry of ``tokenize``, whose shards the model is trained on."""
     init_from: str
-    """Where the weights come from: ``data/init/random``, drawn from the seed; ``data/init/bigrams``, such that
-    the model is the bigram model of its training text (bigrams.py); or the folder of a model of the same
+    """Where the weights come from: ``data/init/random``, drawn from the seed; ``data/init/bigrams``, such
+    that the model is the bigram model of its training text (bigrams.py); or the folder of a model of the same
     tokenizer, ``data/models/NAME`` or one below data/sources."""
     sources: list[Name] | None = Field(default=None, min_length=1)
     """Those of the tokenizer's sources to train on; null: all."""
@@ -41,28 +37,31 @@ class PretrainSettings(Settings):
     context: Annotated[int, Field(ge=8)] | None = None
     """Tokens in a row. The shape of fresh weights must be given; that of a model to go on from stands in its
     folder, but for a shorter context."""
-    objective: ObjectiveName
-    mask_share: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share of tokens that is hidden (masked, span-corruption)."""
-    mask_units: MaskUnits = "tokens"
+    objective: str
+    """What the model learns to predict: one of :data:`tokenmill.objectives.table.OBJECTIVES`."""
+    mlm_probability: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Probability of a token to be hidden (masked)."""
+    masking: Masking = "token"
     """What is hidden together (masked)."""
-    mean_span: Annotated[float, Field(ge=1)] = 3.0
+    noise_density: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    """Share of tokens that is hidden (span-corruption)."""
+    mean_noise_span_length: Annotated[float, Field(ge=1)] = 3.0
     """Mean length of a hidden span in tokens (span-corruption)."""
     tokens: Count | None = None
     """Training budget in tokens of the stream; or ``epochs``."""
     epochs: Positive | None = None
     """Training budget in passes over the training tokens; or ``tokens``."""
     batch_rows: Count | None = None
-    """Rows of ``context`` tokens in one optimizer step. Null: by the formula of lm/training/budget.py."""
+    """Rows of ``context`` tokens in one optimizer step. Null: by the formula of budget.py."""
     learning_rate: Positive | None = None
     """Of the matrices (Muon); embeddings and vectors follow from it. Null: what suits the batch."""
     schedule: ScheduleName = "linear"
     """How the learning rate falls after its warm-up."""
     keep: Kept = "last"
     """Which weights are published."""
-    packing: Literal["stream", "documents", "apart"] = "stream"
+    packing: Literal["stream", "documents", "isolated"] = "stream"
     """Rows are cut from the stream of documents, or packed from whole documents, of which some are cut off
-    at the row's end (``packing_waste`` in the metrics); ``apart``: and which do not see each other."""
+    at the row's end; ``isolated``: and which do not see each other (causal, masked)."""
     seed: Annotated[int, Field(ge=0)]
 
     @property
@@ -72,36 +71,49 @@ class PretrainSettings(Settings):
 
     @model_validator(mode="after")
     def _possible(self) -> "PretrainSettings":
-        shape = ("family", "layers", "width", "heads", "context")
-        for name in shape:
-            if self.fresh and getattr(self, name) is None:
-                raise ValueError(f"{name} is missing; a model that begins with {self.init_from} needs it")
-            if not self.fresh and name != "context" and getattr(self, name) is not None:
-                raise ValueError(f"{name} is that of the model in init_from; remove it")
-        families = {"causal-lm": Decoder, "masked-lm": Encoder, "text-to-text": TextToText}
-        fitting = get_args(families[KIND_OF[self.objective]])
-        if self.family is not None and self.family not in fitting:
-            raise ValueError(
-                f"family must be one of {', '.join(fitting)} for the objective {self.objective}, "
-                f"got {self.family}"
-            )
+        problem = self._start_problem() or self._objective_problem() or self._budget_problem()
+        if problem:
+            raise ValueError(problem)
+        return self
+
+    def _start_problem(self) -> str | None:
+        for name in SHAPE:
+            given = getattr(self, name) is not None
+            if self.fresh and not given:
+                return f"{name} is missing; a model that begins with {self.init_from} needs it"
+            if not self.fresh and given and name != "context":
+                return f"{name} is that of the model in init_from; remove it"
+        if self.init_from == BIGRAMS and self.family != "small-gpt":
+            return f"init_from can be {BIGRAMS} for family small-gpt only, got {self.family}"
         if self.width and self.heads and self.width % (2 * self.heads):
-            raise ValueError(
+            return (
                 f"width must be a multiple of 2 x heads (rotary positions pair up dimensions), "
                 f"got width {self.width} and heads {self.heads}"
             )
-        if self.objective == "masked" and self.mask_units == "spans" and self.mask_share > 0.5:
-            raise ValueError(f"mask_share must be at most 0.5 for spans, got {self.mask_share}")
-        if self.packing == "apart" and self.objective not in ("causal", "masked"):
-            raise ValueError(f"packing can be apart for causal and masked only, not for {self.objective}")
-        if self.packing == "apart" and self.family in ("rnn", "lstm"):
-            raise ValueError(f"packing cannot be apart for {self.family}, whose state runs through the row")
-        if self.init_from == BIGRAMS and self.family != "small-gpt":
-            raise ValueError(f"init_from can be {BIGRAMS} for family small-gpt only, got {self.family}")
+        return None
+
+    def _objective_problem(self) -> str | None:
+        if self.objective not in OBJECTIVES:
+            return f"objective must be one of {', '.join(OBJECTIVES)}, got {self.objective!r}"
+        fitting = get_args(FAMILIES[OBJECTIVES[self.objective]])
+        if self.family is not None and self.family not in fitting:
+            return (
+                f"family must be one of {', '.join(fitting)} for the objective {self.objective}, "
+                f"got {self.family}"
+            )
+        if self.objective == "masked" and self.masking == "span" and self.mlm_probability > 0.5:
+            return f"mlm_probability must be at most 0.5 for spans, got {self.mlm_probability}"
+        if self.packing == "isolated" and self.objective not in ("causal", "masked"):
+            return f"packing can be isolated for causal and masked only, not for {self.objective}"
+        if self.packing == "isolated" and self.family in ("rnn", "lstm"):
+            return f"packing cannot be isolated for {self.family}, whose state runs through the row"
+        return None
+
+    def _budget_problem(self) -> str | None:
         if (self.tokens is None) == (self.epochs is None):
             got = "neither" if self.tokens is None else "both"
-            raise ValueError(f"give either tokens or epochs as the budget of training, got {got}")
-        return self
+            return f"give either tokens or epochs as the budget of training, got {got}"
+        return None
 
     def budget(self, training_tokens: int) -> int:
         """Tokens to train on, of a stream of ``training_tokens``."""

@@ -17,8 +17,7 @@ DIGEST_TAG = "model.digest"
 def open_registry() -> Iterator[Any]:
     """A client, after making sure that it gets an answer.
 
-    Unlike tracking, registering must not go on without the store: it is all that this stage is for, and an
-    out that was published without it would make DVC believe that the stage is done.
+    Unlike tracking, registering must not go on without the store: it is all that it is for.
     """
     from mlflow.exceptions import MlflowException
 

@@ -1,36 +1,43 @@
 """A model folder as an MLflow model: our code and safetensors, nothing pickled."""
 
 import platform
+import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tokenmill
-from tokenmill.model.names import Kind
+from tokenmill.core.files import remove, write_text
+from tokenmill.model.digest import CONTROL
+from tokenmill.registry.records import ServedKind
 
 CODE = Path(tokenmill.__file__).parent
-"""The package ``lm``, stored with every model: it loads where this project is not."""
+"""The package, stored with every model: it loads where this project is not."""
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
-"""What serving.py and the parts of ``lm`` that it uses import."""
+"""What serving.py and the parts of ``tokenmill`` that it uses import."""
 
 DEFAULTS = {"max_new_tokens": 50, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 0}
 """Sampling unless a request says otherwise; ``top_k`` 0 is no limit."""
 
 
-def signature(kind: Kind) -> Any:
-    """What goes in and comes out: columns, and for a causal model the params of sampling."""
+def signature(kind: ServedKind) -> Any:
+    """What goes in and comes out: columns, and for a model that generates the params of sampling."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
-    if kind == "sequence-classifier":
-        outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability")])
-        return ModelSignature(Schema([ColSpec("string", "text")]), outputs)
+    text, prompt = Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "prompt")])
+    match kind:
+        case "sequence-classifier":
+            outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability")])
+            return ModelSignature(text, outputs)
+        case "masked-lm":
+            return ModelSignature(text, text)
     params = ParamSchema([
         ParamSpec(name, "double" if isinstance(value, float) else "long", value)
         for name, value in DEFAULTS.items()
     ])  # fmt: skip
-    return ModelSignature(Schema([ColSpec("string", "prompt")]), Schema([ColSpec("string", "text")]), params)
+    return ModelSignature(prompt, text, params)
 
 
 def environment() -> dict[str, Any]:
@@ -48,10 +55,11 @@ def environment() -> dict[str, Any]:
     }
 
 
-def save_package(path: Path, folder: Path, kind: Kind, mlflow_model: Any) -> None:
-    """Write an MLflow model folder at ``path`` (which must not exist) around the model in ``folder``."""
-    import warnings
+def save_package(path: Path, folder: Path, kind: ServedKind, card: str, mlflow_model: Any) -> None:
+    """Write an MLflow model folder at ``path`` (which must not exist) around the model in ``folder``.
 
+    Its README.md is the card; the model's control stays behind.
+    """
     import mlflow.pyfunc
 
     from tokenmill.registry import serving
@@ -68,6 +76,8 @@ def save_package(path: Path, folder: Path, kind: Kind, mlflow_model: Any) -> Non
             signature=signature(kind),
             conda_env=environment(),
         )
+    remove(model_in_package(path) / CONTROL)
+    write_text(path / "README.md", card)
 
 
 def model_in_package(path: Path) -> Path:

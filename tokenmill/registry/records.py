@@ -1,4 +1,4 @@
-"""What ought to be registered: a function of the models, their measured figures and the params alone.
+"""What ought to be registered: a function of the models, their evaluations, their cards and the params alone.
 
 ``data/registry.json`` is such a list. It holds no version and no decision: those depend on what a registry
 already holds, DVC may restore the file beside any registry, and MLflow alone knows them.
@@ -8,20 +8,20 @@ import difflib
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import digest_tree, read_json, write_json
-from tokenmill.model.names import Kind
+from tokenmill.core.files import read_json, write_json
+from tokenmill.jobs.tracking.run import flatten
+from tokenmill.model.digest import model_digest
 from tokenmill.registry.settings import RegisteredModel
 
 REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
-SERVED: tuple[Kind, ...] = ("causal-lm", "text-to-text", "sequence-classifier")
-"""What can answer: a masked language model cannot, but a model that was fine-tuned from it can."""
 
-MODELS = Path("data/models")
+ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier"]
+"""The kinds of models that answer requests (serving.py)."""
 
 
 class Record(BaseModel):
@@ -34,46 +34,87 @@ class Record(BaseModel):
     folder: str
     """Of the model's files, relative to the project."""
     digest: str
-    """SHA-256 of that folder: the identity of the model."""
-    kind: Kind
+    """SHA-256 of that folder without the control in it: the identity of the model."""
+    kind: ServedKind
     metric: str
-    """Dotted place of the main figure in evaluate's metrics."""
+    """Dotted place of the deciding figure among those of its evaluation."""
     value: float
     better: Literal["higher", "lower"]
     test_digest: str
     """Of the test data that the figure was measured on: figures on other data do not compare."""
+    card: str
+    """Its model card, Markdown with front matter."""
     ancestry: dict[str, Any]
 
 
 def make_records(
-    settings: Mapping[str, RegisteredModel], metrics_path: Path, digests: Mapping[str, str]
+    settings: Mapping[str, RegisteredModel], models: Path, evaluation: Path, report: Path
 ) -> list[Record]:
-    """The records of all models under ``register`` in params.yaml, in its order.
+    """The records of all entries of ``register`` in params.yaml, in their order.
 
-    ``digests`` maps the model's key to the digest of its folder.
+    Args:
+        settings: by the name of the model.
+        models: holds the model folders.
+        evaluation: holds the evaluations' folders.
+        report: holds ``cards/NAME.md``.
 
     Raises:
-        UserError: a figure is missing or no finite number, or a model is of a kind that cannot be served.
+        UserError: a model has no evaluation or card, its figure is missing or no finite number, or it is of a
+            kind that cannot be served.
     """
-    metrics = read_json(metrics_path, REMEDY)
-    records = []
-    for key, model in settings.items():
-        folder = MODELS / key
-        value, test_digest = _measured(metrics, model.metric, f"register.{key}.metric", metrics_path)
-        records.append(
-            Record(
-                name=model.name,
-                folder=folder.as_posix(),
-                digest=digests[key],
-                kind=_kind(folder, key),
-                metric=model.metric,
-                value=value,
-                better=model.better,
-                test_digest=test_digest,
-                ancestry=read_json(folder / "ancestry.json", REMEDY),
-            )
+    return [_record(name, entry, models, evaluation, report) for name, entry in settings.items()]
+
+
+def _record(name: str, entry: RegisteredModel, models: Path, evaluation: Path, report: Path) -> Record:
+    if not (evaluation / name).is_dir():
+        raise UserError(
+            f"params.yaml: register.{name}: {evaluation / name} is missing; name {name} under evaluate too, "
+            "and run `dvc repro`"
         )
-    return records
+    measured = read_json(evaluation / name / "figures.json", REMEDY)
+    kind = measured["kind"]
+    if kind not in get_args(ServedKind):
+        raise UserError(
+            f"params.yaml: register.{name} is of the kind {kind}, which answers no requests; register one of "
+            f"the kinds {', '.join(get_args(ServedKind))}"
+        )
+    if not (models / name).is_dir():
+        raise UserError(f"{models / name}: missing; {REMEDY}")
+    return Record(
+        name=entry.name,
+        folder=(models / name).as_posix(),
+        digest=model_digest(models / name),
+        kind=kind,
+        metric=entry.metric,
+        value=_figure(measured["figures"], entry.metric, name, evaluation / name / "figures.json"),
+        better=entry.better,
+        test_digest=measured["test_digest"],
+        card=_read_card(report / "cards" / f"{name}.md"),
+        ancestry=measured["ancestry"],
+    )
+
+
+def _figure(figures: Mapping[str, Any], metric: str, name: str, path: Path) -> float:
+    """The figure that decides."""
+    known = flatten(figures)
+    if metric not in known:
+        near = difflib.get_close_matches(metric, known, n=1, cutoff=0)
+        hint = f"; did you mean {near[0]}?" if near else "; run `dvc repro evaluate`"
+        raise UserError(f"params.yaml: register.{name}.metric is {metric}, which {path} does not have{hint}")
+    value = known[metric]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UserError(
+            f"{path}: {metric} must be a finite number, got {value!r}; name another figure in "
+            f"register.{name}.metric"
+        )
+    return float(value)
+
+
+def _read_card(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; {REMEDY}") from None
 
 
 def write_records(path: Path, records: list[Record]) -> None:
@@ -102,53 +143,9 @@ def check_folder(record: Record) -> None:
     """
     folder = Path(record.folder)
     if not folder.is_dir():
-        raise UserError(
-            f"{folder}: missing, and the registry does not hold this model yet; "
-            "restore it with `dvc checkout` or make it with `dvc repro`"
-        )
-    if digest_tree(folder) != record.digest:
+        raise UserError(f"{folder}: missing, and the registry does not hold this model yet; {REMEDY}")
+    if model_digest(folder) != record.digest:
         raise UserError(
             f"{folder}: not the model that data/registry.json names ({record.digest[:12]}); "
             "restore it with `dvc checkout`, or register it with `dvc repro register`"
         )
-
-
-def _kind(folder: Path, key: str) -> Kind:
-    path = folder / "config.json"
-    kind: Any = read_json(path, REMEDY).get("tokenmill", {}).get("kind")
-    if kind not in SERVED:
-        raise UserError(
-            f"params.yaml: register.{key}: {path} tells of the kind {kind}, which answers no requests; "
-            f"register one of {', '.join(SERVED)}"
-        )
-    result: Kind = kind
-    return result
-
-
-def _measured(metrics: dict[str, Any], metric: str, where: str, path: Path) -> tuple[float, str]:
-    """The figure, and the ``test_digest`` that stands nearest to it: beside it or in a group around it."""
-    here: Any = metrics
-    test_digest = None
-    for part in metric.split("."):
-        if not isinstance(here, dict) or part not in here:
-            near = difflib.get_close_matches(metric, _numbers(metrics), n=1, cutoff=0)
-            hint = f"; did you mean {near[0]}?" if near else "; run `dvc repro evaluate`"
-            raise UserError(f"params.yaml: {where} is {metric}, which {path} does not have{hint}")
-        test_digest = here.get("test_digest", test_digest)
-        here = here[part]
-    if isinstance(here, bool) or not isinstance(here, int | float) or not math.isfinite(here):
-        got = "a group of figures" if isinstance(here, dict) else repr(here)
-        raise UserError(f"{path}: {metric} must be a finite number, got {got}; name a figure in {where}")
-    if not isinstance(test_digest, str):
-        raise UserError(f"{path}: no test_digest beside {metric}; make it anew with `dvc repro -f evaluate`")
-    return float(here), test_digest
-
-
-def _numbers(value: Mapping[str, Any], prefix: str = "") -> list[str]:
-    names = []
-    for key, item in value.items():
-        if isinstance(item, Mapping):
-            names += _numbers(item, f"{prefix}{key}.")
-        elif isinstance(item, int | float):
-            names.append(f"{prefix}{key}")
-    return names

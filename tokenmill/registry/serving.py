@@ -1,6 +1,6 @@
 """What answers for a registered model: MLflow stores this file with the model and runs it to load it.
 
-It stands alone: beside MLflow it imports only ``lm``, which is stored with the model too.
+It stands alone: beside MLflow it imports only ``tokenmill``, which is stored with the model too.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` (a classifier), or answers the column ``prompt`` (others)."""
+    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), or answers ``prompt``."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -29,14 +29,18 @@ class Model(PythonModel):
     def predict(self, context, model_input: pd.DataFrame, params=None):
         """A row for each row of the input.
 
-        A classifier gives ``label`` and its ``probability``; a causal model ``text``, without the prompt.
+        A classifier gives ``label`` and its ``probability``, a masked model ``text`` with the most probable
+        token in each gap, others ``text``, without the prompt.
         """
         from tokenmill.core.errors import UserError
 
         try:
-            if self.model.config.labels:
-                rows = self._classify(_strings(model_input, "text"))
-                return pd.DataFrame(rows, columns=["label", "probability"])
+            match self.model.config.kind:
+                case "sequence-classifier":
+                    rows = self._classify(_strings(model_input, "text"))
+                    return pd.DataFrame(rows, columns=["label", "probability"])
+                case "masked-lm":
+                    return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
             return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
         except UserError as error:
             raise MlflowException.invalid_parameter_value(str(error)) from None
@@ -47,6 +51,16 @@ class Model(PythonModel):
         probabilities = classify(self.model, self.vocabulary, texts)
         labels = self.model.config.labels
         return [(labels[row.argmax()], float(row.max())) for row in probabilities]
+
+    def _fill(self, texts):
+        from tokenmill.inference.fill import fill
+
+        mask, filled = self.vocabulary.token(self.vocabulary.mask), []
+        for text, gaps in zip(texts, fill(self.model, self.vocabulary, texts, top_k=1), strict=True):
+            for candidates in gaps:
+                text = text.replace(mask, candidates[0].text, 1)
+            filled.append(text)
+        return filled
 
     def _generate(self, prompts, params):
         from tokenmill.inference.generation.generate import generate

@@ -14,35 +14,34 @@ from tokenmill.registry.records import Record
 
 
 class LazyRun:
-    """The run that was handed in, or one that is opened when it is first asked for."""
+    """An MLflow run that is opened when it is first asked for."""
 
-    def __init__(self, run: Run | None, key: str) -> None:
-        self._given, self._key = run, key
-        self._own: Run | None = None
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._run: Run | None = None
 
-    def get(self) -> Run:
-        if self._given is not None:
-            return self._given
-        if self._own is None:
-            self._own = start_run("register", key=self._key, settings={}, inputs={})
-        return self._own
+    def open(self) -> Run:
+        """The run."""
+        if self._run is None:
+            self._run = start_run("register", key=self.key, settings={}, inputs={})
+        return self._run
 
     def note(self, name: str, standing: str) -> None:
         """Write a model's standing to the run, where there is one."""
-        run = self._given or self._own
-        if run is not None:
-            run.set_tags({f"registered.{name}": standing})
+        if self._run is not None:
+            self._run.set_tags({f"registered.{name}": standing})
 
     def close(self, status: str) -> None:
-        if self._own is not None:
-            self._own.finish(status)
+        """End the run, where there is one."""
+        if self._run is not None:
+            self._run.finish(status)
 
 
-def create_version(mlflow_client: Any, record: Record, runs: LazyRun, key: str) -> Any:
+def create_version(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
     """The model's files into the store, then a version of it. The version's tags come with it in one step."""
     from mlflow.exceptions import MlflowException
 
-    model = _upload(mlflow_client, record, runs)
+    model = _upload(mlflow_client, record, run)
     try:
         mlflow_client.create_registered_model(record.name)
     except MlflowException as error:
@@ -53,19 +52,20 @@ def create_version(mlflow_client: Any, record: Record, runs: LazyRun, key: str) 
         source=f"models:/{model.model_id}",
         run_id=model.source_run_id,
         model_id=model.model_id,
+        description=record.card.removeprefix("---\n").partition("---\n")[2].strip(),
         tags={
             DIGEST_TAG: record.digest,
             "metric": record.metric,
             "test.digest": record.test_digest,
             measured_tag(record.metric, record.test_digest): repr(record.value),
-            "dvc.stage_hash": key,
+            "dvc.stage_hash": run.key,
             "git.commit": git_commit(),
             **_ancestry_tags(record.ancestry),
         },
     )
 
 
-def _upload(mlflow_client: Any, record: Record, runs: LazyRun) -> Any:
+def _upload(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
     """The model as a LoggedModel; one that a killed process began is completed: no copy is left over."""
     from mlflow.entities import Metric
     from mlflow.models import Model
@@ -82,7 +82,7 @@ def _upload(mlflow_client: Any, record: Record, runs: LazyRun) -> Any:
     else:
         tags = {DIGEST_TAG: record.digest}
         model = mlflow_client.create_logged_model(
-            experiment, record.name, source_run_id=runs.get().id, tags=tags, model_type=record.kind
+            experiment, record.name, source_run_id=run.open().id, tags=tags, model_type=record.kind
         )
     if str(model.status) == "READY":
         return model
@@ -94,7 +94,7 @@ def _upload(mlflow_client: Any, record: Record, runs: LazyRun) -> Any:
             model_uuid=model.model_id,
             model_id=model.model_id,
         )
-        save_package(path, Path(record.folder), record.kind, described)
+        save_package(path, Path(record.folder), record.kind, record.card, described)
         mlflow_client.log_model_artifacts(model.model_id, str(path))
     if model.source_run_id:
         name, now = record.metric.replace(".", "/"), int(time.time() * 1000)

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from math import ceil, floor, log10
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from markupsafe import Markup
+import jinja2
+from markupsafe import Markup
+
+from tokenmill.report.words import figure_of
 
 BASE = Path(__file__).parent
 SERIES = 8
@@ -22,25 +24,33 @@ SERIES = 8
 
 def render(template: Path, **context: Any) -> str:
     """The page that a template makes of its context. The same context gives the same text."""
-    import jinja2
+    return _environment(template, autoescape=True).get_template(template.name).render(**context)
 
+
+def render_text(template: Path, **context: Any) -> str:
+    """The same for plain text, in which nothing is escaped."""
+    return _environment(template, autoescape=False).get_template(template.name).render(**context)
+
+
+def _environment(template: Path, *, autoescape: bool) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader([template.parent, BASE]),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"count": count, "percent": percent}
+    environment.filters |= {"count": count, "percent": percent, "number": number}
     environment.globals |= {
         "bars": bars,
         "stacked_bar": stacked_bar,
         "legend": legend,
         "columns": columns,
         "lines": lines,
+        "figure_of": figure_of,
     }
-    return environment.get_template(template.name).render(**context)
+    return environment
 
 
 def count(value: int) -> str:
@@ -54,13 +64,12 @@ def percent(share: float, digits: int = 1) -> str:
     return f"<{least:.{digits}f}%" if 0 < 100 * share < least / 2 else f"{share:.{digits}%}"
 
 
-def _safe(text: str) -> "Markup":
-    from markupsafe import Markup
+def number(value: float) -> str:
+    """A whole number with separators, another one with four digits."""
+    return count(value) if isinstance(value, int) else f"{value:,.4g}"
 
-    return Markup(text)
 
-
-def bars(values: Mapping[str, float], digits: int = 0, largest: float | None = None) -> "Markup":
+def bars(values: Mapping[str, float], digits: int = 0, largest: float | None = None) -> Markup:
     """Horizontal bars with their names and values; the longest is ``largest`` or the largest value."""
     top = largest or max(values.values(), default=0) or 1
     rows = (
@@ -70,10 +79,10 @@ def bars(values: Mapping[str, float], digits: int = 0, largest: float | None = N
         f'<div class="bar-value">{value:,.{digits}f}</div>'
         for name, value in values.items()
     )
-    return _safe(f'<div class="bars">{"".join(rows)}</div>')
+    return Markup(f'<div class="bars">{"".join(rows)}</div>')
 
 
-def stacked_bar(values: Mapping[str, float]) -> "Markup":
+def stacked_bar(values: Mapping[str, float]) -> Markup:
     """One bar of full width, cut into shares; the n-th name has the n-th colour, as in :func:`legend`."""
     total = sum(values.values()) or 1
     parts = (
@@ -82,16 +91,16 @@ def stacked_bar(values: Mapping[str, float]) -> "Markup":
         for i, (name, value) in enumerate(values.items())
         if value
     )
-    return _safe(f'<div class="bar-track stacked">{"".join(parts)}</div>')
+    return Markup(f'<div class="bar-track stacked">{"".join(parts)}</div>')
 
 
-def legend(names: Sequence[str]) -> "Markup":
+def legend(names: Sequence[str]) -> Markup:
     """The names of series with their colours."""
     items = (f'<span><i class="key c{i % SERIES}"></i>{escape(name)}</span>' for i, name in enumerate(names))
-    return _safe(f'<div class="legend">{"".join(items)}</div>')
+    return Markup(f'<div class="legend">{"".join(items)}</div>')
 
 
-def columns(values: Mapping[str, float], label: str, height: int = 120, width: int = 320) -> "Markup":
+def columns(values: Mapping[str, float], label: str, height: int = 120, width: int = 320) -> Markup:
     """A column chart: one column for each name, in order. ``label`` says for screen readers what it shows."""
     top = max(values.values(), default=0) or 1
     foot, head = 16, 14
@@ -118,11 +127,11 @@ def lines(
     y_name: str = "",
     height: int = 260,
     width: int = 720,
-) -> "Markup":
+) -> Markup:
     """A line chart of ``{name: [(x, y), ...]}`` with round ticks; the n-th name has the n-th colour."""
     points = [point for line in series.values() for point in line]
     if not points:
-        return _safe("")
+        return Markup("")
     x_ticks, y_ticks = (_ticks(min(axis), max(axis)) for axis in zip(*points, strict=True))
     left, right, head, foot = 56, 12, 18, 34
 
@@ -151,9 +160,9 @@ def _label(x: float, y: float, text: str, anchor: str) -> str:
     return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-def _svg(width: int, height: int, label: str, content: str) -> "Markup":
+def _svg(width: int, height: int, label: str, content: str) -> Markup:
     start = f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}">'
-    return _safe(f"{start}{content}</svg>")
+    return Markup(f"{start}{content}</svg>")
 
 
 def _short(value: float) -> str:

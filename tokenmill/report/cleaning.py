@@ -1,4 +1,4 @@
-"""report.html: what clean did, for people."""
+"""cleaning.html: what clean did, for people."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ def page(report: dict[str, Any]) -> str:
     by_size = sorted(used, key=lambda rule: -total["dropped"][rule])
     languages = _languages(report["languages"])
     return render(
-        Path(__file__).with_name("report.html.j2"),
+        Path(__file__).with_name("cleaning.html.j2"),
         report=report,
         words=WORDS,
         used_rules=used,

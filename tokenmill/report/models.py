@@ -1,115 +1,123 @@
-"""report.html: how good the models are, for people."""
+"""report.html: the data and how good the models are, for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tokenmill.evaluation.settings import EvaluateSettings
+import polars as pl
+
+from tokenmill.core.files import read_json
 from tokenmill.report.charts import render
-
-if TYPE_CHECKING:
-    from tokenmill.evaluation.classification import SentimentResult
+from tokenmill.report.curves import calibration_curves, learning_curves
+from tokenmill.report.evaluation import Evaluation
+from tokenmill.report.sentences import headlines
+from tokenmill.report.words import FIGURES, KINDS, kind_of
 
 MISTAKES = 12
-"""Documents shown on which the classifier was most sure and wrong."""
+"""Documents shown on which a classifier was most sure and wrong."""
 
 TEXT_CHARACTERS = 400
 """A text is cut at this length."""
 
-ALPHA = 0.05
-"""A p-value below this is called a difference; above it, the two are called equal for want of evidence."""
-
 
 def page(
-    metrics: Mapping[str, Any],
-    sentiment: "SentimentResult",
-    samples: Sequence[Mapping[str, Any]],
-    *,
-    curves: Mapping[str, Sequence[Mapping[str, float]]],
-    ancestry: Mapping[str, Mapping[str, Any]],
-    settings: EvaluateSettings,
-    manifest: Mapping[str, Any],
+    cleaned: Mapping[str, Any],
+    evaluations: list[Evaluation],
+    inputs: Mapping[str, Path],
+    trained: Mapping[str, Mapping[str, Any]],
 ) -> str:
-    """The whole page."""
+    """The whole page.
+
+    Args:
+        cleaned: clean's report.json.
+        evaluations: in the order of params.yaml.
+        inputs: the folders ``metrics`` and ``plots``.
+        trained: as :func:`tokenmill.report.run.report` has it.
+    """
     return render(
         Path(__file__).with_name("report.html.j2"),
-        sentiment=metrics["sentiment"],
-        start=Path(ancestry["sentiment"]["finetune"]["init_from"]).name,
-        gpt=metrics["gpt"],
-        bert=metrics["bert"],
-        t5=metrics["t5"],
-        headline=headline(metrics),
-        labels=sentiment.labels,
-        confusion=sentiment.confusion,
-        calibration=_calibration_lines(sentiment),
-        gpt_lines=_gpt_lines(curves["gpt"], metrics["gpt"]["ngram"]),
-        accuracy_lines={
-            name: [(p["tokens"], p["accuracy"]) for p in curves[name] if "accuracy" in p]
-            for name in ("bert", "t5")
-        },
-        mistakes=_mistakes(sentiment),
-        samples=samples,
-        settings=settings,
-        ancestry=ancestry,
-        manifest=manifest,
+        total=cleaned["total"],
+        sources=cleaned["sources"],
+        evaluations=evaluations,
+        sentences=[sentence for evaluation in evaluations for sentence in headlines(evaluation)],
+        sections=_sections(evaluations),
+        learning=learning_curves(inputs["plots"], trained, evaluations),
+        calibration=calibration_curves(inputs["plots"], evaluations),
+        confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
+        mistakes={e.name: _mistakes(table) for e in evaluations if (table := e.predictions()) is not None},
+        samples={e.name: found for e in evaluations if (found := e.samples())},
+        tokenizers=_metrics(inputs["metrics"], "tokenize", trained),
+        settings=trained,
     )
 
 
-def headline(metrics: Mapping[str, Any]) -> list[str]:
-    """What the figures say, in sentences; a difference that chance explains is not called one."""
-    sentiment, gpt, bert, t5 = (metrics[name] for name in ("sentiment", "gpt", "bert", "t5"))
-    rivals = {"control": "the same model from random weights", "tfidf": "TF-IDF with logistic regression"}
-    said = [_verdict(sentiment, rival, words) for rival, words in rivals.items()]
-    order = gpt["ngram"]["order"]
-    better = gpt["bits_per_byte"] < gpt["ngram"]["bits_per_byte"]
-    said.append(
-        f"gpt needs {gpt['bits_per_byte']:.3f} bits per byte, the {order}-gram model "
-        f"{gpt['ngram']['bits_per_byte']:.3f}: gpt {'predicts the text better' if better else 'is behind'}."
-    )
-    said.append(
-        f"bert names {bert['accuracy']:.1%} of hidden tokens, t5 {t5['accuracy']:.1%} of hidden spans; "
-        f"the most frequent token would be right {bert['most_frequent_accuracy']:.1%} of the time."
-    )
-    return said
+def _sections(evaluations: list[Evaluation]) -> list[dict[str, Any]]:
+    """By kind: its words, the figures that are the table's columns, and its models."""
+    kinds = sorted({e.kind for e in evaluations}, key=lambda kind: [*KINDS, kind].index(kind))
+    sections = []
+    for kind in kinds:
+        of_kind = [e for e in evaluations if e.kind == kind]
+        names = [name for name in FIGURES if any(name in e.figures for e in of_kind)]
+        sections.append(
+            {"words": kind_of(kind), "columns": names, "groups": [_group(e, names) for e in of_kind]}
+        )
+    return sections
 
 
-def _verdict(sentiment: Mapping[str, Any], rival: str, words: str) -> str:
-    gain, p_value = 100 * sentiment[f"gain_over_{rival}"], sentiment[f"p_value_vs_{rival}"]
-    low, high = (100 * sentiment[f"gain_over_{rival}_{end}"] for end in ("low", "high"))
-    figures = f"{gain:+.1f} points, 95% interval {low:+.1f} to {high:+.1f}, p = {p_value:.2g}"
-    if p_value >= ALPHA:
-        return f"The fine-tuned classifier and {words} cannot be told apart on this test set ({figures})."
-    return f"The fine-tuned classifier is {'better' if gain > 0 else 'worse'} than {words} ({figures})."
+def _group(evaluation: Evaluation, names: list[str]) -> dict[str, Any]:
+    """A model's row and those of its rivals: (label, cells), a cell being (text, interval, best)."""
+    every = [evaluation.figures, *evaluation.rivals.values()]
+    rows = []
+    for values in every:
+        cells = []
+        for name in names:
+            if name not in values:
+                cells.append(("", "", False))
+                continue
+            known = [other[name] for other in every if name in other]
+            best = max(known) if FIGURES[name].higher_is_better else min(known)
+            cells.append((FIGURES[name].show(values[name]), _interval(values, name), values[name] == best))
+        rows.append((values.get("label", evaluation.name), cells))
+    return {"rows": rows, "documents": evaluation.content["documents"], "evaluation": evaluation}
 
 
-def _gpt_lines(
-    curve: Sequence[Mapping[str, float]], ngram: Mapping[str, Any]
-) -> dict[str, list[tuple[float, float]]]:
-    """gpt's validation bits per byte by tokens seen, and the n-gram model's on that text as a level line."""
-    points = [(p["tokens"], p["bits_per_byte"]) for p in curve if "bits_per_byte" in p]
-    if not points:
-        return {}
-    level = ngram["curve_bits_per_byte"]
-    return {"gpt": points, f"{ngram['order']}-gram": [(points[0][0], level), (points[-1][0], level)]}
+def _interval(values: Mapping[str, float], name: str) -> str:
+    low, high = values.get(f"{name}_low"), values.get(f"{name}_high")
+    return "" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
 
 
-def _calibration_lines(sentiment: "SentimentResult") -> dict[str, list[tuple[float, float]]]:
-    lowest = min(b.confidence for bins in sentiment.calibration.values() for b in bins)
-    names = {"sentiment": "fine-tuned", "control": "from random weights", "tfidf": "TF-IDF"}
-    measured = {
-        names[name]: [(b.confidence, b.accuracy) for b in bins]
-        for name, bins in sentiment.calibration.items()
-    }
-    return {**measured, "perfectly calibrated": [(lowest, lowest), (1.0, 1.0)]}
+def _confusion(table: pl.DataFrame | None) -> list[tuple[str, list[int]]] | None:
+    """Rows (actual label, documents by predicted label), in the labels' order."""
+    if table is None:
+        return None
+    labels = table["actual"].unique(maintain_order=True).to_list()
+    return [(label, table.filter(actual=label)["documents"].to_list()) for label in labels]
 
 
-def _mistakes(sentiment: "SentimentResult") -> list[dict[str, Any]]:
-    """The test documents on which the fine-tuned model was wrong, surest first."""
-    import polars as pl
-
-    wrong = sentiment.predictions.filter(pl.col("label") != pl.col("sentiment_label"))
-    surest = wrong.sort(["sentiment_probability", "id"], descending=[True, False]).head(MISTAKES)
+def _mistakes(table: pl.DataFrame) -> list[dict[str, Any]]:
+    """The test documents on which the model was wrong, surest first, with what its rivals say."""
+    rivals = [name.removesuffix("_predicted") for name in table.columns if name.endswith("_predicted")]
+    wrong = table.filter(pl.col("label") != pl.col("predicted"))
+    surest = wrong.sort("probability", "id", descending=[True, False]).head(MISTAKES)
     return [
-        {**row, "text": text if len(text := row["text"]) <= TEXT_CHARACTERS else text[:TEXT_CHARACTERS] + "…"}
+        {**row, "text": _cut(row["text"]), "rivals": {name: row[f"{name}_predicted"] for name in rivals}}
         for row in surest.to_dicts()
     ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
+
+
+def _metrics(folder: Path, group: str, trained: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Numbers in the metrics files of a group's entries."""
+    found = {name: folder / f"{group}-{name}.json" for name in trained[group]}
+    return {
+        name: {
+            key: value
+            for key, value in read_json(path, "run `dvc repro`").items()
+            if not isinstance(value, dict)
+        }
+        for name, path in found.items()
+        if path.exists()
+    }

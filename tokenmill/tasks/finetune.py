@@ -4,164 +4,164 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.splits import Split
 from tokenmill.jobs.job import Job
+from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
+from tokenmill.model.config import ModelConfig
+from tokenmill.model.digest import CONTROL
+from tokenmill.model.folder import ANCESTRY, load_model, read_settings, save_model
+from tokenmill.model.freeze import freeze
+from tokenmill.model.heads import Model, TaskModel, build_model, start_from
+from tokenmill.model.lora import add_lora, merge
+from tokenmill.tasks.classification import Classification
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.texts import label_names, labelled_texts
-from tokenmill.training.runtime import runtime, write_curve
-
-if TYPE_CHECKING:
-    from tokenmill.model.config import ModelConfig
-    from tokenmill.model.heads import Model
-    from tokenmill.tasks.classification import LabelledTexts
+from tokenmill.text.tokenizer import fingerprint
+from tokenmill.training.fit import fit
+from tokenmill.training.record import rounded, write_curve, write_record
+from tokenmill.training.runtime import Runtime
+from tokenmill.training.schedule import Schedule
 
 VALIDATIONS_PER_EPOCH = 2
 
 
 def finetune(
-    task: str,
+    name: str,
     settings: FinetuneSettings,
     clean: Path,
-    start: Path,
+    init_from: Path,
     job: Job,
     runtime_settings: RuntimeSettings,
 ) -> None:
-    """Train the classifier twice, from the model in ``start`` and from random weights, all else equal.
+    """Train the classifier twice, from the model in ``init_from`` and from random weights, all else equal.
+
+    Of a classifier in ``init_from`` the backbone is taken; the head is new.
 
     Raises:
-        UserError: ``start`` holds no fitting model, the source has no labels, or a split lacks some of them.
+        UserError: ``init_from`` holds no fitting model, the source has no labels, or a split lacks some.
     """
-    from tokenmill.model.folder import ANCESTRY, load_model, read_settings
-    from tokenmill.text.tokenizer import fingerprint
-
-    pretrained, vocabulary = load_model(start)
-    where = f"params.yaml: finetune.{task}"
-    if pretrained.config.kind == "text-to-text":
-        raise UserError(f"{where}.init_from must be an encoder or a decoder, {start.as_posix()} is both")
-    if settings.max_tokens > pretrained.config.context:
-        raise UserError(
-            f"{where}.max_tokens is {settings.max_tokens}, but the context of {start.as_posix()} is "
-            f"{pretrained.config.context}; lower it or start from a model with a longer context"
-        )
-    labels = label_names(clean, settings.source, task)
-    texts: dict[Split, LabelledTexts] = {
-        split: labelled_texts(vocabulary, clean, settings, split, labels) for split in ("train", "validation")
-    }
-    pooling = settings.pooling or pretrained.config.pooling
-    known = read_settings(start / ANCESTRY) if (start / ANCESTRY).exists() else {}
-    this = _Task(
-        settings,
-        config=dataclasses.replace(
-            pretrained.config,
-            kind="sequence-classifier",
-            labels=tuple(labels),
-            dropout=settings.dropout,
-            context=settings.max_tokens,
+    base, vocabulary = load_model(init_from)
+    _check_base(name, settings, base.config)
+    labels = label_names(clean, settings.source, name)
+    train, validation = (
+        labelled_texts(
+            vocabulary,
+            clean,
+            settings.source,
+            split,
+            labels,
+            max_tokens=settings.max_tokens,
             ngrams=settings.ngrams,
-            pooling=pooling,
-            # All positions stand for the text where they are averaged: none need be blind to what follows it.
-            causal=pretrained.config.causal and (pooling != "mean" or pretrained.config.cell != "attention"),
-        ),
-        texts=texts,
-        tokenizer=start,
-        ancestry={
-            **known,
-            "tokenizer": fingerprint(start),
-            "base": job.digests["base"],
-            "documents": job.digests["clean"],
-            "finetune": settings.model_dump(),
-        },
-        job=job,
-        runtime=runtime_settings,
+        )
+        for split in ("train", "validation")
     )
-    curve: list[dict[str, Any]] = []
-    metrics: dict[str, Any] = {"documents": {split: len(rows.labels) for split, rows in texts.items()}}
-    # Where the weights come from, and the out that holds the result.
-    for name, base, out in (("pretrained", pretrained, "model"), ("control", None, "control")):
-        figures = this.train(f"{task} ({name})", name, base, job.out[out])
-        curve += [{**row, "split": f"validation ({name})"} for row in figures.pop("curve")]
-        metrics[name] = figures
-    write_curve(job.out["curve"], curve)
-    job.write_metrics(metrics)
+    run = _Finetuning(
+        name,
+        settings,
+        _classifier_config(base.config, settings, labels),
+        Classification(
+            train=train, validation=validation, batch_size=settings.batch_size, seed=settings.seed
+        ),
+        init_from,
+        job,
+        Runtime.of(runtime_settings.model_dump()),
+    )
+    folder = job.out["model"]
+    pretrained, pretrained_curve = run.train("pretrained", base, folder)
+    control, control_curve = run.train("control", None, folder / CONTROL)
+    write_curve(job.out["curve"], pretrained_curve + control_curve)
+    job.write_metrics({"documents": len(train.rows), "validation": pretrained, "control": control})
+
+
+def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> None:
+    where = f"params.yaml: finetune.{name}"
+    if base.kind == "text-to-text":
+        raise UserError(f"{where}.init_from must be an encoder or a decoder, {settings.init_from} is both")
+    if settings.max_tokens > base.context:
+        raise UserError(
+            f"{where}.max_tokens is {settings.max_tokens}, but the context of {settings.init_from} is "
+            f"{base.context}; lower it or start from a model with a longer context"
+        )
+
+
+def _classifier_config(base: ModelConfig, settings: FinetuneSettings, labels: Sequence[str]) -> ModelConfig:
+    pooling = settings.pooling or base.pooling
+    return dataclasses.replace(
+        base,
+        kind="sequence-classifier",
+        labels=tuple(labels),
+        dropout=settings.dropout,
+        context=settings.max_tokens,
+        ngrams=settings.ngrams,
+        pooling=pooling,
+        # All positions stand for the text where they are averaged: none need be blind to what follows it.
+        causal=base.causal and (pooling != "mean" or base.cell != "attention"),
+    )
 
 
 @dataclass(frozen=True)
-class _Task:
+class _Finetuning:
     """What both trainings share."""
 
+    name: str
     settings: FinetuneSettings
-    config: "ModelConfig"
-    texts: "dict[Split, LabelledTexts]"
-    tokenizer: Path
-    ancestry: dict[str, Any]
+    config: ModelConfig
+    task: Classification
+    init_from: Path
     job: Job
-    runtime: RuntimeSettings
+    runtime: Runtime
 
-    def train(self, title: str, name: str, base: "Model | None", folder: Path) -> dict[str, Any]:
+    def train(
+        self, which: str, base: Model | None, folder: Path
+    ) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """Train one classifier, from ``base`` or from random weights, and write its folder.
 
-        Returns its figures and curve.
+        Returns its validation figures and its learning curve.
         """
-        from tokenmill.model.folder import save_model
-        from tokenmill.model.lora import merge
-        from tokenmill.tasks.classification import Classification
-        from tokenmill.training.fit import fit
-        from tokenmill.training.schedule import Schedule
-
-        settings = self.settings
-        ancestry = {**self.ancestry, "start": name}
+        settings, title = self.settings, f"{self.name} ({which})"
         model = self._new_model(base)
-        count = len(self.texts["train"].rows)
-        steps = Classification.steps_in(count, settings.batch_size, settings.epochs)
-        task = Classification(
+        steps = self.task.steps(settings.epochs)
+        trained = fit(
             model,
+            self.task,
             Schedule(steps, settings.learning_rate, settings.seed),
-            train=self.texts["train"],
-            validation=self.texts["validation"],
-            batch_size=settings.batch_size,
-        )
-        fit(
-            task,
-            checkpoint=self.job.work / f"{name}.ckpt",
-            identity=ancestry,
-            runtime=runtime(self.runtime),
-            log=lambda values, step: self.job.run.log_metrics(
-                {f"{name}/{key}": value for key, value in values.items()}, step
-            ),
+            checkpoint=self.job.work / f"{which}.ckpt",
+            runtime=self.runtime,
             validations=VALIDATIONS_PER_EPOCH * settings.epochs,
+            log=lambda values, tokens: self.job.run.log_metrics(
+                {f"{which}/{key}": value for key, value in values.items()}, tokens
+            ),
             name=title,
             keep_best=settings.keep == "best",
+            callbacks=[Progress(title)],
         )
-        trained = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+        trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
-        save_model(folder, model, tokenizer=self.tokenizer, ancestry=ancestry)
+        save_model(folder, model, tokenizer=self.init_from, ancestry=self._ancestry(control=base is None))
+        write_record(
+            folder,
+            trained,
+            {
+                "padding_share": round(self.task.padding_share(steps), 6),
+                "trained_parameters": trained_parameters,
+            },
+        )
         # What is published was validated in training: at its last step, or where the loss was lowest.
-        kept = min(task.curve, key=lambda row: row["loss"]) if settings.keep == "best" else task.curve[-1]
-        return {
-            "steps": steps,
-            "skipped_steps": len(task.spikes.skipped),
-            "kept_step": task.best["step"] if settings.keep == "best" else steps,
-            "tokens_seen": task.seen,
-            "padding_share": round(task.padding_share(), 6),
-            "trained_parameters": trained,
-            "validation": {key: round(kept[key], 6) for key in ("loss", "accuracy")},
-            "curve": task.curve,
-        }
+        best = min(trained.curve, key=lambda row: row["loss"])
+        kept = best if settings.keep == "best" else trained.curve[-1]
+        curve = [{**row, "split": f"validation ({which})"} for row in trained.curve]
+        return rounded({key: kept[key] for key in ("loss", "accuracy")}), curve
 
-    def _new_model(self, base: "Model | None") -> Any:
-        import torch
-
-        from tokenmill.model.freeze import freeze
-        from tokenmill.model.heads import build_model, start_from
-        from tokenmill.model.lora import add_lora
-
+    def _new_model(self, base: Model | None) -> TaskModel:
         settings = self.settings
         torch.manual_seed(settings.seed)
         model = build_model(self.config)
+        assert isinstance(model, TaskModel)
         if base is None:  # random weights are of no use unless all of them are trained
             return model
         fresh = start_from(model, base)
@@ -173,12 +173,22 @@ class _Task:
                 alpha=settings.lora.alpha,
                 dropout=settings.lora.dropout,
                 generator=torch.Generator().manual_seed(settings.seed),
-                train=_parts(fresh),
+                train=sorted({name.rpartition(".")[0] or name for name in fresh}),
             )
         freeze(model, settings.freeze)
         return model
 
-
-def _parts(names: Sequence[str]) -> list[str]:
-    """The modules that parameters belong to."""
-    return sorted({name.rpartition(".")[0] or name for name in names})
+    def _ancestry(self, *, control: bool) -> dict[str, Any]:
+        """What the classifier comes from: all that its start does, and the documents."""
+        path = self.init_from / ANCESTRY
+        parent = read_settings(path) if path.exists() else {}
+        return {
+            **parent,
+            **({"parent": parent} if parent else {}),
+            **({"control": True} if control else {}),
+            "tokenizer": fingerprint(self.init_from),
+            "init_from": self.job.digests["init_from"],
+            "documents": self.job.digests["clean"],
+            "task": self.settings.task,
+            "finetune": self.settings.model_dump(),
+        }

@@ -24,8 +24,8 @@ class FinetuneSettings(Settings):
     task: Literal["classification"]
     source: Name
     init_from: str
-    """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or one
-    below data/sources, ours or in the layout of Hugging Face."""
+    """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or
+    one below data/sources, ours or in the layout of Hugging Face."""
     epochs: Count
     batch_size: Count
     max_tokens: Annotated[int, Field(ge=8)]

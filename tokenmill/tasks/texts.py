@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.splits import Split
 from tokenmill.data.documents.reading import read_documents
-from tokenmill.tasks.settings import FinetuneSettings
-
-if TYPE_CHECKING:
-    from tokenmill.tasks.classification import LabelledTexts
-    from tokenmill.text.vocabulary import Vocabulary
+from tokenmill.tasks.classification import LabelledTexts
+from tokenmill.text.ngrams import ngram_buckets
+from tokenmill.text.vocabulary import Vocabulary
 
 
 def label_names(clean: Path, source: str, task: str) -> list[str]:
@@ -40,26 +37,37 @@ def label_names(clean: Path, source: str, task: str) -> list[str]:
 
 
 def labelled_texts(
-    vocabulary: "Vocabulary", clean: Path, settings: FinetuneSettings, split: Split, labels: Sequence[str]
-) -> "LabelledTexts":
+    vocabulary: Vocabulary,
+    clean: Path,
+    source: str,
+    split: Split,
+    labels: Sequence[str],
+    *,
+    max_tokens: int,
+    ngrams: int,
+) -> LabelledTexts:
     """One split's labelled documents, encoded and cut at ``max_tokens``.
+
+    Args:
+        vocabulary: of the model that reads them.
+        clean: the folder of clean documents.
+        source: whose documents.
+        split: which of them.
+        labels: all labels; a text's is a number in this order.
+        max_tokens: tokens that are kept of a text.
+        ngrams: longest runs of characters to look up, 0 for none.
 
     Raises:
         UserError: the split has no labelled document.
     """
-    from tokenmill.tasks.classification import LabelledTexts
-    from tokenmill.text.ngrams import ngram_buckets
-
-    frame = read_documents(clean, settings.source, split).drop_nulls("label")
+    frame = read_documents(clean, source, split).drop_nulls("label")
     if frame.is_empty():
-        raise UserError(
-            f"{clean}: no labelled {split} documents of {settings.source}; see clean.split in params.yaml"
-        )
+        raise UserError(f"{clean}: no labelled {split} documents of {source}; see clean.split in params.yaml")
     numbers = {name: number for number, name in enumerate(labels)}
     texts = frame["text"].to_list()
     return LabelledTexts(
-        vocabulary.encode(texts, settings.max_tokens),
+        vocabulary.encode(texts, max_tokens),
         np.array([numbers[name] for name in frame["label"]], np.int64),
         vocabulary.pad,
-        [ngram_buckets(text, settings.ngrams) for text in texts] if settings.ngrams else None,
+        [ngram_buckets(text, ngrams) for text in texts] if ngrams else None,
     )

@@ -1,17 +1,19 @@
 """The token-shard format: written by tokenize, read by training.
 
-A folder holds, for each split, numbered pairs of plain NumPy files that are memory-mapped when read:
+A folder holds, for each split of each source, numbered pairs of plain NumPy files that are memory-mapped when
+read:
 
-* ``train-00000.npy``: token ids one after the other, uint16 where the vocabulary fits, else uint32;
-* ``train-00000.ends.npy``: uint64, for each document the index in that shard one past its last token;
+* ``train-SOURCE-00000.npy``: token ids one after the other, uint16 where the vocabulary fits, else uint32;
+* ``train-SOURCE-00000.ends.npy``: uint64, for each document the index in that shard one past its last token;
 
-and ``manifest.json``: the tokenizer's fingerprint, the dtype, and for every shard its counts and SHA-256.
+and ``manifest.json``: the tokenizer's fingerprint and special tokens, the dtype, and for every shard its
+counts and SHA-256.
 """
 
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +23,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import sha256_file, write_json
+from tokenmill.core.files import read_json, sha256_file, write_text
 from tokenmill.core.splits import Split
-from tokenmill.text.tokenizer import FIRST_TEXT_ID
+from tokenmill.text.special import OURS, SpecialTokens
+
+FORMAT = 2
 
 SHARD_TOKENS = 1 << 27
 """Tokens in one shard at most: 256 MiB as uint16, small enough to copy and to lose."""
@@ -41,71 +45,143 @@ def token_dtype(vocab_size: int) -> np.dtype[Any]:
     return np.dtype(np.uint16 if vocab_size <= 1 << 16 else np.uint32)
 
 
+class _ArrayFile:
+    """An .npy file that grows by appending; its bytes are those of ``np.save`` of the whole array (n,)."""
+
+    def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
+        self.path = path
+        self._file = path.open("wb")
+        self._dtype = dtype
+        self._length = 0
+        self._write_header()
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        """Add values at the end."""
+        self._file.write(values.astype(self._dtype, copy=False).tobytes())
+        self._length += len(values)
+
+    def close(self) -> None:
+        """Write the length that was reached; a longer array's header takes no more room: NumPy pads it."""
+        with self._file:
+            self._file.seek(0)
+            self._write_header()
+
+    def _write_header(self) -> None:
+        descr = np.lib.format.dtype_to_descr(self._dtype)
+        header = {"descr": descr, "fortran_order": False, "shape": (self._length,)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+
+class SplitWriter:
+    """Writes one split of a source as shards, block by block: memory does not grow with their number.
+
+    A document is never cut: a shard ends before the document that would overfill it.
+    """
+
+    def __init__(
+        self, folder: Path, split: Split, source: str, *, vocab_size: int, shard_tokens: int = SHARD_TOKENS
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._stem = folder / f"{split}-{source}"
+        self._dtype = token_dtype(vocab_size)
+        self._most = shard_tokens
+        self._open: tuple[_ArrayFile, _ArrayFile] | None = None
+        self._shards: list[dict[str, Any]] = []
+
+    def add(self, ids: npt.NDArray[Any], ends: npt.NDArray[Any]) -> None:
+        """Add documents: their ids (tokens,), and for each the index one past its last token (documents,)."""
+        start = first = 0
+        while first < len(ends):
+            tokens, document_ends = self._open = self._open or self._new_shard()
+            room = self._most - len(tokens)
+            last = int(np.searchsorted(ends, start + room, side="right"))
+            if last <= first and len(tokens):
+                self._close_shard()
+                continue
+            last = max(last, first + 1)
+            stop = int(ends[last - 1])
+            document_ends.append(ends[first:last].astype(np.int64) - start + len(tokens))
+            tokens.append(ids[start:stop])
+            start, first = stop, last
+
+    def close(self) -> dict[str, Any]:
+        """End the last shard; the manifest's entry but for ``bytes``: shards, tokens, documents."""
+        if self._open:
+            self._close_shard()
+        sums = {key: sum(shard[key] for shard in self._shards) for key in ("tokens", "documents")}
+        return {"shards": self._shards, **sums}
+
+    def _new_shard(self) -> tuple[_ArrayFile, _ArrayFile]:
+        stem = f"{self._stem}-{len(self._shards):05d}"
+        tokens = _ArrayFile(Path(f"{stem}.npy"), self._dtype)
+        return tokens, _ArrayFile(Path(f"{stem}.ends.npy"), np.dtype(np.uint64))
+
+    def _close_shard(self) -> None:
+        assert self._open is not None
+        tokens, ends = self._open
+        self._open = None
+        for file in (tokens, ends):
+            file.close()
+        self._shards.append(
+            {
+                "name": tokens.path.stem,
+                "tokens": len(tokens),
+                "documents": len(ends),
+                "sha256": sha256_file(tokens.path),
+                "ends_sha256": sha256_file(ends.path),
+            }
+        )
+
+
 def write_split(
     folder: Path,
     split: Split,
+    source: str,
     documents: Iterable[npt.NDArray[Any]],
     *,
     vocab_size: int,
     shard_tokens: int = SHARD_TOKENS,
-) -> list[dict[str, Any]]:
-    """Write one split's documents (1-D arrays of ids) as shards; returns their manifest entries.
-
-    A document is never cut: a shard ends before the document that would overfill it.
-    """
-    entries: list[dict[str, Any]] = []
-    pending: list[npt.NDArray[Any]] = []
-    size = 0
-
-    def close() -> None:
-        nonlocal pending, size
-        name = f"{split}-{len(entries):05d}"
-        tokens = np.concatenate(pending) if pending else np.empty(0)
-        ends = np.cumsum([len(d) for d in pending], dtype=np.uint64)
-        np.save(folder / f"{name}.npy", tokens.astype(token_dtype(vocab_size)))
-        np.save(folder / f"{name}.ends.npy", ends)
-        entries.append(
-            {
-                "name": name,
-                "tokens": size,
-                "documents": len(pending),
-                "sha256": sha256_file(folder / f"{name}.npy"),
-                "ends_sha256": sha256_file(folder / f"{name}.ends.npy"),
-            }
-        )
-        pending, size = [], 0
-
-    folder.mkdir(parents=True, exist_ok=True)
+) -> dict[str, Any]:
+    """Write documents, each of ids (tokens,), by a :class:`SplitWriter`; its entry for the manifest."""
+    writer = SplitWriter(folder, split, source, vocab_size=vocab_size, shard_tokens=shard_tokens)
     for document in documents:
-        if pending and size + len(document) > shard_tokens:
-            close()
-        pending.append(document)
-        size += len(document)
-    if pending:
-        close()
-    return entries
+        writer.add(document, np.array([len(document)]))
+    return writer.close()
 
 
 def write_manifest(
     folder: Path,
     *,
+    name: str,
     fingerprint: str,
     vocab_size: int,
-    splits: dict[str, dict[str, Any]],
+    sources: dict[str, dict[Split, dict[str, Any]]],
     ancestry: dict[str, Any],
+    special: SpecialTokens = OURS,
 ) -> None:
-    """Write ``manifest.json``; ``splits``: a split's ``shards``, ``tokens``, ``documents``, ``bytes``."""
-    write_json(
-        folder / MANIFEST,
-        {
-            "format": 1,
-            "tokenizer": fingerprint,
-            "vocab_size": vocab_size,
-            "dtype": token_dtype(vocab_size).name,
-            "splits": splits,
-            "ancestry": ancestry,
-        },
-    )
+    """Write ``manifest.json``.
+
+    Args:
+        name: that of the entry of ``tokenize``.
+        sources: ``{source: {split: entry}}`` with the entries of :class:`SplitWriter` and ``bytes``, the
+            UTF-8 bytes of their text. Their order is the order of the token stream.
+        ancestry: what the shards were made from.
+        special: the tokenizer's special tokens.
+    """
+    manifest = {
+        "format": FORMAT,
+        "name": name,
+        "tokenizer": fingerprint,
+        "vocab_size": vocab_size,
+        "dtype": token_dtype(vocab_size).name,
+        "special": special.to_json(),
+        "sources": sources,
+        "ancestry": ancestry,
+    }
+    write_text(folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=2) + "\n")
 
 
 @dataclass(frozen=True)
@@ -118,6 +194,8 @@ class TokenSplit:
     """UTF-8 bytes of the text behind the tokens: the denominator of bits per byte."""
     names: tuple[str, ...] = ()
     """The shards' files."""
+    special: SpecialTokens = OURS
+    """Of the tokenizer."""
 
     @property
     def tokens(self) -> int:
@@ -132,8 +210,7 @@ class TokenSplit:
     @property
     def bytes_per_text_token(self) -> float:
         """UTF-8 bytes of text behind one text token, on average; special tokens stand for no text."""
-        text_tokens = sum(int(np.count_nonzero(shard >= FIRST_TEXT_ID)) for shard in self.shards)
-        return self.text_bytes / max(1, text_tokens)
+        return self.text_bytes / max(1, self.tokens - self.documents * self.special.around)
 
     @cached_property
     def _begins(self) -> list[int]:
@@ -184,7 +261,7 @@ class TokenSplit:
         return np.concatenate([shard[: math.ceil(share * len(shard))] for shard in self.shards])
 
     def each_document(self) -> Iterable[npt.NDArray[Any]]:
-        """The documents in order, each with its <bos> and <eos>."""
+        """The documents in order, each with the special tokens around it."""
         for shard, ends in zip(self.shards, self.ends, strict=True):
             start = 0
             for end in ends.tolist():
@@ -196,25 +273,61 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The shards' manifest.
 
     Raises:
-        UserError: it is missing or unreadable.
+        UserError: it is missing, unreadable, or of another format.
     """
     path = folder / MANIFEST
-    try:
-        manifest = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; make the shards with `dvc repro tokenize`") from None
-    except ValueError:
+    manifest = read_json(path, "make the shards with `dvc repro -f tokenize`")
+    if manifest.get("format") != FORMAT:
         raise UserError(
-            f"{path}: not readable as JSON; make the shards anew with `dvc repro -f tokenize`"
-        ) from None
-    return dict(manifest)
+            f"{path}: of format {manifest.get('format')}, not {FORMAT}; make it with `dvc repro -f tokenize`"
+        )
+    return manifest
 
 
-def open_split(folder: Path, split: Split, *, fingerprint: str | None = None) -> TokenSplit:
-    """Memory-map one split after checking its sizes, and its tokenizer when ``fingerprint`` is given.
+def split_entries(
+    manifest: dict[str, Any], split: Split, sources: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The manifest's entries of a split, one for each source that has the split, in the sources' order.
 
     Raises:
-        UserError: another tokenizer made the shards, a file is missing or cut short, or the split is empty.
+        UserError: the shards have no such source.
+    """
+    known = manifest["sources"]
+    for source in sources or ():
+        if source not in known:
+            raise UserError(
+                f"data/tokens/{manifest['name']}: has no source {source!r}, only {', '.join(known)}; "
+                f"add it to tokenize.{manifest['name']}.sources in params.yaml"
+            )
+    return [known[source][split] for source in sources or known if split in known[source]]
+
+
+def split_totals(
+    manifest: dict[str, Any], split: Split, sources: Sequence[str] | None = None
+) -> dict[str, int]:
+    """``tokens``, ``documents`` and ``bytes`` of text in a split of these sources (null: of all).
+
+    Raises:
+        UserError: the shards have no such source.
+    """
+    entries = split_entries(manifest, split, sources)
+    return {key: sum(entry[key] for entry in entries) for key in ("tokens", "documents", "bytes")}
+
+
+def open_split(
+    folder: Path, split: Split, *, sources: Sequence[str] | None = None, fingerprint: str | None = None
+) -> TokenSplit:
+    """Memory-map one split after checking its sizes, and its tokenizer when ``fingerprint`` is given.
+
+    Args:
+        folder: of the shards.
+        split: train, validation or test.
+        sources: those to read, in this order; null: all, in the manifest's order.
+        fingerprint: of the tokenizer that must have made the shards.
+
+    Raises:
+        UserError: another tokenizer made the shards, they have no such source, a file is missing or cut
+            short, or the split is empty.
     """
     manifest = read_manifest(folder)
     if fingerprint is not None and manifest["tokenizer"] != fingerprint:
@@ -222,15 +335,19 @@ def open_split(folder: Path, split: Split, *, fingerprint: str | None = None) ->
             f"{folder}: made by tokenizer {manifest['tokenizer'][:12]}, but {fingerprint[:12]} is at hand; "
             "run `dvc repro tokenize`"
         )
-    entry = manifest["splits"].get(split)
-    if entry is None or not entry["tokens"]:
-        raise UserError(f"{folder}: the {split} split is empty; give it a larger share under clean.split")
-    shards, ends = [], []
-    for shard in entry["shards"]:
-        shards.append(_map(folder / f"{shard['name']}.npy", shard["tokens"], manifest["dtype"]))
-        ends.append(_map(folder / f"{shard['name']}.ends.npy", shard["documents"], "uint64"))
-    names = tuple(f"{shard['name']}.npy" for shard in entry["shards"])
-    return TokenSplit(tuple(shards), tuple(ends), entry["bytes"], names)
+    totals = split_totals(manifest, split, sources)
+    if not totals["tokens"]:
+        of = f" of {', '.join(sources)}" if sources else ""
+        raise UserError(f"{folder}: the {split} split{of} is empty; give it a larger share under clean.split")
+    found = [shard for entry in split_entries(manifest, split, sources) for shard in entry["shards"]]
+    names = tuple(f"{shard['name']}.npy" for shard in found)
+    return TokenSplit(
+        shards=tuple(_map(folder / f"{s['name']}.npy", s["tokens"], manifest["dtype"]) for s in found),
+        ends=tuple(_map(folder / f"{s['name']}.ends.npy", s["documents"], "uint64") for s in found),
+        text_bytes=totals["bytes"],
+        names=names,
+        special=SpecialTokens.from_json(manifest["special"]),
+    )
 
 
 def _map(path: Path, length: int, dtype: str) -> npt.NDArray[Any]:

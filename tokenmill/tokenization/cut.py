@@ -1,4 +1,4 @@
-"""Pre-tokens of many texts at once: what the pattern of stages/tokenize/train.py matches, found by NumPy.
+"""Pre-tokens of many texts at once: what the pattern of train.py matches, found by NumPy.
 
 The pattern tells characters apart by class only: runs of a class are cut at a length, a space goes with the
 word or signs behind it, and a few English endings stay with their apostrophe. So each character is looked up
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from tokenmill.tokenization.train import CLASSES
 
@@ -30,8 +31,6 @@ class Cutter:
     """
 
     def __init__(self, pattern: str, limits: Sequence[int]) -> None:
-        import regex
-
         self._pattern = regex.compile(pattern, regex.V1)
         self._classes = [regex.compile(one, regex.V1) for one in CLASSES]
         self._letter = regex.compile(r"\p{L}")

@@ -1,8 +1,8 @@
-"""Documents to token ids on all cores, by a faster engine where it proves itself equal to the usual one.
+"""Documents to token ids, by a faster engine where it proves itself equal to the usual one.
 
 The usual engine is the tokenizers library. For byte-level BPE there is a faster way to the same ids: cut.py
 finds the pre-tokens, twenty times as fast, and ``tokie`` merges their bytes, ten times as fast. Whether the
-ids are the same is not taken on trust: see :func:`prove` and :meth:`FastEncoder.knows`.
+ids are the same is not taken on trust: see :func:`new_encoder` and :meth:`FastEncoder.knows`.
 """
 
 import json
@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +20,21 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenmill.core.errors import UserError
-from tokenmill.jobs.workers import each
 from tokenmill.text.shards import token_dtype
+from tokenmill.text.special import OURS, SpecialTokens
 from tokenmill.text.tokenizer import (
-    BOS,
-    EOS,
     FILE,
     SPECIAL_TOKENS,
     encode_documents,
     fingerprint,
     load_tokenizer,
+    open_tokenizer,
 )
 from tokenmill.tokenization.cut import CUT, Cutter, split
 from tokenmill.tokenization.train import CLASSES, longest_runs, pre_token_pattern
 
-PART_CHARACTERS = 2_000_000
-"""Text encoded at a time by one process, in some 60 MB of memory."""
-SAMPLE_CHARACTERS = 200_000
-"""Text on which the faster engine must give the same ids before it is used."""
+AT_ONCE_CHARACTERS = 2_000_000
+"""Text encoded at a time, in some 60 MB of memory."""
 PROBE = "{0}1{0}中{0}a{0} {0}'s{0}!{0}{0} "
 """A character beside one of every class that the pre-token pattern tells apart."""
 PROBES = 50
@@ -55,7 +53,7 @@ Ids = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Encoded:
-    """Documents as ids, one after the other, each between <bos> and <eos>."""
+    """Documents as ids, one after the other, each with the special tokens around it."""
 
     ids: Ids
     """(tokens,) of the smallest dtype that holds the vocabulary."""
@@ -70,34 +68,66 @@ class Encoded:
             start = end
 
 
-def encode(folder: Path, texts: Sequence[str], *, fast: bool, workers: int) -> Iterator[Encoded]:
-    """Encode documents in order with the tokenizer of ``folder``, in so many processes (0: one a core).
+@dataclass(frozen=True)
+class Encoder:
+    """Encodes with the tokenizer of a folder; small enough to be sent to other processes."""
 
-    The ids are those of :func:`tokenmill.text.tokenizer.encode_documents`, with the faster engine as without.
+    folder: Path
+    special: SpecialTokens
+    fingerprint: str
+    vocab_size: int
+    known: npt.NDArray[np.uint32] | None = None
+    """Characters that the faster engine need not prove again; None: it is not to be used."""
+
+    def encode(self, texts: Sequence[str]) -> Encoded:
+        """Documents in order, with the special tokens around them, whichever engine is used."""
+        blocks = [self._encode(block) for block in _blocks(texts, AT_ONCE_CHARACTERS)]
+        starts = np.cumsum([0, *(len(block.ids) for block in blocks)])
+        return Encoded(
+            np.concatenate([np.empty(0, token_dtype(self.vocab_size)), *(block.ids for block in blocks)]),
+            np.concatenate(
+                [
+                    np.empty(0, np.int64),
+                    *(block.ends + start for block, start in zip(blocks, starts, strict=False)),
+                ]
+            ),
+        )
+
+    def _encode(self, texts: Sequence[str]) -> Encoded:
+        if self.known is not None:
+            fast = _fast_encoder(self.folder, self.fingerprint)
+            fast.trust(self.known)
+            if fast.knows(texts):
+                return fast.encode(texts)
+        tokenizer = open_tokenizer(self.folder)
+        rows = [encoding.ids for encoding in tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
+        ids = np.fromiter(chain.from_iterable(rows), token_dtype(self.vocab_size))
+        return _with_special_tokens(ids, np.array([len(row) for row in rows], np.int64), self.special)
+
+
+def new_encoder(folder: Path, special: SpecialTokens, sample: Sequence[str]) -> Encoder:
+    """An encoder, with the faster engine where that gives the usual ids of a sample; else it says why not.
+
+    The faster engine will moreover prove itself on every single character before it encodes a text that
+    holds it.
     """
+    vocab_size = max(open_tokenizer(folder).get_vocab().values()) + 1
     name = fingerprint(folder)
-    known = _fast_encoder(folder, name).known if fast else None
-    yield from each(
-        _encode_part,
-        [_Part(folder, name, known, part) for part in _parts(texts, PART_CHARACTERS)],
-        workers=workers,
-    )
+    problem = prove(folder, sample) if special == OURS else "its special tokens are not ours"
+    if problem is None:
+        return Encoder(folder, special, name, vocab_size, _fast_encoder(folder, name).known)
+    print(f"encoding with the tokenizers library, since {problem}", flush=True)
+    return Encoder(folder, special, name, vocab_size)
 
 
-def prove(folder: Path, texts: Sequence[str]) -> str | None:
-    """None when the faster engine gives the usual ids on a sample of these texts, else what is against it.
-
-    The sample is spread evenly over the texts. The faster engine will moreover prove itself on every single
-    character before it encodes a text that holds it.
-    """
-    step = max(1, sum(map(len, texts)) // SAMPLE_CHARACTERS)
-    sample = texts[::step]
+def prove(folder: Path, sample: Sequence[str]) -> str | None:
+    """None when the faster engine gives the usual ids of these texts, else what is against it."""
     try:
         fast = _fast_encoder(folder, fingerprint(folder))
     except (ImportError, UserError) as error:
         return str(error)
     if not fast.knows(sample):
-        # A few characters that are newer than one of the engines cost only the parts that hold them.
+        # A few characters that are newer than one of the engines cost only the texts beside them.
         known = [text for text in sample if fast.knows([text])]
         if 2 * len(known) < len(sample):
             return f"tokie gives other ids for single characters, as in {sample[0][:40]!r}"
@@ -113,7 +143,7 @@ class FastEncoder:
     """Byte-level BPE by :class:`~tokenmill.tokenization.cut.Cutter` and ``tokie``.
 
     Raises:
-        ImportError: one of them is not installed.
+        ImportError: tokie is not installed.
         UserError: the tokenizer is of another kind.
     """
 
@@ -166,7 +196,7 @@ class FastEncoder:
         """Ids of each text."""
         pieces: list[str] = []
         counts: list[int] = []
-        for block in _parts(texts, BLOCK_CHARACTERS):
+        for block in _blocks(texts, BLOCK_CHARACTERS):
             for text in self._cutter.cut(block):
                 short = [text] if len(text) <= PIECE_CHARACTERS else list(split(text, PIECE_CHARACTERS))
                 pieces += short
@@ -176,7 +206,7 @@ class FastEncoder:
         # Of each piece, then of each text: where its ids begin, and then where its tokens do.
         begins = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))[np.cumsum([0, *counts])]
         tokens = np.concatenate(([0], np.cumsum(is_text)))[begins]
-        return _framed(ids[is_text], np.diff(tokens), self._dtype)
+        return _with_special_tokens(ids[is_text].astype(self._dtype), np.diff(tokens), OURS)
 
 
 def _classes(content: dict[str, Any]) -> tuple[str, Sequence[int]]:
@@ -199,30 +229,22 @@ def _json_for_tokie(content: dict[str, Any]) -> str:
     return json.dumps({**content, "added_tokens": [], "pre_tokenizer": None, "model": model})
 
 
-def _framed(ids: Ids, lengths: npt.NDArray[np.int64], dtype: np.dtype[Any]) -> Encoded:
-    """Documents' tokens, one after the other, with <bos> before and <eos> after each."""
-    ends = np.cumsum(lengths + 2)
-    framed = np.empty(int(ends[-1]) if len(ends) else 0, dtype)
+def _with_special_tokens(ids: Ids, lengths: npt.NDArray[np.int64], special: SpecialTokens) -> Encoded:
+    """Documents' tokens, one after the other, with what stands before and after each."""
+    ends = np.cumsum(lengths + special.around)
+    framed = np.empty(int(ends[-1]) if len(ends) else 0, ids.dtype)
     is_text = np.ones(len(framed), np.bool_)
-    for places, token in ((ends - lengths - 2, BOS), (ends - 1, EOS)):
-        framed[places] = token
-        is_text[places] = False
+    places = [(ends - lengths - special.around, special.bos)]
+    if special.around == 2:
+        places.append((ends - 1, special.eos))
+    for where, token in places:
+        framed[where] = token
+        is_text[where] = False
     framed[is_text] = ids
     return Encoded(framed, ends)
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What one process encodes at a time."""
-
-    folder: Path
-    fingerprint: str
-    known: npt.NDArray[np.uint32] | None
-    """Characters that the faster engine need not prove again; None: it is not to be used."""
-    texts: Sequence[str]
-
-
-def _parts(texts: Sequence[str], characters: int) -> Iterator[Sequence[str]]:
+def _blocks(texts: Sequence[str], characters: int) -> Iterator[Sequence[str]]:
     start = size = 0
     for place, text in enumerate(texts):
         if size >= characters:
@@ -231,18 +253,6 @@ def _parts(texts: Sequence[str], characters: int) -> Iterator[Sequence[str]]:
         size += len(text)
     if start < len(texts):
         yield texts[start:]
-
-
-def _encode_part(part: _Part) -> Encoded:
-    if part.known is not None:
-        fast = _fast_encoder(part.folder, part.fingerprint)
-        fast.trust(part.known)
-        if fast.knows(part.texts):
-            return fast.encode(part.texts)
-    tokenizer = load_tokenizer(part.folder)
-    documents = list(encode_documents(tokenizer, part.texts))
-    ids = np.concatenate(documents).astype(token_dtype(tokenizer.get_vocab_size()))
-    return Encoded(ids, np.cumsum([len(document) for document in documents]))
 
 
 @lru_cache(1)

@@ -1,110 +1,161 @@
-"""From data/clean to data/tokens: tokenizer.json, and every split as token shards."""
+"""From data/clean to data/tokens/NAME: tokenizer.json, and every split of every source as token shards."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, sha256_file, write_text
 from tokenmill.core.splits import SPLITS, Split
-from tokenmill.data.documents.reading import read_documents
-from tokenmill.text.shards import write_manifest, write_split
-from tokenmill.text.tokenizer import FILE, UNK, fingerprint, load_tokenizer
-from tokenmill.tokenization.encode import Encoded, encode, prove
+from tokenmill.jobs.workers import each
+from tokenmill.text.shards import SplitWriter, write_manifest
+from tokenmill.text.special import OURS
+from tokenmill.text.tokenizer import FILE
+from tokenmill.tokenization.encode import Encoded, Encoder, new_encoder
+from tokenmill.tokenization.parts import Part, Table, open_table
+from tokenmill.tokenization.pretrained import take_tokenizer
 from tokenmill.tokenization.settings import TokenizeSettings
 from tokenmill.tokenization.train import train_tokenizer
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+TRAINING_BYTES = 128 << 20
+"""UTF-8 bytes that a tokenizer is trained on at most, spread over all text. More changes a vocabulary little,
+and costs time and memory in proportion."""
+SAMPLE_CHARACTERS = 200_000
+"""Text on which the faster engine must give the usual ids before it is used."""
+SAMPLE_PARTS = 8
+"""From about so many parts, since each must be read for it."""
 
-TRAINING_BYTES = 256 << 20
-"""UTF-8 bytes that the tokenizer is trained on at most. More text changes a vocabulary little, costs time in
-proportion, and would in the end pass the trainer's 32-bit counts."""
 
+def tokenize(
+    clean: Path, folder: Path, settings: TokenizeSettings, *, name: str, workers: int = 1
+) -> dict[str, Any]:
+    """Train a tokenizer on the sources' train split, or take a model's, and write shards of every split.
 
-def tokenize(clean: Path, folder: Path, settings: TokenizeSettings, *, workers: int = 1) -> dict[str, Any]:
-    """Train on the sources' train split, write tokenizer.json and the shards of every split; returns metrics.
+    Args:
+        clean: data/clean.
+        folder: of the tokenizer and the shards; see :mod:`tokenmill.text.shards`.
+        settings: the entry of ``tokenize`` in params.yaml.
+        name: its name.
+        workers: processes that encode, 0 for one for each core.
 
-    ``workers``: processes that encode, 0 for one for each core.
+    Returns:
+        Metrics: ``tokens`` of each split, ``bytes_per_token`` of text, ``vocab_size``, ``unknown_share``.
 
     Raises:
-        UserError: a source is missing in ``clean``, or there is nothing to train on.
+        UserError: a source is missing in ``clean``, there is nothing to train on, or the model's tokenizer
+            cannot be used.
     """
-    ancestry = clean_ancestry(clean, settings.sources)
-    texts = {split: _texts(clean, settings.sources, split) for split in SPLITS}
-    if not texts["train"]:
+    ancestry = clean_ancestry(clean, settings.sources, f"tokenize.{name}.sources")
+    tables = {source: open_table(clean, source) for source in settings.sources}
+    if not sum(table.bytes["train"] for table in tables.values()):
         raise UserError(
-            f"{clean}: no training documents in {', '.join(settings.sources)}; "
-            "name more under tokenize.sources or loosen the rules of clean in params.yaml"
+            f"{clean}: no training documents in {', '.join(tables)}; "
+            f"name more under tokenize.{name}.sources or loosen the rules of clean in params.yaml"
         )
-    tokenizer = train_tokenizer(
-        training_sample(texts["train"], TRAINING_BYTES),
+    if settings.from_pretrained is None:
+        write_text(folder / FILE, train(settings, list(tables.values())))
+        special = OURS
+    else:
+        special = take_tokenizer(Path(settings.from_pretrained), folder)
+    encoder = new_encoder(folder, special, small_sample(list(tables.values())))
+    return write_shards(encoder, folder, tables, name=name, ancestry=ancestry, workers=workers)
+
+
+def train(settings: TokenizeSettings, tables: Sequence[Table]) -> str:
+    """The tokenizer.json that is trained on every k-th training text, k as small as suits TRAINING_BYTES."""
+    step = max(1, -(-sum(table.bytes["train"] for table in tables) // TRAINING_BYTES))
+    texts = chain.from_iterable(table.texts("train") for table in tables)
+    assert settings.algorithm and settings.vocab_size and settings.max_han_run  # as settings were checked
+    return train_tokenizer(
+        islice(texts, 0, None, step),
         algorithm=settings.algorithm,
         vocab_size=settings.vocab_size,
         max_han_run=settings.max_han_run,
-    )
-    write_text(folder / FILE, tokenizer.to_str())
-    return write_shards(folder, texts, ancestry=ancestry, workers=workers)
+    ).to_str()
+
+
+def small_sample(tables: Sequence[Table]) -> list[str]:
+    """Training texts of about SAMPLE_CHARACTERS, spread over all sources."""
+    parts = [part for table in tables for part in table.parts]
+    parts = parts[:: max(1, len(parts) // SAMPLE_PARTS)]
+    sample: list[str] = []
+    for part in parts:
+        texts = part.texts()["train"]
+        sample += texts[:: max(1, sum(map(len, texts)) * len(parts) // SAMPLE_CHARACTERS)]
+    return sample
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What one process does at a time."""
+
+    encoder: Encoder
+    part: Part
+
+
+def _encode_part(task: _Task) -> dict[Split, Encoded]:
+    return {split: task.encoder.encode(texts) for split, texts in task.part.texts().items()}
 
 
 def write_shards(
-    folder: Path, texts: Mapping[Split, list[str]], *, ancestry: dict[str, Any], workers: int = 1
+    encoder: Encoder,
+    folder: Path,
+    tables: Mapping[str, Table],
+    *,
+    name: str,
+    ancestry: dict[str, Any],
+    workers: int = 1,
 ) -> dict[str, Any]:
-    """Encode each split with the folder's tokenizer into shards and write the manifest; returns metrics.
+    """Encode every split of every source into shards and write the manifest; returns metrics.
 
-    ``bytes_per_token`` is of the text's own tokens, without the <bos> and <eos> around each document.
+    Each process reads its own parts, and hands back their ids; the shards grow in the order of the tables.
     """
-    vocab_size = load_tokenizer(folder).get_vocab_size()
-    splits: dict[str, dict[str, Any]] = {}
-    metrics: dict[str, dict[str, Any]] = {}
-    problem = prove(folder, [text for documents in texts.values() for text in documents])
-    if problem:
-        print(f"encoding with the tokenizers library, since {problem}", flush=True)
+    tasks = [_Task(encoder, part) for table in tables.values() for part in table.parts]
+    sources: dict[str, dict[Split, dict[str, Any]]] = {}
     unknown = 0
-    for split, documents in texts.items():
-        counts = _UnknownCount(encode(folder, documents, fast=problem is None, workers=workers))
-        shards = write_split(folder, split, counts, vocab_size=vocab_size)
-        unknown += counts.unknown
-        sums = {
-            "tokens": sum(shard["tokens"] for shard in shards),
-            "documents": len(documents),
-            "bytes": sum(len(text.encode()) for text in documents),
+    results = each(_encode_part, tasks, workers=workers)
+    for source, table in tables.items():
+        writers = {
+            split: SplitWriter(folder, split, source, vocab_size=encoder.vocab_size) for split in SPLITS
         }
-        splits[split] = {"shards": shards, **sums}
-        text_tokens = sums["tokens"] - 2 * sums["documents"]
-        metrics[split] = {**sums, "bytes_per_token": round(sums["bytes"] / max(text_tokens, 1), 4)}
+        for found in islice(results, len(table.parts)):
+            for split, encoded in found.items():
+                writers[split].add(encoded.ids, encoded.ends)
+                unknown += int((encoded.ids == encoder.special.unk).sum())
+        sources[source] = {
+            split: {**writer.close(), "bytes": table.bytes[split]} for split, writer in writers.items()
+        }
     write_manifest(
-        folder, fingerprint=fingerprint(folder), vocab_size=vocab_size, splits=splits, ancestry=ancestry
+        folder,
+        name=name,
+        fingerprint=encoder.fingerprint,
+        vocab_size=encoder.vocab_size,
+        sources=sources,
+        ancestry=ancestry,
+        special=encoder.special,
     )
-    tokens = sum(entry["tokens"] for entry in splits.values())
-    return {**metrics, "vocab_size": vocab_size, "unk_share": unknown / max(tokens, 1)}
+    totals = {split: _sums(entry[split] for entry in sources.values()) for split in SPLITS}
+    whole = _sums(totals.values())
+    text_tokens = max(1, whole["tokens"] - encoder.special.around * whole["documents"])
+    return {
+        "tokens": {split: entry["tokens"] for split, entry in totals.items()},
+        "bytes_per_token": round(whole["bytes"] / text_tokens, 4),
+        "vocab_size": encoder.vocab_size,
+        "unknown_share": round(unknown / text_tokens, 6),
+    }
 
 
-class _UnknownCount:
-    """Passes documents through and counts their <unk>."""
-
-    def __init__(self, parts: Iterable[Encoded]) -> None:
-        self._parts = parts
-        self.unknown = 0
-
-    def __iter__(self) -> "Iterator[npt.NDArray[Any]]":
-        for part in self._parts:
-            self.unknown += int((part.ids == UNK).sum())
-            yield from part.documents()
+def _sums(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    found = list(entries)
+    return {key: sum(entry[key] for entry in found) for key in ("tokens", "documents", "bytes")}
 
 
-def training_sample(texts: list[str], limit: int) -> list[str]:
-    """All texts, or every k-th of them, k as small as keeps their sum near ``limit`` UTF-8 bytes."""
-    step = -(-sum(len(text.encode()) for text in texts) // limit)
-    return texts[:: max(step, 1)]
-
-
-def _texts(clean: Path, sources: Iterable[str], split: Split) -> list[str]:
-    return [text for source in sources for text in read_documents(clean, source, split)["text"]]
-
-
-def clean_ancestry(clean: Path, sources: Iterable[str]) -> dict[str, Any]:
+def clean_ancestry(clean: Path, sources: Sequence[str], setting: str) -> dict[str, Any]:
     """What the shards descend from: the digests of clean's manifest, of its params, and of each raw source.
+
+    ``setting`` names the sources in params.yaml, for the message.
 
     Raises:
         UserError: the manifest is missing or unreadable, or lacks one of the sources.
@@ -115,7 +166,7 @@ def clean_ancestry(clean: Path, sources: Iterable[str]) -> dict[str, Any]:
     for source in sources:
         if source not in manifest["raw"]:
             raise UserError(
-                f"{path}: knows no source {source!r}, which tokenize.sources names; "
+                f"{path}: knows no source {source!r}, which {setting} names; "
                 f"it has {', '.join(sorted(manifest['raw']))}"
             )
         raw[source] = manifest["raw"][source]["sha256"]

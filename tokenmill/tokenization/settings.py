@@ -1,10 +1,12 @@
 """A tokenizer, and the sources that become its shards: an entry of ``tokenize`` in params.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tokenmill.core.settings import Count, Name, Settings
+
+SOURCES = "data/sources/"
 
 
 class TokenizeSettings(Settings):
@@ -19,8 +21,15 @@ class TokenizeSettings(Settings):
     from_pretrained: str | None = None
     """Folder below data/sources of a model whose tokenizer is taken in place of training one."""
 
+    @field_validator("from_pretrained")
+    @classmethod
+    def _watched(cls, folder: str | None) -> str | None:
+        if folder is not None and (not folder.startswith(SOURCES) or ".." in folder):
+            raise ValueError(f"must be a folder below {SOURCES}, where DVC watches it, got {folder}")
+        return folder
+
     @model_validator(mode="after")
-    def _trained_or_taken(self) -> "TokenizeSettings":
+    def _trained_or_taken(self) -> Self:
         training = {name: getattr(self, name) for name in ("algorithm", "vocab_size", "max_han_run")}
         given = [name for name, value in training.items() if value is not None]
         if self.from_pretrained is not None and given:

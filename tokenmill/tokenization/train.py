@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers.pre_tokenizers import PreTokenizer
 
 from tokenmill.text.tokenizer import SPECIAL_TOKENS, UNK
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer
-    from tokenizers.pre_tokenizers import PreTokenizer
 
 Algorithm = Literal["bpe", "wordpiece", "unigram"]
 
@@ -62,10 +61,8 @@ def pre_token_pattern(max_han_run: int) -> str:
     )
 
 
-def pre_tokenizer(max_han_run: int) -> "PreTokenizer":
+def pre_tokenizer(max_han_run: int) -> PreTokenizer:
     """Cut at :func:`pre_token_pattern`, then write each byte of UTF-8 as one printable character."""
-    from tokenizers import Regex, pre_tokenizers
-
     return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(pre_token_pattern(max_han_run)), "isolated"),
@@ -76,14 +73,12 @@ def pre_tokenizer(max_han_run: int) -> "PreTokenizer":
 
 def train_tokenizer(
     texts: Iterable[str], *, algorithm: Algorithm, vocab_size: int, max_han_run: int
-) -> "Tokenizer":
+) -> Tokenizer:
     """Train on texts; equal texts in equal order give equal bytes of tokenizer.json.
 
     The vocabulary holds the special tokens first, then all 256 bytes, so nothing is ever unknown. It is
     smaller than ``vocab_size`` when the texts do not hold enough repeated pairs.
     """
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
     bytes_as_characters = sorted(pre_tokenizers.ByteLevel.alphabet())
     longest_piece = 4 * (max(LONGEST_RUN, max_han_run) + 1)  # in bytes; one more for the space before a word
     model: models.Model
@@ -127,15 +122,13 @@ def train_tokenizer(
     return _canonical_unigram(tokenizer) if algorithm == "unigram" else tokenizer
 
 
-def _canonical_unigram(tokenizer: "Tokenizer") -> "Tokenizer":
+def _canonical_unigram(tokenizer: Tokenizer) -> Tokenizer:
     """The same Unigram model, free of what differs from one training to the next.
 
     The trainer sums probabilities in the random order of a hash map, which moves their last digits. Single
     bytes that it pruned or never saw it lists in such an order too, from the lowest score upwards in steps
     of 0.0001. So scores are rounded, those bytes share the lowest score, and pieces are sorted.
     """
-    from tokenizers import Tokenizer
-
     content = json.loads(tokenizer.to_str())
     pieces = content["model"]["vocab"][len(SPECIAL_TOKENS) :]
     floor = min(score for _, score in pieces)

@@ -1,4 +1,4 @@
-"""Checkpoints as files: written whole or not at all, read without running code, taken by their own run."""
+"""Checkpoints as files: written whole or not at all, read without running code."""
 
 import errno
 import os
@@ -16,26 +16,25 @@ from torch.distributed.tensor import DTensor
 from tokenmill.core.errors import UserError
 from tokenmill.training import parallel
 
-IDENTITY, SHARDS = "identity", "shards"
+SHARDS = "shards"
 READING = (OSError, RuntimeError, KeyError, EOFError, ValueError, pickle.UnpicklingError)
 """What comes of reading a file that is broken."""
 
 
 class Checkpoints(CheckpointIO):
-    """Lightning's way to disk, with an identity in every file.
+    """Lightning's way to disk, atomic.
 
     Lightning's own builds the file in memory, then writes it to the system's temporary folder first, where a
-    kill leaves it behind.
+    kill leaves it behind. Whose checkpoint it is follows from its place: a run has a folder of its own.
 
     Every tensor of a checkpoint is a weight or belongs to one and has its rows. Where weights are shared out
     over processes, each writes its rows into a folder beside the checkpoint, which then names the files:
     the folder of the last good one stays until then. Any number of processes can read either kind.
     """
 
-    def __init__(self, identity: Mapping[str, Any], *, sharded: bool = False) -> None:
-        """``identity``: what the weights come from (params, digests), plain values, in maps where there are
-        many. ``sharded``: weights are shared out."""
-        self.identity, self.sharded = dict(identity), sharded
+    def __init__(self, *, sharded: bool = False) -> None:
+        """``sharded``: weights are shared out."""
+        self.sharded = sharded
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write beside the place, flush, rename: the last good one is never touched.
@@ -47,9 +46,9 @@ class Checkpoints(CheckpointIO):
         """
         target = Path(path)
         if not self.sharded:
-            _write(target, {**checkpoint, IDENTITY: self.identity})
+            _write(target, checkpoint)
             return
-        [before] = parallel.highest(max(map(_number, _folders(target)), default=0))
+        [before] = parallel.maximum(max(map(_number, _folders(target)), default=0))
         folder = target.with_name(f"{target.name}.{before + 1}")
         problem: OSError | None = None
         try:
@@ -57,13 +56,13 @@ class Checkpoints(CheckpointIO):
             _write(folder / f"{parallel.rank()}.pt", _own_rows(checkpoint))
         except OSError as error:
             problem = error
-        [number] = parallel.highest(problem.errno or errno.EIO if problem else 0)
+        [number] = parallel.maximum(problem.errno or errno.EIO if problem else 0)
         try:
             if number:
                 raise problem or OSError(number, os.strerror(number), str(folder))
             if parallel.rank() == 0:
                 names = [f"{folder.name}/{rank}.pt" for rank in range(parallel.world())]
-                _write(target, {SHARDS: names, IDENTITY: self.identity})
+                _write(target, {SHARDS: names})
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -80,19 +79,11 @@ class Checkpoints(CheckpointIO):
         Where weights are shared out, the tensors are this process's rows.
 
         Raises:
-            UserError: it is broken, or of other params or data than this run's.
+            UserError: it is broken.
         """
-        try:
-            checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True))
-            found = checkpoint.pop(IDENTITY)
-        except READING as error:
-            raise UserError(cannot_continue(path, error)) from error
-        differences = _differences(found, self.identity)
-        if differences:
-            shown = "; ".join(differences[:5]) + ("; ..." if len(differences) > 5 else "")
-            raise UserError(f"{path}: of another run: {shown}; delete it to begin anew")
         place = (parallel.rank(), parallel.world()) if self.sharded else (0, 1)
         try:
+            checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True))
             parts = [checkpoint]
             if SHARDS in checkpoint:
                 files = [Path(path).parent / name for name in checkpoint[SHARDS]]
@@ -171,21 +162,3 @@ def cannot_continue(path: Any, error: BaseException) -> str:
     """The line for a checkpoint that cannot be taken up."""
     problem = (str(error).splitlines() or [type(error).__name__])[0][:200]
     return f"{path}: cannot be continued ({problem}); delete it to begin anew"
-
-
-def _differences(found: Any, expected: Any, name: str = "") -> list[str]:
-    """``learning_rate is 0.02 there and 0.01 here``, for each value that is not the same in both."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        return [
-            line
-            for key in sorted(found.keys() | expected.keys())
-            for line in _differences(found.get(key), expected.get(key), f"{name}.{key}" if name else key)
-        ]
-    if found == expected:
-        return []
-    return [f"{name} is {_short(found)} there and {_short(expected)} here"]
-
-
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 40 else f"{text[:12]}..."

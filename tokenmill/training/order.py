@@ -1,14 +1,13 @@
 """Data order: the rows of a step are a function of (seed, step) alone, so resuming needs no saved state."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
 
 from tokenmill.core.errors import UserError
 
@@ -99,17 +98,3 @@ def length_buckets(lengths: Sequence[int], size: int, seed: int, epoch: int) -> 
         group = sorted(order[start : start + 50 * size].tolist(), key=lambda index: (lengths[index], index))
         batches += [group[at : at + size] for at in range(0, len(group), size)]
     return [batches[index] for index in random.permutation(len(batches))]
-
-
-class Steps(IterableDataset[int]):
-    """The numbers of the steps still to do. Tasks turn a number into a batch.
-
-    ``first`` is set from the checkpoint before the loader is read; Lightning itself does not move a data
-    iterator forward when it resumes.
-    """
-
-    def __init__(self, total: int) -> None:
-        self.total, self.first = total, 0
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(self.first, self.total))

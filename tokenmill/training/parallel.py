@@ -4,22 +4,15 @@ Data order and masks are drawn for the whole batch in every process, which then 
 step's batch is the same for any number of processes, and its gradient the same but for rounding.
 """
 
-import os
 from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.tensor import DTensor
-
-from tokenmill.core.errors import UserError
-from tokenmill.core.threads import compute_threads
-
-if TYPE_CHECKING:
-    from tokenmill.training.loop import Runtime
 
 
 def rank() -> int:
@@ -92,8 +85,8 @@ def mean(value: Tensor) -> Tensor:
     return total / world()
 
 
-def highest(*numbers: int) -> list[int]:
-    """For each number the highest of all processes; each must call this.
+def maximum(*numbers: int) -> list[int]:
+    """For each number its maximum over all processes; each must call this.
 
     Queued GPU work is not waited for.
     """
@@ -104,58 +97,11 @@ def highest(*numbers: int) -> list[int]:
     return found.tolist()
 
 
-def agree(*flags: bool) -> list[bool]:
+def any_of(*flags: bool) -> list[bool]:
     """For each flag whether any process raises it; each must call this."""
-    return [bool(flag) for flag in highest(*flags)]
+    return [bool(flag) for flag in maximum(*flags)]
 
 
 @cache
 def _cpu_group() -> Any:
     return dist.new_group(backend="gloo")
-
-
-def sharded(runtime: "Runtime") -> bool:
-    """Whether weights are shared out: FSDP with one process would share nothing."""
-    return runtime.strategy == "fsdp" and runtime.devices * runtime.nodes > 1
-
-
-def trainer_settings(runtime: "Runtime") -> dict[str, Any]:
-    """What Lightning's Trainer is told of accelerator, devices, nodes, strategy and precision.
-
-    Raises:
-        UserError: there are fewer devices than asked for, or other processes were started than params say.
-    """
-    processes = runtime.devices * runtime.nodes
-    there, what = torch.cuda.device_count(), "GPUs"
-    if not there:
-        there, what = compute_threads(0), "processor cores"
-    if runtime.devices > there:
-        raise UserError(
-            f"params.yaml: runtime.devices is {runtime.devices}, but this machine has {there} {what}; "
-            "lower it"
-        )
-    started = os.environ.get("WORLD_SIZE")
-    if started is not None and int(started) != processes:
-        raise UserError(
-            f"{started} processes were started, but params.yaml says runtime.devices {runtime.devices} x "
-            f"runtime.nodes {runtime.nodes}; make them agree"
-        )
-    # What products are computed in; weights and the optimizer's state stay float32. On a CPU without AMX
-    # bfloat16 is slower (docs/experiments.md).
-    bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    strategy: Any = "auto"
-    if sharded(runtime):
-        from tokenmill.training.sharding import FullySharded
-
-        strategy, bfloat16 = FullySharded(processes), False  # it has a precision of its own
-    elif processes > 1:
-        from pytorch_lightning.strategies import DDPStrategy
-
-        strategy = DDPStrategy(gradient_as_bucket_view=True)
-    return {
-        "accelerator": "auto",
-        "devices": runtime.devices,
-        "num_nodes": runtime.nodes,
-        "strategy": strategy,
-        "precision": "bf16-mixed" if bfloat16 else "32-true",
-    }

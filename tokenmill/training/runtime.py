@@ -1,32 +1,35 @@
-"""What pretrain and finetune share: runtime settings for the trainer, the learning curve as a file."""
+"""How to compute a training; nothing of it changes the result."""
 
-import csv
-import dataclasses
-import io
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from tokenmill.core.files import write_text
-from tokenmill.jobs.runtime import RuntimeSettings
-
-if TYPE_CHECKING:
-    from tokenmill.training.loop import Runtime
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
 
 
-def runtime(settings: RuntimeSettings) -> "Runtime":
-    """The ``runtime`` group as the trainer takes it."""
-    from tokenmill.training.loop import Runtime
+@dataclass(frozen=True)
+class Runtime:
+    """The part of ``runtime`` in params.yaml that a training takes."""
 
-    return Runtime(**settings.model_dump(include={field.name for field in dataclasses.fields(Runtime)}))
+    threads: int = 0
+    """Compute threads; 0: one for each core."""
+    checkpoint_every_seconds: float = 30.0
+    log_every_steps: int = 10
+    devices: int = 1
+    nodes: int = 1
+    micro_batch: int = 0
+    """Rows that a process computes at a time; 0: all of its own."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
 
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """That part of the settings."""
+        return cls(**{field.name: settings[field.name] for field in fields(cls)})
 
-def write_curve(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Learning-curve rows as CSV for `dvc plots`; a figure that a row lacks is left empty."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()})
-    write_text(path, buffer.getvalue())
+    @property
+    def processes(self) -> int:
+        """Processes that train together."""
+        return self.devices * self.nodes
+
+    @property
+    def sharded(self) -> bool:
+        """Whether weights are shared out: FSDP with one process would share nothing."""
+        return self.strategy == "fsdp" and self.processes > 1

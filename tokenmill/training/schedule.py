@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tokenmill.model.names import ScheduleName
+from tokenmill.training.settings import ScheduleName
 
 WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""

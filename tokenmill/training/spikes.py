@@ -1,4 +1,4 @@
-"""Which steps change no weight: those with a loss that is no number, or that leaps out of the ones before."""
+"""Loss spikes: a step whose loss or gradient norm is not finite, or far above those before, is skipped."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 WINDOW = 128
-"""Steps by which the next one is judged."""
+"""Number of steps that the next one is compared with."""
 
 SIGMAS = 6.0
 """Standard deviations above the window's mean from which on a step is a spike."""
@@ -18,7 +18,7 @@ fresh batch after the other goes wrong, the weights have gone astray, and skippi
 
 
 class Spikes:
-    """Judges each step by its loss and the norm of its gradient, before the optimizer takes it.
+    """Decides for each step by its loss and the norm of its gradient, before the optimizer takes it.
 
     A step whose loss or norm is not finite is always left out. With ``outliers`` so is one of which either
     lies more than :data:`SIGMAS` standard deviations above the mean of the last :data:`WINDOW` steps, once
@@ -39,16 +39,16 @@ class Spikes:
             "gradient norm": deque(maxlen=WINDOW),
         }
 
-    def judge(self, step: int, loss: float, norm: float) -> str | None:
+    def check(self, step: int, loss: float, norm: float) -> str | None:
         """Why a step must be left out, or None where it may be taken; either is remembered."""
         values = {"loss": loss, "gradient norm": norm}
         if not np.isfinite([loss, norm]).all():
-            why: str | None = " and ".join(f"{name} is {value:.4g}" for name, value in values.items())
+            reason: str | None = " and ".join(f"{name} is {value:.4g}" for name, value in values.items())
         else:
-            why = self._outlier(values) if self.outliers else None
-        if why is not None:
+            reason = self._outlier(values) if self.outliers else None
+        if reason is not None:
             self.skipped.append(step)
-            return why
+            return reason
         for name, value in values.items():
             self._figures[name].append(value)
         return None

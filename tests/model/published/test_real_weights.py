@@ -13,7 +13,7 @@ import transformers
 from tests.tiny_project import reviews
 from tokenmill.model.folder import read_model
 from tokenmill.model.heads import build_model, pool, start_from
-from tokenmill.objectives.batches import pad_rows
+from tokenmill.model.padding import pad_rows
 
 SENTENCES = [
     "The weather is lovely today.",

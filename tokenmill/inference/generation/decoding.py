@@ -14,7 +14,7 @@ from tokenmill.model.heads import LanguageModel
 from tokenmill.model.layers import Cache
 from tokenmill.model.recurrent import RecurrentCache
 from tokenmill.model.transformer import Transformer
-from tokenmill.objectives.batches import pad_rows
+from tokenmill.model.padding import pad_rows
 
 
 class Decoding:

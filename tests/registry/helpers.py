@@ -1,0 +1,33 @@
+"""The models of the registry's tests, and the register stage without its job."""
+
+import json
+from pathlib import Path
+
+from tokenmill.model.names import Kind
+from tokenmill.registry.records import Record, make_records, write_records
+from tokenmill.registry.settings import RegisteredModel
+
+KINDS: dict[str, Kind] = {
+    "scribe": "causal-lm",
+    "gaps": "masked-lm",
+    "replies": "text-to-text",
+    "mood": "sequence-classifier",
+}
+METRICS = {"scribe": "bits_per_byte", "gaps": "accuracy", "replies": "accuracy", "mood": "accuracy"}
+SETTINGS = {
+    "scribe": RegisteredModel(name="our-scribe", metric="bits_per_byte", better="lower"),
+    "mood": RegisteredModel(name="our-mood", metric="accuracy", better="higher"),
+}
+
+
+def run_stage(settings: dict[str, RegisteredModel] = SETTINGS) -> list[Record]:
+    """What the register stage does, in the current folder."""
+    data = Path("data")
+    records = make_records(settings, data / "models", data / "evaluation", data / "report")
+    write_records(data / "registry.json", records)
+    return records
+
+
+def change(path: Path, **values: object) -> None:
+    """Change keys of a JSON file."""
+    path.write_text(json.dumps({**json.loads(path.read_text()), **values}))

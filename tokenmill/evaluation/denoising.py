@@ -1,0 +1,61 @@
+"""Masked and text-to-text language models: what they make of hidden tokens, beside training's frequencies."""
+
+from typing import Any
+
+import numpy as np
+
+from tokenmill.evaluation.ancestry import documents_digest
+from tokenmill.evaluation.samples import generate_samples
+from tokenmill.evaluation.subject import Result, Subject
+from tokenmill.evaluation.tokens import Predictions, encode_split, encode_training, predict
+from tokenmill.model.heads import LanguageModel
+from tokenmill.objectives.objective import Objective, new_objective
+from tokenmill.text.shards import TokenSplit
+from tokenmill.text.special import SpecialTokens
+
+DEFAULTS: dict[str, Any] = {"mask_share": 0.15, "mask_units": "tokens", "mean_span": 3.0, "packing": "stream"}
+"""What is asked of a model that does not say how it was trained: as BERT and T5 were."""
+
+
+def measure_denoising(subject: Subject) -> Result:
+    """Accuracy and loss at what the model's own objective hides in the test split."""
+    model = subject.model
+    assert isinstance(model, LanguageModel)
+    samples = generate_samples(subject) if model.config.kind == "text-to-text" else []
+    documents = subject.documents("test", subject.sources)
+    test = encode_split(subject, "test", subject.sources)
+    objective = _objective(subject, test.special)
+    found = predict(model, test.stream(), objective, seed=subject.settings.seed)
+    return Result(
+        figures=_figures(float(found.nats.mean()), float(found.right.mean())),
+        rivals={"unigram": _measure_unigram(encode_training(subject), found, model.config.vocab_size)},
+        documents=documents.height,
+        test_digest=documents_digest(documents, labels=False),
+        calibration=found.calibration(),
+        samples=samples,
+    )
+
+
+def _figures(loss: float, accuracy: float) -> dict[str, float]:
+    return {"accuracy": accuracy, "loss": loss, "perplexity": float(np.exp(loss))}
+
+
+def _objective(subject: Subject, special: SpecialTokens) -> Objective:
+    name = "masked" if subject.model.config.kind == "masked-lm" else "span-corruption"
+    settings = {"objective": name, **DEFAULTS, **subject.ancestry.get("pretrain", {})}
+    return new_objective(settings, subject.vocabulary.tokenizer, special)
+
+
+def _measure_unigram(training: TokenSplit, found: Predictions, vocab_size: int) -> dict[str, Any]:
+    """At the same targets: always the most frequent token of training, and its frequencies as probabilities.
+
+    One is added to each count, so that a token that training lacks has a probability (Laplace).
+    """
+    counts = np.bincount(training.stream(), minlength=vocab_size) + 1
+    counts[list(training.special.ids)] = 0
+    nats = -np.log(counts[found.targets] / counts.sum())
+    guessed = found.targets == counts.argmax()
+    return {
+        "label": "always the most frequent token of training; its frequencies as probabilities",
+        **_figures(float(nats.mean()), float(guessed.mean())),
+    }

@@ -1,0 +1,17 @@
+"""How each kind of model is measured: one line and one file a kind."""
+
+from collections.abc import Callable, Mapping
+
+from tokenmill.evaluation.causal_lm import measure_causal
+from tokenmill.evaluation.denoising import measure_denoising
+from tokenmill.evaluation.sequence_classifier import measure_classifier
+from tokenmill.evaluation.subject import Result, Subject
+from tokenmill.model.names import Kind
+
+MEASURES: Mapping[Kind, Callable[[Subject], Result]] = {
+    "causal-lm": measure_causal,
+    "masked-lm": measure_denoising,
+    "text-to-text": measure_denoising,
+    "sequence-classifier": measure_classifier,
+}
+"""Kind -> what measures it; its figures stand in settings.FIGURES."""

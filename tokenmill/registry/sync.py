@@ -1,0 +1,90 @@
+"""Making MLflow's registry hold what data/registry.json says: one version a model, found by its digest.
+
+Every step looks at what the registry holds and does what is missing, so a process that was killed between any
+two of them is made good by running again. Versions, aliases and reasons stand in MLflow alone.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from tokenmill.core.files import digest_value
+from tokenmill.jobs.publish import exclusive, project_home
+from tokenmill.registry.champion import (
+    CHALLENGER,
+    DECISION_TAG,
+    Standing,
+    compare_with_champion,
+    promote_version,
+    standing_of,
+)
+from tokenmill.registry.lookup import aliases_of, find_version, open_registry, search_versions
+from tokenmill.registry.records import Record, check_folder, read_records
+from tokenmill.registry.upload import LazyRun, create_version, measured_tag
+
+REGISTRY = Path("data/registry.json")
+
+
+def registry_lock() -> Path:
+    """The file by which processes of one project wait for each other."""
+    return project_home() / ".work" / "registry.lock"
+
+
+def sync(path: Path = REGISTRY) -> list[Standing]:
+    """Register every model that ``path`` names, whatever DVC restored and from where; says how each stands.
+
+    What the registry holds already is left; a version that was not compared with the champion yet is. Two
+    machines that register the same model in the same moment may make two versions of it; the older one is
+    then used.
+
+    Raises:
+        UserError: a file is missing or not what was recorded, or MLflow cannot be reached.
+    """
+    return register_models(read_records(path))
+
+
+def register_models(records: list[Record]) -> list[Standing]:
+    """:func:`sync` for records at hand. An MLflow run is opened when there is something to do."""
+    if not records:
+        return []
+    key = digest_value([record.model_dump() for record in records])[:16]
+    with exclusive(registry_lock()), open_registry() as mlflow_client:
+        run = LazyRun(key)
+        try:
+            standings = [_register(mlflow_client, record, run) for record in records]
+        except BaseException:
+            run.close("FAILED")
+            raise
+        run.close("FINISHED")
+    return standings
+
+
+def promote(name: str, version: str) -> Standing:
+    """Make a version champion because a person says so.
+
+    Raises:
+        UserError: the registry does not hold it, or MLflow cannot be reached.
+    """
+    with exclusive(registry_lock()), open_registry() as mlflow_client:
+        return promote_version(mlflow_client, name, version)
+
+
+def _register(mlflow_client: Any, record: Record, run: LazyRun) -> Standing:
+    version = find_version(mlflow_client, record)
+    if version is None or Path(record.folder).exists():
+        check_folder(record)
+    if version is None:
+        version = create_version(mlflow_client, record, run)
+    number = str(version.version)
+    measured = measured_tag(record.metric, record.test_digest)
+    if version.tags.get(measured) != repr(record.value):  # measured again, on other test data
+        mlflow_client.set_model_version_tag(record.name, number, measured, repr(record.value))
+    versions = search_versions(mlflow_client, f"name = '{record.name}'")
+    newest = str(max(int(v.version) for v in versions))
+    if aliases_of(mlflow_client, record.name).get(CHALLENGER) != newest:
+        mlflow_client.set_registered_model_alias(record.name, CHALLENGER, newest)
+    if DECISION_TAG not in version.tags:
+        run.open()
+        compare_with_champion(mlflow_client, record, version)
+    standing = standing_of(mlflow_client, record.name, number)
+    run.note(record.name, str(standing))
+    return standing

@@ -1,0 +1,94 @@
+"""How the page and the cards speak of kinds of models and of figures."""
+
+from typing import NamedTuple
+
+
+class Figure(NamedTuple):
+    """Words and format of one figure."""
+
+    words: str
+    form: str
+    higher_is_better: bool
+
+    def show(self, value: float) -> str:
+        """The value as text."""
+        return self.form.format(value)
+
+
+FIGURES = {
+    "bits_per_byte": Figure("bits per byte", "{:.3f}", False),
+    "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
+    "loss": Figure("loss (nats)", "{:.3f}", False),
+    "accuracy": Figure("accuracy", "{:.1%}", True),
+    "f1": Figure("macro-F1", "{:.3f}", True),
+    "calibration_error": Figure("calibration error", "{:.3f}", False),
+}
+"""In the order of the tables' columns; a figure that is not named here is in no table."""
+
+
+class Kind(NamedTuple):
+    """Words for one kind of model."""
+
+    title: str
+    note: str
+    """What its figures mean."""
+    does: str
+    """What such a model does, for its card."""
+    command: str
+    """Of ``tokenmill``, to ask it something."""
+    example: str
+    """A text to ask it."""
+    pipeline_tag: str
+    """Task on the Hugging Face hub."""
+
+
+KINDS = {
+    "causal-lm": Kind(
+        "Causal language models",
+        "Bits per byte of text, so that tokenizers do not matter; less is better.",
+        "continues text",
+        "generate",
+        "Once upon a time",
+        "text-generation",
+    ),
+    "masked-lm": Kind(
+        "Masked language models",
+        "At the tokens that the model's own objective hides: how often the most probable one is right, and "
+        "how probable the true one is.",
+        "fills in what is missing from text, and turns texts into vectors",
+        "fill",
+        "a text with a <mask>",
+        "fill-mask",
+    ),
+    "text-to-text": Kind(
+        "Text-to-text models",
+        "At the tokens of the answers that the model's own objective asks for, which tell the spans that the "
+        "source lacks.",
+        "answers a text with a text; as pretrained, with the spans that the text lacks",
+        "fill",
+        "a text with a <mask>",
+        "text2text-generation",
+    ),
+    "sequence-classifier": Kind(
+        "Classifiers of texts",
+        "Small figures: 95% interval of the accuracy (Wilson). Calibration error: how far, on average, the "
+        "stated confidence is from the share of right answers (Naeini et al. 2015). p-values are of the "
+        "exact McNemar test.",
+        "gives each text a label, and the probability of it",
+        "classify",
+        "a text",
+        "text-classification",
+    ),
+}
+"""In the order of the page; a kind that is not named here is shown by its name alone."""
+
+
+def figure_of(name: str) -> Figure:
+    """The words of a figure, whatever it is called."""
+    return FIGURES.get(name, Figure(name.replace("_", " "), "{:.4g}", True))
+
+
+def kind_of(name: str) -> Kind:
+    """The words of a kind of model, whatever it is called."""
+    title = f"Models of the kind {name}"
+    return KINDS.get(name, Kind(title, "", "", "embed", "a text", ""))

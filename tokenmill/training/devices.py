@@ -1,0 +1,49 @@
+"""What Lightning's Trainer is told of accelerator, devices, nodes, strategy and precision."""
+
+import os
+from typing import Any
+
+import torch
+from pytorch_lightning.strategies import DDPStrategy
+
+from tokenmill.core.errors import UserError
+from tokenmill.core.threads import compute_threads
+from tokenmill.training.runtime import Runtime
+from tokenmill.training.sharding import FullySharded
+
+
+def trainer_settings(runtime: Runtime) -> dict[str, Any]:
+    """Keyword arguments of Lightning's Trainer.
+
+    Raises:
+        UserError: there are fewer devices than asked for, or other processes were started than params say.
+    """
+    there, what = torch.cuda.device_count(), "GPUs"
+    if not there:
+        there, what = compute_threads(0), "processor cores"
+    if runtime.devices > there:
+        raise UserError(
+            f"params.yaml: runtime.devices is {runtime.devices}, but this machine has {there} {what}; "
+            "lower it"
+        )
+    started = os.environ.get("WORLD_SIZE")
+    if started is not None and int(started) != runtime.processes:
+        raise UserError(
+            f"{started} processes were started, but params.yaml says runtime.devices {runtime.devices} x "
+            f"runtime.nodes {runtime.nodes}; make them agree"
+        )
+    # What products are computed in; weights and the optimizer's state stay float32. On a CPU without AMX
+    # bfloat16 is slower (docs/experiments.md).
+    bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    strategy: Any = "auto"
+    if runtime.sharded:
+        strategy, bfloat16 = FullySharded(runtime.processes), False  # it has a precision of its own
+    elif runtime.processes > 1:
+        strategy = DDPStrategy(gradient_as_bucket_view=True)
+    return {
+        "accelerator": "auto",
+        "devices": runtime.devices,
+        "num_nodes": runtime.nodes,
+        "strategy": strategy,
+        "precision": "bf16-mixed" if bfloat16 else "32-true",
+    }
