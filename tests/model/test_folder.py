@@ -84,6 +84,23 @@ def test_a_round_trip_of_every_kind_returns_the_same_bytes(
     assert config.get("architectures") == ([published] if published else None)
 
 
+def test_the_readme_says_what_the_model_is_and_how_to_use_it(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "model", "sequence-classifier", family="bert")
+    text = (folder / "README.md").read_text("utf-8")
+    for part in (
+        "library_name: transformers\npipeline_tag: text-classification\n",
+        "# A bert model (sequence-classifier)",
+        "vocabulary of 320 tokens",
+        "Its labels are negative, positive.",
+        "tokenmill.classify(model, ...)",
+        "loads it as `BertForSequenceClassification`",
+        f"- tokenizer: `{fingerprint(folder)}`",
+    ):
+        assert part in text
+    other = (write_model(tmp_path / "lstm", family="lstm") / "README.md").read_text("utf-8")
+    assert "library_name: tokenmill\n" in other and "transformers" not in other
+
+
 def test_loading_returns_the_model_and_leaves_the_random_state_alone(folder: Path) -> None:
     torch.manual_seed(7)
     model, vocabulary = load_model(folder)

@@ -11,7 +11,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
 from tokenmill.model.folder import LoadedModel, warn_of_unplaced
-from tokenmill.model.transfer import USE, export_model, import_model
+from tokenmill.model.readme import transformers_call
+from tokenmill.model.transfer import export_model, import_model
 
 REGISTRY = "models:/"
 
@@ -159,9 +160,8 @@ def _tag(loaded: LoadedModel, texts: list[str], as_json: bool) -> None:
 def export(name: str, folder: str) -> None:
     """Write a model where stock ``transformers`` can load it, and say how."""
     loaded = export_model(model_folder(name), Path(folder))
-    use = USE[loaded.model.config.kind].format(folder)
-    imported = use.split("(")[0].split(".")[0]
-    print(f"{folder}: written; load it with `from transformers import {imported}`, `{use}`")
+    imported, call = transformers_call(loaded.model.config.kind, folder)
+    print(f"{folder}: written; load it with `from transformers import {imported}`, `{call}`")
 
 
 def import_folder(path: str, target: str) -> None:

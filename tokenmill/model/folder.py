@@ -5,7 +5,7 @@ ours; our own config stands in config.json under the key ``tokenmill``. Folders 
 layout are read as well.
 """
 
-import json
+import pickle
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import read_json
+from tokenmill.core.files import read_json, to_json
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
 from tokenmill.model.published import architectures
+from tokenmill.model.readme import model_readme
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER
 from tokenmill.text.vocabulary import (
@@ -31,19 +34,15 @@ from tokenmill.text.vocabulary import (
     tokenizer_settings,
 )
 
-WEIGHTS, CONFIG, ANCESTRY, GENERATION = (
-    "model.safetensors",
-    "config.json",
-    "ancestry.json",
-    "generation_config.json",
-)
+WEIGHTS, CONFIG, GENERATION = "model.safetensors", "config.json", "generation_config.json"
+ANCESTRY, README = "ancestry.json", "README.md"
 INDEX, PICKLED = "model.safetensors.index.json", "pytorch_model.bin"
 OURS = "tokenmill"
 """Key of our config in config.json, and model_type of what ``transformers`` has no class for."""
 
 
 def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping[str, Any]) -> None:
-    """Write a model folder: weights, configs, tokenizer and ancestry. Equal models give equal bytes.
+    """Write a model folder: weights, configs, tokenizer, ancestry, README. Equal models give equal bytes.
 
     Args:
         folder: is made.
@@ -51,8 +50,6 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
         tokenizer: the folder whose tokenizer the model was trained with: shards, or another model.
         ancestry: goes to ancestry.json as it is.
     """
-    from safetensors.torch import save_file
-
     folder.mkdir(parents=True, exist_ok=True)
     config = model.config
     state: Mapping[str, Tensor] = {name: value.detach().cpu() for name, value in model.state_dict().items()}
@@ -70,6 +67,7 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
     )
     _write_json(folder / CONFIG, {**values, OURS: config.to_dict()})
     _write_json(folder / ANCESTRY, ancestry)
+    (folder / README).write_text(model_readme(model, ancestry), "utf-8")
     if config.kind in ("causal-lm", "text-to-text"):
         generation = tokenizer / GENERATION
         # Special tokens other than <eos> are never written, by transformers' `generate` no more than by ours.
@@ -89,8 +87,7 @@ def _ids_of(folder: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
-    path.write_text(text + "\n", "utf-8")
+    path.write_text(to_json(value), "utf-8")
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -185,9 +182,6 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
         return load_file(path)
     except FileNotFoundError:
@@ -197,8 +191,6 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_pickled(path: Path) -> dict[str, Tensor]:
-    import pickle
-
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True))
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:

@@ -19,21 +19,9 @@ from tokenmill.model.folder import (
     read_settings,
     save_model,
 )
-from tokenmill.model.names import Kind
 from tokenmill.model.published.architectures import published_class
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.text.vocabulary import SETTINGS
-
-USE: Mapping[Kind, str] = {
-    "causal-lm": 'pipeline("text-generation", model="{}")',
-    "masked-lm": 'pipeline("fill-mask", model="{}")',
-    "text-to-text": 'AutoModelForSeq2SeqLM.from_pretrained("{}")',
-    "features": 'AutoModel.from_pretrained("{}")',
-    "sequence-classifier": 'pipeline("text-classification", model="{}")',
-    "token-classifier": 'pipeline("token-classification", model="{}")',
-    "span-extractor": 'pipeline("question-answering", model="{}")',
-}
-"""How ``transformers`` loads a kind of model."""
 
 
 def export_model(source: Path, target: Path) -> LoadedModel:
