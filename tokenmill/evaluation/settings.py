@@ -1,10 +1,22 @@
-"""How one model is measured: an entry of ``evaluate`` in params.yaml."""
+"""How one model is measured: an entry of ``evaluate`` in params.yaml, and the figures of each kind."""
 
 from typing import Annotated
 
 from pydantic import Field
 
 from tokenmill.core.settings import Count, Name, Positive, Settings
+from tokenmill.model.names import Kind
+
+FIGURES: dict[Kind, tuple[str, ...]] = {
+    "causal-lm": ("bits_per_byte", "perplexity", "loss"),
+    "masked-lm": ("accuracy", "loss", "perplexity"),
+    "text-to-text": ("accuracy", "loss", "perplexity"),
+    "sequence-classifier": ("accuracy", "f1", "calibration_error"),
+}
+"""The kinds of models that can be measured, and their figures; the first is the headline."""
+
+HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
+"""Of all other figures less is better."""
 
 
 class EvaluateSettings(Settings):
