@@ -12,9 +12,9 @@ from torch import Tensor
 from tokenmill.inference.generation.step import Step
 from tokenmill.model.heads import LanguageModel
 from tokenmill.model.layers import Cache
+from tokenmill.model.padding import pad_rows
 from tokenmill.model.recurrent import RecurrentCache
 from tokenmill.model.transformer import Transformer
-from tokenmill.model.padding import pad_rows
 
 
 class Decoding:
