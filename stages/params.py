@@ -18,7 +18,7 @@ from tokenmill.data.ingest.settings import HuggingFaceSource, Source
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings
 from tokenmill.jobs.runtime import RuntimeSettings
-from tokenmill.model.names import KIND_OF
+from tokenmill.objectives.table import OBJECTIVES
 from tokenmill.pretraining.settings import FRESH, PretrainSettings
 from tokenmill.registry.settings import RegisteredModel
 from tokenmill.tasks.settings import FinetuneSettings
@@ -217,7 +217,7 @@ def may_have_labels(source: Any) -> bool:
 def _kind(name: str, params: Params, project: Path) -> Any:
     """The kind of a model by its objective, its task, or its folder; None if nothing says it."""
     if name in params.pretrain:
-        return KIND_OF[params.pretrain[name].objective]
+        return OBJECTIVES[params.pretrain[name].objective]
     if name in params.finetune:
         return "sequence-classifier"
     config = project / MODELS / name / "config.json"

@@ -183,7 +183,8 @@ else:
 
 
 def add_register_stage(repo: toy.Toy) -> Path:
-    stage = "  register:\n    cmd: python -m tokenmill.registry\n    deps: [last.txt]\n    outs: [registry.json]\n"
+    stage = "  register:\n    cmd: python -m stages.register\n    deps: [last.txt]\n"
+    stage += "    outs: [registry.json]\n"
     repo.write("dvc.yaml", toy.DVC_YAML + stage)
     repo.write("stages/register.py", REGISTER)
     return repo.root / "synced"

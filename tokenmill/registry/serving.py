@@ -52,9 +52,10 @@ class Model(PythonModel):
         labels = self.model.config.labels
         return [(labels[row.argmax()], float(row.max())) for row in probabilities]
 
-    def _fill(self, texts):
+    def _fill(self, texts: list[str]) -> list[str]:
         from tokenmill.inference.fill import fill
 
+        assert self.vocabulary.mask is not None, "a masked language model has a mask token"
         mask, filled = self.vocabulary.token(self.vocabulary.mask), []
         for text, gaps in zip(texts, fill(self.model, self.vocabulary, texts, top_k=1), strict=True):
             for candidates in gaps:
