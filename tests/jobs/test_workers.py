@@ -68,7 +68,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from tokenmill.jobs.workers import each
-from tests.stages.test_workers import wait
+from tests.jobs.test_workers import wait
 if __name__ == "__main__":
     list(each(partial(wait, Path(sys.argv[1])), [1, 2], workers=2))
 """
