@@ -21,6 +21,7 @@ from tokenmill.data.measure.part import Part, measure_part, measure_table
 from tokenmill.data.measure.run import measure, plan
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
+from tokenmill.jobs.workers import each
 
 ROOT = Path(__file__).parents[3]
 ONE = RuntimeSettings(workers=1)
@@ -79,6 +80,17 @@ def test_the_number_of_processes_does_not_change_a_byte(
     monkeypatch.setattr(run, "PART_BYTES", 2000)
     digests = {workers: digest_tree(measure_tables(tmp_path, tables, workers)) for workers in (1, 2)}
     assert digests[1] == digests[2]
+
+
+def threads(part: int) -> int:
+    return pl.thread_pool_size()
+
+
+def test_each_of_several_processes_has_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLARS_MAX_THREADS", "3")
+    monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
+    assert list(each(threads, [1, 2], workers=2)) == [1, 1]
+    assert (os.environ["POLARS_MAX_THREADS"], os.environ.get("RAYON_NUM_THREADS")) == ("3", None)
 
 
 def test_finished_parts_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Texts that must not stand in training data, as a table of the runs of words in them."""
+"""A table of the runs of words in held-out texts, which must not stand in training data."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

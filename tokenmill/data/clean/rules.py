@@ -40,7 +40,7 @@ class Rule:
     """Many of what fails it."""
     meaning: str
     """What is measured; where there is no threshold, what it is that fails."""
-    value: str
+    value: str = "share:"
     """What the report says before a value that failed."""
 
     @property
@@ -132,7 +132,6 @@ DOCUMENT_RULES = (
         most="max_broken_characters",
         plural="wrongly decoded texts",
         meaning="lost or private characters ÷ characters",
-        value="share:",
     ),
     Rule(
         "few_word_characters",
@@ -141,7 +140,6 @@ DOCUMENT_RULES = (
         published="data-juicer zh 0.10, en 0.25",
         plural="texts of few letters",
         meaning="letters and digits ÷ characters",
-        value="share:",
     ),
     Rule(
         "few_alphabetic_words",
@@ -150,7 +148,6 @@ DOCUMENT_RULES = (
         published="Gopher 0.8, FineWeb-2 zh 0.735 (with punctuation)",
         plural="texts of numbers",
         meaning="words that are no numbers ÷ words",
-        value="share:",
     ),
     Rule(
         "word_length",
@@ -200,7 +197,6 @@ DOCUMENT_RULES = (
         published="FineWeb 0.12, FineWeb-2 zh 0.106",
         plural="texts of unfinished lines",
         meaning="lines that end in a closing mark ÷ lines",
-        value="share:",
     ),
     Rule(
         "short_lines",
@@ -209,7 +205,6 @@ DOCUMENT_RULES = (
         published="FineWeb 0.67",
         plural="texts of short lines",
         meaning="lines of at most 30 characters ÷ lines",
-        value="share:",
     ),
     Rule(
         "bullet_lines",
@@ -218,7 +213,6 @@ DOCUMENT_RULES = (
         published="Gopher 0.9",
         plural="lists",
         meaning="entries of lists ÷ lines",
-        value="share:",
     ),
     Rule(
         "ellipsis_lines",
@@ -227,7 +221,6 @@ DOCUMENT_RULES = (
         published="Gopher 0.3",
         plural="teasers",
         meaning="lines that end in an ellipsis ÷ lines",
-        value="share:",
     ),
     Rule(
         "boilerplate_lines",
@@ -236,7 +229,6 @@ DOCUMENT_RULES = (
         published="C4 takes them out",
         plural="page furniture",
         meaning="lines with a phrase of web pages ÷ lines",
-        value="share:",
     ),
     Rule(
         "many_line_ends",
@@ -275,7 +267,6 @@ DOCUMENT_RULES = (
         published="Gopher 0.30",
         plural="texts of repeated lines",
         meaning="lines that copy an earlier one ÷ lines",
-        value="share:",
     ),
     Rule(
         "duplicate_line_characters",
@@ -284,7 +275,6 @@ DOCUMENT_RULES = (
         published="Gopher 0.20, FineWeb 0.01",
         plural="texts of repeated lines",
         meaning="characters in such lines ÷ characters",
-        value="share:",
     ),
     Rule(
         "duplicate_paragraphs",
@@ -293,7 +283,6 @@ DOCUMENT_RULES = (
         published="Gopher 0.30",
         plural="texts of repeated paragraphs",
         meaning="paragraphs that copy an earlier one ÷ paragraphs",
-        value="share:",
     ),
     Rule(
         "duplicate_paragraph_characters",
@@ -302,7 +291,6 @@ DOCUMENT_RULES = (
         published="Gopher 0.20",
         plural="texts of repeated paragraphs",
         meaning="characters in such paragraphs ÷ characters",
-        value="share:",
     ),
     Rule(
         "top_ngram",

@@ -1,4 +1,4 @@
-"""Numbers that are too many for memory, and are needed again soon."""
+"""64-bit numbers in a temporary file, for what is too large for memory."""
 
 import os
 from collections.abc import Iterable, Iterator

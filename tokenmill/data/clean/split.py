@@ -1,4 +1,4 @@
-"""Train, validation and test by content."""
+"""The split of each document, train, validation or test, by its content."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Where a source's rows go: ids, labels and counts are settled here."""
+"""The rows of a source, with their ids and labels, into tables of documents and of rejects; and counted."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -85,7 +85,7 @@ class Collector:
         self.documents.add((identity, source, row.text, label, row.target, language))
 
     def check(self) -> None:
-        """Judge the source as a whole, once all its files are read.
+        """Check the source as a whole, once all its files are read.
 
         Raises:
             UserError: more than ``max_bad_share`` of its lines are bad, or it has no document.

@@ -1,4 +1,4 @@
-"""CSV and TSV, record by record: a bad one costs itself alone."""
+"""CSV and TSV, record by record; a bad record is rejected alone."""
 
 import csv
 from collections import deque
