@@ -70,20 +70,20 @@ def labelled(draw: random.Random) -> tuple[str, str]:
 
 def write_txt(path: Path, source: dict[str, Any]) -> None:
     """A document a line."""
-    draw = random.Random(1)
+    draw = random.Random(path.name)
     path.write_text("".join(page(draw, 2) + "\n" for _ in range(160)), "utf-8")
 
 
 def write_jsonl(path: Path, source: dict[str, Any]) -> None:
     """Pages that the rules for pages of the web let through."""
-    draw = random.Random(2)
+    draw = random.Random(path.name)
     lines = (json.dumps({"text": page(draw, 14)}) + "\n" for _ in range(120))
     path.write_text("".join(lines), "utf-8")
 
 
 def write_csv(path: Path, source: dict[str, Any]) -> None:
     """A table with the columns that the source names."""
-    draw = random.Random(3)
+    draw = random.Random(path.name)
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([source["columns"]["text"], source["columns"]["label"]])
