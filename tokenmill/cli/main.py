@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tokenmill.cli.project import need_project
 from tokenmill.core.errors import UserError
 
 app = typer.Typer(
@@ -46,6 +47,16 @@ def plan(
     from tokenmill.cli.plan import show
 
     show(Path("."), model)
+
+
+@app.command()
+def check() -> None:
+    """Check all of params.yaml, and say which stages would run and why; nothing is run."""
+    need_project()
+    from flows.check import check as lines
+
+    for line in lines(Path(".")):
+        print(line)
 
 
 @app.command()
