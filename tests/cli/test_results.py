@@ -1,20 +1,17 @@
 """`tokenmill results` on a small project of other names than the sample's."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
+from tests.other_names import write, write_params
 from tokenmill.cli.figures import read_metrics
 from tokenmill.cli.results import main_figures, seconds, show, where_next
 from tokenmill.core.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-GROUPS = ("tokenize", "pretrain", "finetune", "evaluate", "register")
 METRICS = {
     "ingest": {"documents": 1200, "bad_lines": 2},
     "clean": {"read": 1200, "kept": 1000},
@@ -25,23 +22,6 @@ METRICS = {
     "evaluate-mood": {"accuracy": 0.861, "rivals": {"control": 0.812, "tfidf": 0.853}},
     "evaluate-gone": {"accuracy": 0.5, "rivals": {}},
 }
-
-
-def write_params(folder: Path, **entries: dict[str, dict[str, Any]]) -> None:
-    """The shipped params.yaml with entries under other names: ``{name: {"like": name, setting: value}}``."""
-    params = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))
-    shipped = {group: params[group] for group in GROUPS}
-    for group in GROUPS:
-        params[group] = {
-            name: {**shipped[group][values["like"]], **{k: v for k, v in values.items() if k != "like"}}
-            for name, values in entries.get(group, {}).items()
-        }
-    write(folder / "params.yaml", params)  # JSON is YAML
-
-
-def write(path: Path, value: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value), "utf-8")
 
 
 @pytest.fixture
