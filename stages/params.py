@@ -11,12 +11,12 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
-from tokenmill.core.mistakes import explain, quote
 from tokenmill.core.settings import Name, Settings
 from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.ingest.settings import HuggingFaceSource, Source
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings
+from tokenmill.jobs.mistakes import explain, quote
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.objectives.table import OBJECTIVES
 from tokenmill.pretraining.settings import FRESH, PretrainSettings
