@@ -142,7 +142,7 @@ def test_a_pickle_that_is_more_than_tensors_is_not_opened(folder: Path) -> None:
 def test_tensors_without_a_place_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stored = load_file(folder / "model.safetensors")
     save_file({**stored, "model.extra.weight": torch.zeros(2)}, folder / "model.safetensors")
-    assert read_model(folder).unplaced == ("model.extra.weight",)
+    assert read_model(folder).unexpected_keys == ("model.extra.weight",)
     load_model(folder)
     assert "not used by a causal-lm model: model.extra.weight" in capsys.readouterr().err
 

@@ -1,4 +1,4 @@
-"""The ``tokenmill`` command: thin, and quick to start, since each command imports what it needs itself."""
+"""The ``tokenmill`` command line. Each command imports what it needs when it is called: help stays quick."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Using trained models: texts in, one line or one JSON object for each answer out."""
+"""The commands that use trained models: texts in, one line or one JSON object for each answer out."""
 
 import json
 import sys
@@ -10,9 +10,9 @@ from typing import Any, Literal
 from tokenmill.core.errors import UserError
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
-from tokenmill.model.folder import LoadedModel, warn_of_unplaced
+from tokenmill.model.exchange import export_model, import_model
+from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
-from tokenmill.model.transfer import export_model, import_model
 
 REGISTRY = "models:/"
 
@@ -42,7 +42,7 @@ def model_folder(name: str) -> Path:
 def _load(name: str) -> LoadedModel:
     folder = model_folder(name)
     loaded = api.load(folder)
-    warn_of_unplaced(folder, loaded)
+    warn_of_unexpected(folder, loaded)
     return loaded
 
 
@@ -62,7 +62,7 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
     """Print each prompt with each of its continuations, or a text-to-text model's answers alone.
 
     On a terminal a single text appears as it is written. ``settings`` are those of
-    :class:`tokenmill.inference.generation.sampling.Settings`.
+    :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
     """
     chosen = _given(prompts, "generate")
     loaded = _load(name)
@@ -171,5 +171,5 @@ def import_folder(path: str, target: str) -> None:
     config = loaded.model.config
     numbers = sum(parameter.numel() for parameter in loaded.model.parameters())
     print(f"{folder}: written, a {config.family} model, {config.kind}, {numbers:,} parameters")
-    if loaded.unplaced:
-        print(f"not used: {', '.join(loaded.unplaced)}")
+    if loaded.unexpected_keys:
+        print(f"not used: {', '.join(loaded.unexpected_keys)}")

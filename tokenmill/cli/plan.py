@@ -3,7 +3,19 @@
 import sys
 from pathlib import Path
 
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from stages.params import load_params
 from tokenmill.core.errors import UserError
+from tokenmill.core.threads import compute_threads
+from tokenmill.pretraining import plan
+from tokenmill.pretraining.flops import training_flops
+from tokenmill.pretraining.pretrain import VALIDATIONS
+from tokenmill.pretraining.setup import set_up
+from tokenmill.text.shards import SAMPLE_TOKENS
+from tokenmill.training.runtime import Runtime
 
 WIDTH = 160
 """Columns where the output is no terminal."""
@@ -15,25 +27,11 @@ def show(root: Path, model: str | None) -> None:
     Raises:
         UserError: there are no shards, no such model, or not enough memory for one.
     """
-    from stages.params import load_params
-
     params = load_params(root / "params.yaml")
     if model is not None and model not in params.pretrain:
         raise UserError(
             f"{model}: not under pretrain in params.yaml; give one of {', '.join(params.pretrain)}"
         )
-    import torch
-    from rich.console import Console
-    from rich.table import Table
-
-    from tokenmill.core.threads import compute_threads
-    from tokenmill.pretraining import plan
-    from tokenmill.pretraining.flops import training_flops
-    from tokenmill.pretraining.pretrain import VALIDATIONS
-    from tokenmill.pretraining.setup import set_up
-    from tokenmill.text.shards import SAMPLE_TOKENS
-    from tokenmill.training.runtime import Runtime
-
     runtime = Runtime.of(params.runtime.model_dump())
     torch.set_num_threads(runtime.threads or max(1, compute_threads(0) // runtime.devices))
     table = Table(box=None, header_style="bold", pad_edge=False)

@@ -50,7 +50,7 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
         **settings: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``, ``min_p``,
             ``repetition_penalty``, ``num_beams``, ``length_penalty``, ``stop``, ``num_return_sequences``,
             ``seed``, with the meanings that they have in ``transformers``
-            (:class:`tokenmill.inference.generation.sampling.Settings`).
+            (:class:`tokenmill.inference.generation.sampling.GenerationConfig`).
 
     Returns:
         For each prompt its ``num_return_sequences`` texts, without the prompt.

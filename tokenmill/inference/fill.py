@@ -9,7 +9,7 @@ import torch
 from tokenmill.core.errors import UserError
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
-from tokenmill.inference.generation.sampling import Settings
+from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.inference.rows import check_lengths
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.text.vocabulary import Vocabulary
@@ -111,13 +111,13 @@ def _fill_span(
     start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
     # Probabilities of whole fillings are compared, so that length plays no part. Each may end in two ways:
     # with the next gap's token or with the end of the answer.
-    settings = Settings(
+    settings = GenerationConfig(
         max_new_tokens=longest, num_beams=2 * top_k, num_return_sequences=2 * top_k, length_penalty=0.0
     )
     ends = {end, vocabulary.eos} - {None}
     prompt = [start, gap]
     decoding = Decoding(
-        model, [prompt], longest, pad=vocabulary.pad, copies=settings.num_beams, sources=[row]
+        model, [prompt], longest, pad=vocabulary.pad, rows_per_prompt=settings.num_beams, sources=[row]
     )
     banned = torch.tensor(sorted(vocabulary.special - ends), device=decoding.logits_BV.device)
     (fillings,) = beam_search(decoding, [prompt], settings, ends=ends, banned=banned)  # type: ignore[arg-type]

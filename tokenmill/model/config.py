@@ -1,9 +1,9 @@
-"""What a model is made of: one record that describes every family (lm/model/families.py names them)."""
+"""The configuration of a model: one record that describes every family (families.py names them)."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from tokenmill.core.errors import UserError
 from tokenmill.model.names import CLASSIFIERS, LANGUAGE_MODELS, Family, Kind
@@ -89,7 +89,7 @@ class ModelConfig:
 
     # What stands on the backbone
     head: Literal["linear", "bilinear", "bert", "modernbert"] = "linear"
-    """Layers before the output: none; a square matrix; as in BERT; as in ModernBERT (lm/model/heads.py)."""
+    """Layers before the output: none; a square matrix; as in BERT; as in ModernBERT (heads.py)."""
     head_activation: Activation = "gelu"
     """Of those layers."""
     tied: bool = True
@@ -180,7 +180,7 @@ class ModelConfig:
         return {**dataclasses.asdict(self), "labels": list(self.labels)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "ModelConfig":
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`to_dict`.
 
         Raises:

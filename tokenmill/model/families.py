@@ -1,4 +1,4 @@
-"""The families by name: what each sets in :class:`tokenmill.model.config.ModelConfig`.
+"""The families: named values of :class:`tokenmill.model.config.ModelConfig`.
 
 ``small-gpt``, ``small-bert`` and ``small-t5`` are Tokenmill's own recipes for small sizes; the others are the
 published ones.

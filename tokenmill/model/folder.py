@@ -107,7 +107,7 @@ class LoadedModel:
 
     model: Model
     vocabulary: Vocabulary
-    unplaced: tuple[str, ...] = ()
+    unexpected_keys: tuple[str, ...] = ()
     """Tensors of the folder that the model has no place for."""
 
 
@@ -118,14 +118,14 @@ def load_model(folder: Path) -> tuple[Model, Vocabulary]:
         UserError: see :func:`read_model`.
     """
     loaded = read_model(folder)
-    warn_of_unplaced(folder, loaded)
+    warn_of_unexpected(folder, loaded)
     return loaded.model, loaded.vocabulary
 
 
-def warn_of_unplaced(folder: Path, loaded: LoadedModel) -> None:
+def warn_of_unexpected(folder: Path, loaded: LoadedModel) -> None:
     """Say on stderr which tensors of the folder the model has no place for."""
-    if loaded.unplaced:
-        kind, names = loaded.model.config.kind, ", ".join(loaded.unplaced)
+    if loaded.unexpected_keys:
+        kind, names = loaded.model.config.kind, ", ".join(loaded.unexpected_keys)
         print(f"{folder}: not used by a {kind} model: {names}", file=sys.stderr)
 
 
@@ -140,14 +140,14 @@ def read_model(folder: Path) -> LoadedModel:
     ours = values.get(OURS)
     config = ModelConfig.from_dict(ours) if ours else architectures.from_config(values)
     stored = _read_weights(folder)
-    unplaced: list[str] = []
+    unexpected_keys: list[str] = []
     state: Mapping[str, Tensor] = stored
     if architectures.published_class(config):
         placed = architectures.from_state(config, stored)
-        config, state, unplaced = placed.config, placed.state, placed.unplaced
-        if placed.missing:
+        config, state, unexpected_keys = placed.config, placed.state, placed.unexpected_keys
+        if placed.missing_keys:
             raise UserError(
-                f"{folder}: the weights lack {_some(placed.missing)}; "
+                f"{folder}: the weights lack {_some(placed.missing_keys)}; "
                 "weights and config.json are of different models"
             )
     _check_tokenizer(folder)
@@ -162,7 +162,7 @@ def read_model(folder: Path) -> LoadedModel:
         model = build_model(config)
     _check_shapes(model, state, folder)
     model.load_state_dict(dict(state))
-    return LoadedModel(model.eval(), vocabulary, tuple(unplaced))
+    return LoadedModel(model.eval(), vocabulary, tuple(unexpected_keys))
 
 
 def _some(names: list[str]) -> str:

@@ -1,7 +1,7 @@
-"""Functions with a backward pass of their own, where autograd's goes through memory more often than needed.
+"""Functions with a backward pass of their own, which goes through memory less often than autograd's.
 
 On a CPU what is not a matrix product is bound by memory; docs/experiments.md has what each of these saves.
-Tests hold them equal to torch's own. Shape suffixes: lm/model/layers.py; N targets.
+Tests hold them equal to torch's own. Shape suffixes: tokenmill/model/layers.py; N targets.
 """
 
 from typing import Any

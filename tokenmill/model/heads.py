@@ -1,4 +1,4 @@
-"""The backbone with something on top: language models, and heads for tasks."""
+"""Models: the backbone alone, with a language-modelling head, or with the head of a task."""
 
 import dataclasses
 

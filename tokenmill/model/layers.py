@@ -40,7 +40,7 @@ def new_norm(config: ModelConfig, *, gain: bool = True) -> nn.Module:
 class LayerCache:
     """Keys and values that one layer has seen: its part (B, 2K, capacity, H) of a :class:`Cache`."""
 
-    both: Tensor
+    key_values: Tensor
 
     def __init__(self) -> None:
         self.memory: tuple[Tensor, Tensor] | None = None
@@ -49,12 +49,12 @@ class LayerCache:
     @property
     def keys(self) -> Tensor:
         """(B, K, capacity, H)."""
-        return self.both[:, : self.both.shape[1] // 2]
+        return self.key_values[:, : self.key_values.shape[1] // 2]
 
     @property
     def values(self) -> Tensor:
         """(B, K, capacity, H)."""
-        return self.both[:, self.both.shape[1] // 2 :]
+        return self.key_values[:, self.key_values.shape[1] // 2 :]
 
     def extend(self, k_BKTH: Tensor, v_BKTH: Tensor, start: int) -> tuple[Tensor, Tensor]:
         """Write positions ``start .. start + T``; returns all keys and values up to there (views)."""
@@ -65,9 +65,9 @@ class LayerCache:
 
 
 class Cache:
-    """What a decoder remembers of the tokens before: one :class:`LayerCache` a layer, and how far they go.
+    """Keys and values of the tokens so far: one :class:`LayerCache` a layer.
 
-    All keys and values stand in one tensor (layers, B, 2K, capacity, H), allocated once.
+    All stand in one tensor (layers, B, 2K, capacity, H), allocated once.
     """
 
     def __init__(self, config: ModelConfig, batch: int, capacity: int, like: Tensor) -> None:
@@ -79,7 +79,7 @@ class Cache:
     def _hold(self, all_LBCSH: Tensor) -> None:
         self.all_LBCSH = all_LBCSH
         for layer, part in zip(self.layers, all_LBCSH, strict=True):
-            layer.both = part
+            layer.key_values = part
 
     def reorder(self, rows_B: Tensor) -> None:
         """Row ``b`` becomes a copy of row ``rows_B[b]``; there may be more rows than before."""
@@ -188,11 +188,11 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.gated, hidden = config.gated, config.intermediate_width
+        self.gated, width = config.gated, config.intermediate_width
         self.activation = ACTIVATIONS[config.activation]
         # The gate's rows stand first.
-        self.input = nn.Linear(config.width, 2 * hidden if self.gated else hidden, bias=config.bias)
-        self.output = nn.Linear(hidden, config.width, bias=config.bias)
+        self.input = nn.Linear(config.width, 2 * width if self.gated else width, bias=config.bias)
+        self.output = nn.Linear(width, config.width, bias=config.bias)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         """(B, T, D) -> (B, T, D)."""

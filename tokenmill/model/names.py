@@ -20,4 +20,4 @@ Decoder = Literal["small-gpt", "gpt2", "opt", "llama", "qwen3", "rnn", "lstm"]
 Encoder = Literal["small-bert", "bert", "modernbert"]
 TextToText = Literal["small-t5", "vaswani", "t5", "t5-1.1"]
 Family = Literal[Decoder, Encoder, TextToText]
-"""The named configurations of lm/model/families.py."""
+"""The named configurations of families.py."""

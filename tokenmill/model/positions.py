@@ -1,4 +1,4 @@
-"""How a model knows where a token stands: rotations, sinusoids, and buckets of relative distance.
+"""Positional encodings: rotary, sinusoidal, and T5's buckets of relative distance.
 
 Learned positions are an embedding table and need no code of their own.
 """
@@ -59,7 +59,7 @@ def relative_bucket(distance: Tensor, *, buckets: int, farthest: int, causal: bo
 
 
 class RelativeBias(nn.Module):
-    """What T5 adds to attention scores: a learned number for each bucket and head, shared by all layers."""
+    """T5's bias on attention scores: a learned number for each bucket and head, shared by all layers."""
 
     def __init__(self, heads: int, *, buckets: int, farthest: int, causal: bool) -> None:
         super().__init__()

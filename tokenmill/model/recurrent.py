@@ -1,4 +1,4 @@
-"""The recurrent language models that came before: Elman networks and LSTMs, in the Transformer's place."""
+"""Recurrent backbones, Elman's networks and LSTMs, with the interface of the Transformer."""
 
 import torch
 from torch import Tensor, nn

@@ -1,7 +1,7 @@
 """The backbone of every family: embeddings, a stack of blocks or two, hidden states out.
 
 An encoder sees both ways (BERT), a decoder only back (GPT); a text-to-text model has both, and its decoder
-attends to the encoder's output (T5). Shape suffixes: lm/model/layers.py.
+attends to the encoder's output (T5). Shape suffixes: tokenmill/model/layers.py.
 """
 
 import torch

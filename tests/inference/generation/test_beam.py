@@ -8,7 +8,7 @@ import torch
 from tests.tiny_models import tiny_model
 from tokenmill.inference.generation.beam import beam_search, largest
 from tokenmill.inference.generation.decoding import Decoding
-from tokenmill.inference.generation.sampling import Settings
+from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.model.heads import LanguageModel
 
 
@@ -33,10 +33,10 @@ def test_wide_beams_find_the_best_of_all_texts(length_penalty: float) -> None:
         logs = model(torch.tensor([[1, 2, *tokens[:length]]]))[0].log_softmax(-1)
         total = sum(float(logs[1 + place, token]) for place, token in enumerate(tokens[:length]))
         every[tuple(token for token in tokens[:length] if token != end)] = total / length**length_penalty
-    settings = Settings(
+    settings = GenerationConfig(
         max_new_tokens=steps, num_beams=40, num_return_sequences=5, length_penalty=length_penalty
     )
-    decoding = Decoding(model, [[1, 2]], steps, pad=0, copies=40)
+    decoding = Decoding(model, [[1, 2]], steps, pad=0, rows_per_prompt=40)
     (found,) = beam_search(
         decoding, [[1, 2]], settings, ends=(end,), banned=torch.tensor([], dtype=torch.long)
     )

@@ -66,7 +66,7 @@ def test_copies_may_change_places(model: LanguageModel) -> None:
     prompts, sources = [[50, 60, 70], [80]], None
     if model.config.kind == "text-to-text":
         sources, prompts = prompts, [[0], [0]]
-    decoding = Decoding(model, prompts, 6, pad=0, copies=2, sources=sources)
+    decoding = Decoding(model, prompts, 6, pad=0, rows_per_prompt=2, sources=sources)
     rows = [prompt for prompt in prompts for _ in range(2)]
     for new, order in (
         ([90, 91, 92, 93], [0, 1, 2, 3]),

@@ -10,7 +10,7 @@ import torch
 from tests.tiny_models import tiny_model, write_model
 from tokenmill.core.errors import UserError
 from tokenmill.inference.generation.generate import generate, stream
-from tokenmill.inference.generation.sampling import Settings, choose, filter_logits, row_numbers
+from tokenmill.inference.generation.sampling import GenerationConfig, choose, filter_logits, row_numbers
 from tokenmill.model.folder import load_model
 from tokenmill.model.heads import Model
 from tokenmill.text.vocabulary import Vocabulary
@@ -128,11 +128,11 @@ def test_top_k_top_p_and_min_p_keep_what_they_should() -> None:
 def test_samples_follow_the_probabilities_and_never_hit_what_is_left_out() -> None:
     shares = torch.tensor([0.0, 0.5, 0.3, 0.0, 0.2, 0.0])
     numbers = row_numbers(0, [1, 2], 0, 20_000)
-    tokens = choose(shares.log().repeat(len(numbers), 1), Settings(), numbers)
+    tokens = choose(shares.log().repeat(len(numbers), 1), GenerationConfig(), numbers)
     found = torch.bincount(tokens, minlength=6) / len(numbers)
     assert bool((found[shares == 0] == 0).all())
     assert torch.allclose(found, shares, atol=0.015)
-    ends = choose(shares.log().repeat(2, 1), Settings(), numbers[:2] * 0 + [0.0, 1 - 1e-17])
+    ends = choose(shares.log().repeat(2, 1), GenerationConfig(), numbers[:2] * 0 + [0.0, 1 - 1e-17])
     assert ends.tolist() == [1, 4]
 
 

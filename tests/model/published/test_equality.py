@@ -19,8 +19,8 @@ def imported(published: Any, name: str) -> Model:
     """Our model with the weights of a published one."""
     config = architectures.from_config({**published.config.to_dict(), "architectures": [name]})
     placed = architectures.from_state(config, published.state_dict())
-    assert not placed.missing
-    assert all("pooler" in name for name in placed.unplaced), placed.unplaced
+    assert not placed.missing_keys
+    assert all("pooler" in name for name in placed.unexpected_keys), placed.unexpected_keys
     model = build_model(placed.config)
     model.load_state_dict(placed.state)
     return model.eval()
@@ -146,5 +146,5 @@ def test_a_missing_tensor_is_named() -> None:
     del stored["transformer.h.1.mlp.c_fc.weight"]
     stored["transformer.extra"] = torch.zeros(1)
     placed = architectures.from_state(config, stored)
-    assert placed.missing == ["transformer.h.1.mlp.c_fc.weight"]
-    assert placed.unplaced == ["transformer.extra"]
+    assert placed.missing_keys == ["transformer.h.1.mlp.c_fc.weight"]
+    assert placed.unexpected_keys == ["transformer.extra"]

@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_embeddings_are_those_of_transformers(folder: Path) -> None:
     loaded = read_model(folder)
     assert loaded.model.config.kind == "features" and loaded.model.config.family == "bert"
-    assert loaded.unplaced == ("pooler.dense.bias", "pooler.dense.weight")
+    assert loaded.unexpected_keys == ("pooler.dense.bias", "pooler.dense.weight")
     tokenizer: Any = transformers.AutoTokenizer.from_pretrained(folder)
     published = transformers.AutoModel.from_pretrained(folder).eval()
     encoded = tokenizer(SENTENCES, padding=True, return_tensors="pt")

@@ -1,1 +1,1 @@
-"""Writing text token by token: the loop, the step, sampling, beams, streams."""
+"""Generating text: the loop, the step, sampling, beam search, streaming."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.inference.generation.decoding import Decoding
-from tokenmill.inference.generation.sampling import Repetition, Settings
+from tokenmill.inference.generation.sampling import GenerationConfig, RepetitionPenalty
 
 BLOCK = 64
 UNLIKELY = -1e9
@@ -21,7 +21,7 @@ UNLIKELY = -1e9
 class _Search:
     """The beams of one prompt."""
 
-    settings: Settings
+    settings: GenerationConfig
     rows: list[list[int]]
     """New tokens of each beam."""
     scores: list[float]
@@ -65,7 +65,7 @@ class _Search:
 def beam_search(
     decoding: Decoding,
     prompts: Sequence[Sequence[int]],
-    settings: Settings,
+    settings: GenerationConfig,
     *,
     ends: Collection[int],
     banned: Tensor,
@@ -74,7 +74,7 @@ def beam_search(
 
     A score is the text's log-probability divided by its length to the power of ``length_penalty``.
 
-    ``decoding`` has ``num_beams`` copies of each prompt; ``ends`` are ids that end
+    ``decoding`` has ``num_beams`` rows for each prompt; ``ends`` are ids that end
     a text, ``banned`` those that are never chosen.
     """
     beams = settings.num_beams
@@ -83,8 +83,8 @@ def beam_search(
         _Search(settings, [[] for _ in range(beams)], [0.0] + [UNLIKELY] * (beams - 1)) for _ in prompts
     ]
     device = decoding.logits_BV.device
-    copies = [prompt for prompt in prompts for _ in range(beams)]
-    repetition = Repetition(settings.repetition_penalty, copies, decoding.logits_BV)
+    begun = [prompt for prompt in prompts for _ in range(beams)]
+    repetition = RepetitionPenalty(settings.repetition_penalty, begun, decoding.logits_BV)
     while True:
         scores_BV = repetition(decoding.logits_BV.log_softmax(-1)).index_fill_(1, banned, -torch.inf)
         value_BC, token_BC = largest(scores_BV, min(kept, scores_BV.shape[1]))

@@ -1,6 +1,6 @@
-"""Writing token by token: prompts read once, then one more token a row at each step.
+"""Incremental decoding: prompts are read once, then one more token a row at each step.
 
-Shape suffixes: lm/model/layers.py.
+Shape suffixes: tokenmill/model/layers.py.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ class Decoding:
         prompts: ids to continue, one row a prompt; at least one id each.
         new_tokens: at most so many are written.
         pad: any id, for the places where a shorter prompt has none.
-        copies: rows a prompt, one after the other.
+        rows_per_prompt: rows that begin with each prompt, one after the other.
         sources: what a text-to-text model reads, one for each prompt.
     """
 
@@ -38,7 +38,7 @@ class Decoding:
         new_tokens: int,
         *,
         pad: int,
-        copies: int = 1,
+        rows_per_prompt: int = 1,
         sources: Sequence[Sequence[int]] | None = None,
     ) -> None:
         device = model.backbone.embeddings.token.weight.device
@@ -61,8 +61,8 @@ class Decoding:
         self.model = model
         self.cache: Cache | RecurrentCache = model.new_cache(len(prompts), self.start + new_tokens)
         self.logits_BV = self._run(tokens_BT.to(device))
-        if copies > 1:
-            self._repeat(torch.arange(len(prompts), device=device).repeat_interleave(copies))
+        if rows_per_prompt > 1:
+            self._repeat(torch.arange(len(prompts), device=device).repeat_interleave(rows_per_prompt))
         self.fast: Step | None = None
         if isinstance(model.backbone, Transformer) and not model.config.window:
             attention_mask = self.memory.get("memory_attention_mask_BS")
@@ -95,18 +95,18 @@ class Decoding:
         return self.logits_BV
 
     def reorder(self, rows: Sequence[int], agree: Sequence[int]) -> None:
-        """Row ``b`` becomes a copy of row ``rows[b]``, one of the copies of its prompt.
+        """Row ``b`` becomes a copy of row ``rows[b]``, one of those of its prompt.
 
-        ``agree`` says for each prompt how many new tokens all its copies have in common.
+        ``agree`` says for each prompt how many new tokens all its rows have in common.
         """
         device = self.logits_BV.device
         if not isinstance(self.cache, Cache):
             self.cache.reorder(torch.tensor(rows, device=device))
             return
-        copies = len(rows) // len(agree)
+        size = len(rows) // len(agree)
         for prompt, common in enumerate(agree):
-            first = prompt * copies
-            changed = [row for row in range(first, first + copies) if rows[row] != row]
+            first = prompt * size
+            changed = [row for row in range(first, first + size) if rows[row] != row]
             if changed:  # often the best copy stays
                 sources = rows[changed[0] : changed[-1] + 1]
                 self.cache.copy_rows(torch.tensor(sources, device=device), changed[0], self.start + common)

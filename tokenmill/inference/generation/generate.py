@@ -1,4 +1,4 @@
-"""Text from a language model: a continuation of each prompt, or a text-to-text model's answer to it."""
+"""Continuations of prompts by a causal model, answers to them by a text-to-text model."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import torch
 from tokenmill.core.errors import UserError
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
-from tokenmill.inference.generation.sampling import Repetition, Settings, choose, row_numbers
+from tokenmill.inference.generation.sampling import GenerationConfig, RepetitionPenalty, choose, row_numbers
 from tokenmill.inference.generation.streaming import TextStream, cut
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.text.vocabulary import Vocabulary
@@ -30,7 +30,7 @@ def generate(
         vocabulary: the model's own.
         prompts: texts; prompts of like length are computed together.
         batch_size: so many prompts at a time.
-        **settings: of :class:`tokenmill.inference.generation.sampling.Settings`.
+        **settings: of :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
 
     Returns:
         For each prompt its ``num_return_sequences`` texts, without the prompt.
@@ -39,7 +39,7 @@ def generate(
         UserError: the model is of another kind, a setting is out of range, or prompt and new tokens do not
             fit into the context.
     """
-    chosen = Settings(**settings)
+    chosen = GenerationConfig(**settings)
     language_model, rows = _prepare(model, vocabulary, prompts, chosen)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     results: list[list[str]] = [[] for _ in rows]
@@ -58,7 +58,7 @@ def stream(model: Model, vocabulary: Vocabulary, prompt: str, **settings: Any) -
     Raises:
         UserError: see :func:`generate`; or several texts or beams are asked for, which end all at once.
     """
-    chosen = Settings(**settings)
+    chosen = GenerationConfig(**settings)
     if chosen.num_beams > 1 or chosen.num_return_sequences > 1:
         raise UserError(
             "num_beams and num_return_sequences must be 1 for a text that is given out as it comes"
@@ -73,7 +73,7 @@ def stream(model: Model, vocabulary: Vocabulary, prompt: str, **settings: Any) -
 
 
 def _prepare(
-    model: Model, vocabulary: Vocabulary, prompts: Sequence[str], settings: Settings
+    model: Model, vocabulary: Vocabulary, prompts: Sequence[str], settings: GenerationConfig
 ) -> tuple[LanguageModel, list[list[int]]]:
     """The model, known to be able to write, and the prompts as ids, known to fit."""
     if not isinstance(model, LanguageModel) or model.config.kind == "masked-lm":
@@ -104,7 +104,7 @@ def _begin(
     model: LanguageModel,
     vocabulary: Vocabulary,
     rows: Sequence[Sequence[int]],
-    settings: Settings,
+    settings: GenerationConfig,
     copies: int,
 ) -> tuple[Decoding, list[list[int]]]:
     """The decoder after the prompts, and the ids that it has read."""
@@ -114,7 +114,7 @@ def _begin(
         start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
         prompts, sources = [[start] for _ in rows], rows
     decoding = Decoding(
-        model, prompts, settings.max_new_tokens, pad=vocabulary.pad, copies=copies, sources=sources
+        model, prompts, settings.max_new_tokens, pad=vocabulary.pad, rows_per_prompt=copies, sources=sources
     )
     return decoding, prompts
 
@@ -126,7 +126,7 @@ def _banned(model: LanguageModel, vocabulary: Vocabulary) -> torch.Tensor:
 
 
 def _generate(
-    model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: Settings
+    model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: GenerationConfig
 ) -> list[list[list[int]]]:
     """New ids of each text of each prompt."""
     if settings.num_beams > 1:
@@ -141,7 +141,7 @@ def _generate(
 
 
 def _sample(
-    model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: Settings
+    model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: GenerationConfig
 ) -> Iterator[list[list[int]]]:
     """After each step the new ids of all texts: the same lists, which grow until all texts have ended."""
     copies, steps = settings.num_return_sequences, settings.max_new_tokens
@@ -151,7 +151,7 @@ def _sample(
         [row_numbers(settings.seed, row, copy, steps) for row in rows for copy in range(copies)]
     )
     repeated = [prompt for prompt in prompts for _ in range(copies)]
-    repetition = Repetition(settings.repetition_penalty, repeated, decoding.logits_BV)
+    repetition = RepetitionPenalty(settings.repetition_penalty, repeated, decoding.logits_BV)
     written: list[list[int]] = [[] for _ in numbers_BT]
     going = set(range(len(written)))
     for step in range(steps):

@@ -1,4 +1,4 @@
-"""How the next token is chosen: the settings, what they make of logits, and the draws."""
+"""The settings of generation, filters of logits, and sampling of the next token."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from tokenmill.core.errors import UserError
 
 
 @dataclass(frozen=True)
-class Settings:
+class GenerationConfig:
     """How text is generated. Names and meanings are those of ``transformers``.
 
     Raises:
@@ -88,7 +88,7 @@ def filter_logits(
     return logits_BV
 
 
-class Repetition:
+class RepetitionPenalty:
     """Makes tokens that stand in a row already less probable; the prompt counts, padding does not."""
 
     def __init__(self, penalty: float, rows: Sequence[Sequence[int]], like_BV: Tensor) -> None:
@@ -123,7 +123,7 @@ def row_numbers(seed: int, prompt: Sequence[int], copy: int, count: int) -> npt.
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little"))).random(count)
 
 
-def choose(logits_BV: Tensor, settings: Settings, numbers_B: npt.NDArray[np.float64]) -> Tensor:
+def choose(logits_BV: Tensor, settings: GenerationConfig, numbers_B: npt.NDArray[np.float64]) -> Tensor:
     """One token a row: the most probable one, or the one that a number in [0, 1) falls on."""
     if settings.temperature == 0:
         # On the CPU numpy's is twenty times as fast as torch's.

@@ -2,7 +2,7 @@
 
 :class:`tokenmill.model.transformer.Transformer` says what a model computes. For a single new position calling
 its many small modules costs more than their arithmetic, so :class:`Step` does that arithmetic by itself;
-tests hold the two equal. Shape suffixes: lm/model/layers.py.
+tests hold the two equal. Shape suffixes: tokenmill/model/layers.py.
 """
 
 import math
@@ -39,7 +39,7 @@ class _Layer:
         self.query_key_value = linear(attention.query_key_value)
         self.query_key_norm = _query_key_norm(attention)
         self.output = linear(attention.output)
-        self.both, self.keys, self.values = cache.both, cache.keys, cache.values
+        self.key_values, self.keys, self.values = cache.key_values, cache.keys, cache.values
         self.cross = cross is not None
         if self.cross:
             assert cache.memory is not None
@@ -169,7 +169,7 @@ class Step:
         if rotation is not None:
             swapped = qk_BCH.roll(self.config.width_of_head // 2, -1)
             qk_BCH.mul_(rotation[0]).addcmul_(swapped, rotation[1])
-        layer.both[:, :, place] = qkv_BCH[:, heads:]
+        layer.key_values[:, :, place] = qkv_BCH[:, heads:]
         stop = place + 1
         return self._weigh(qkv_BCH[:, :heads], layer.keys[:, :, :stop], layer.values[:, :, :stop], bias)
 
@@ -188,7 +188,7 @@ def _absent(attention_mask_BS: Tensor, dtype: torch.dtype) -> Tensor:
     return absent[:, None, None, :]
 
 
-_TRANSPOSED: "WeakKeyDictionary[nn.Module, tuple[tuple[int, int], Tensor]]" = WeakKeyDictionary()
+_TRANSPOSED: WeakKeyDictionary[nn.Module, tuple[tuple[int, int], Tensor]] = WeakKeyDictionary()
 """By layer: which state of its weight it is, and the weight transposed."""
 
 

@@ -1,4 +1,4 @@
-"""Text as it comes out, token by token."""
+"""Pieces of text from a row of tokens that grows."""
 
 from collections.abc import Sequence
 

@@ -108,9 +108,9 @@ class Placed:
     config: ModelConfig
     state: dict[str, Tensor]
     """By our names."""
-    unplaced: list[str]
+    unexpected_keys: list[str]
     """Published names that our model has no place for."""
-    missing: list[str]
+    missing_keys: list[str]
     """Published names that it needs and that are not there."""
 
 

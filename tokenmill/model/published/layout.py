@@ -38,7 +38,7 @@ def fused(ours: str, theirs: Sequence[str], sizes: Sequence[int]) -> Entry:
     return Entry(ours, tuple(theirs), lambda x: x.split(list(sizes)), lambda parts: torch.cat(list(parts)))
 
 
-def copies(ours: str, theirs: Sequence[str]) -> Entry:
+def repeated(ours: str, theirs: Sequence[str]) -> Entry:
     """The same tensor stored several times."""
     return Entry(ours, tuple(theirs), lambda x: (x,) * len(theirs), lambda parts: parts[0])
 

@@ -10,10 +10,10 @@ from tokenmill.model.names import Family
 from tokenmill.model.published.activations import TO_THEM, activation
 from tokenmill.model.published.layout import (
     Layout,
-    copies,
     derived,
     fused,
     normalised,
+    repeated,
     same,
     squared,
     with_bias,
@@ -127,7 +127,7 @@ def entries(config: ModelConfig) -> Layout:
             yield same(f"{us}.attention.key_norm.weight", f"{them}.self_attn.k_norm.weight")
         gate_up = [f"{them}.mlp.gate_proj.weight", f"{them}.mlp.up_proj.weight"]
         if squared(config):
-            yield copies(f"{us}.feed_forward.input.weight", gate_up)
+            yield repeated(f"{us}.feed_forward.input.weight", gate_up)
         else:
             yield fused(f"{us}.feed_forward.input.weight", gate_up, [config.intermediate_width] * 2)
         yield same(f"{us}.feed_forward.output.weight", f"{them}.mlp.down_proj.weight")

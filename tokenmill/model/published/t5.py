@@ -7,7 +7,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.published.activations import TO_THEM, activation
-from tokenmill.model.published.layout import Layout, copies, derived, fused, normalised, same, squared
+from tokenmill.model.published.layout import Layout, derived, fused, normalised, repeated, same, squared
 
 _CLASSES = {"text-to-text": "T5ForConditionalGeneration"}
 CLASSES = {"t5": _CLASSES, "t5-1.1": _CLASSES, "small-t5": _CLASSES}
@@ -120,7 +120,7 @@ def _block(config: ModelConfig, us: str, them: str, stack: str) -> Layout:
     feed = f"{them}.{2 if stack == 'decoder' else 1}"
     both = [f"{feed}.DenseReluDense.wi_0.weight", f"{feed}.DenseReluDense.wi_1.weight"]
     if squared(config):
-        yield copies(f"{us}.feed_forward.input.weight", both)
+        yield repeated(f"{us}.feed_forward.input.weight", both)
     elif config.gated:
         yield fused(f"{us}.feed_forward.input.weight", both, [config.intermediate_width] * 2)
     else:

@@ -14,8 +14,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.inference.classify import answer, classify, tag
 from tokenmill.inference.fill import fill
 from tokenmill.inference.generation.generate import generate
+from tokenmill.model.exchange import export_model, import_model
 from tokenmill.model.folder import load_model
-from tokenmill.model.transfer import export_model, import_model
 
 
 def _exported(tmp_path: Path, kind: Any, **changes: Any) -> Path:
@@ -128,7 +128,7 @@ def test_a_folder_that_transformers_saved_comes_in_with_its_ancestry(tmp_path: P
     model.save_pretrained(saved)
     AutoTokenizer.from_pretrained(source).save_pretrained(saved)
     loaded = import_model(saved, target)
-    assert loaded.unplaced == ()
+    assert loaded.unexpected_keys == ()
     ours, vocabulary = load_model(target)
     tokens = torch.tensor(vocabulary.encode(["我喜欢看电影。"]))
     assert torch.allclose(ours(tokens), model(tokens).logits, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Model folders in and out: to where stock ``transformers`` loads them, and from where others saved them."""
+"""Export of model folders for stock ``transformers``, import of folders that it saved."""
 
 import hashlib
 import os
@@ -48,8 +48,8 @@ def export_model(source: Path, target: Path) -> LoadedModel:
 def import_model(source: Path, target: Path) -> LoadedModel:
     """Write a folder in the layout of ``transformers`` as one of our model folders.
 
-    Its ancestry names the source's files by their SHA-256. What could not be placed is ``unplaced`` of the
-    result.
+    Its ancestry names the source's files by their SHA-256; ``unexpected_keys`` of the result are the tensors
+    that the model has no place for.
 
     Raises:
         UserError: something is in the target's place, or the source cannot be read (see
