@@ -27,7 +27,7 @@ def read(path: Path) -> Any:
 
 def run(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=180, check=False
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=900, check=False
     )
     return f"{done.returncode}\n{done.stdout}{done.stderr}"
 

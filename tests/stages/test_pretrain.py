@@ -45,14 +45,14 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def finish(process: BaseProcess, folder: Path, status: int) -> str:
     """What a run printed, once it has ended with this status."""
-    process.join(120)
+    process.join(900)
     output = (folder / "output.txt").read_text("utf-8")
     assert process.exitcode == status, output
     return output
 
 
 def wait_for(condition: Callable[[], bool], process: BaseProcess) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 900
     while not condition():
         assert process.is_alive() and time.monotonic() < deadline
         time.sleep(0.005)

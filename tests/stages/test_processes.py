@@ -37,7 +37,7 @@ def test_two_processes_and_one_that_accumulates_have_the_same_losses(
         env={**os.environ, "DVC_ROOT": str(project)},
         text=True,
         capture_output=True,
-        timeout=120,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("step 50/50") == 1, "the second process prints as well"
@@ -73,7 +73,7 @@ def test_two_processes_that_share_the_weights_stop_and_one_goes_on_to_the_same_m
         env={**os.environ, "DVC_ROOT": str(project)},
         text=True,
         capture_output=True,
-        timeout=120,
+        timeout=900,
     )
     assert pair.returncode == 143, pair.stderr
     [last] = project.glob(".work/*/*/last.ckpt")
