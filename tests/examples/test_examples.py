@@ -136,13 +136,18 @@ def made_small(params: dict[str, Any]) -> dict[str, Any]:
     return params
 
 
+def write_params(folder: Path, params: dict[str, Any]) -> None:
+    """The project's params.yaml."""
+    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(params, file)
+
+
 def start(folder: Path, example: str) -> dict[str, Any]:
     """A project from an example as `tokenmill init` makes it, changed, with text below data/sources."""
     init(ROOT, folder, example)
-    yaml = YAML(typ="safe", pure=True)
-    params: dict[str, Any] = made_small(renamed(yaml.load((folder / "params.yaml").read_text("utf-8"))))
-    with (folder / "params.yaml").open("w", encoding="utf-8") as file:
-        yaml.dump(params, file)
+    content = YAML(typ="safe", pure=True).load((folder / "params.yaml").read_text("utf-8"))
+    params: dict[str, Any] = made_small(renamed(content))
+    write_params(folder, params)
     for source in params["sources"].values():
         for glob in source["paths"]:
             path = folder / "data/sources" / glob.replace("**/*", "all").rstrip("*")
@@ -167,6 +172,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, migrated_store: Path
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "somebody@localhost")
     shutil.copyfile(migrated_store, tmp_path / "mlflow.db")
     return folder
+
+
+def run_all(folder: Path, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `dvc repro` does, in this process, and what must come of it."""
+    monkeypatch.chdir(folder)
+    nodes = Graph(folder).plan()
+    for node in nodes:
+        run_stage(node.name, monkeypatch)
+    check(folder, params, nodes)
 
 
 def run_stage(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,12 +212,33 @@ def check(folder: Path, params: dict[str, Any], nodes: Sequence[Node]) -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("example", [name for name in EXAMPLES if name != THROUGH_DVC])
 def test_an_example_runs_to_its_end(example: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    params = start(folder, example)
-    monkeypatch.chdir(folder)
-    nodes = Graph(folder).plan()
-    for node in nodes:
-        run_stage(node.name, monkeypatch)
-    check(folder, params, nodes)
+    run_all(folder, start(folder, example), monkeypatch)
+
+
+@pytest.mark.timeout(600)
+def test_pretraining_goes_on_from_a_downloaded_model_with_its_tokenizer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chain of three: downloaded, pretrained on, fine-tuned."""
+    params = start(folder, "downloaded-bert")
+    (source,), (task,) = params["sources"], params["finetune"].values()
+    downloaded, task["init_from"] = task["init_from"], "data/models/more"
+    params["tokenize"] = {"theirs": {"sources": [source], "from_pretrained": downloaded}}
+    params["pretrain"] = {
+        "more": {
+            "tokenizer": "theirs",
+            "init_from": downloaded,
+            "objective": "masked",
+            "context": 32,
+            "tokens": 3200,
+            "batch_rows": 4,
+            "learning_rate": 0.002,
+            "seed": 1,
+        }
+    }
+    params["evaluate"]["more"] = {}
+    write_params(folder, params)
+    run_all(folder, params, monkeypatch)
 
 
 @pytest.mark.timeout(900)
