@@ -22,7 +22,7 @@ def read_metrics(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
         UserError: there is none, or one is no JSON object.
     """
     files = {name: folder / f"{name.replace('@', '-')}.json" for name in names}
-    found = {
+    found: dict[str, Metrics] = {
         name: read_json(path, "bring it back with `dvc repro`")
         for name, path in files.items()
         if path.exists()
