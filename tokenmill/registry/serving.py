@@ -22,6 +22,7 @@ class Model(PythonModel):
         from tokenmill.model.folder import load_model
 
         self.model: Any
+        self.vocabulary: Any
         self.model, self.vocabulary = load_model(Path(context.artifacts["model"]))
 
     # From any other type hint MLflow derives a signature that replaces ours, and with it drops ``params``.
