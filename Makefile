@@ -23,8 +23,9 @@ help: ## list the targets
 setup: ## make .venv with the locked versions (fast when nothing changed)
 	@sh requirements/install.sh
 
-repro: setup ## run the pipeline and show its results
-	$(BIN)/dvc repro
+repro: setup ## run the pipeline, register the models and show the results
+	@$(BIN)/tokenmill check
+	$(BIN)/dvc repro || { $(BIN)/tokenmill doctor --fix; exit 1; } # DVC removes outs before a stage runs
 	@$(BIN)/tokenmill register
 	@$(BIN)/tokenmill results
 

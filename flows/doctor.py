@@ -1,7 +1,8 @@
-"""Finds what a killed dvc process left damaged, and mends it. DVC writes these files in place.
+"""Finds what a killed dvc process or a stopped stage left behind, and mends it.
 
-Not looked for: ``.dvc/tmp/lock``, which the kernel frees with the process that held it; a dvc.lock that lost
-whole stages, which DVC takes back from its run cache by itself.
+DVC writes its files in place, and removes a stage's outs before the stage runs. Not looked for:
+``.dvc/tmp/lock``, which the kernel frees with the process that held it; a dvc.lock that lost whole stages,
+which DVC takes back from its run cache by itself.
 """
 
 import fcntl
@@ -17,6 +18,7 @@ from typing import Any
 
 import psutil
 
+from flows.dag import Graph, RepoBusy, lock_file_problem
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import write_bytes
 
@@ -26,7 +28,7 @@ LOCK_WAIT_S = 3.0
 
 @dataclass(frozen=True)
 class Finding:
-    """One damaged file."""
+    """One damaged or missing file."""
 
     path: str
     """Relative to the repository."""
@@ -39,7 +41,7 @@ class Finding:
 
 
 def examine(root: Path, fix: bool = False) -> list[Finding]:
-    """Look at dvc.lock and at DVC's file locks in the repository ``root``; with ``fix``, mend them.
+    """Look at dvc.lock, at DVC's file locks and for missing outs below ``root``; with ``fix``, mend them.
 
     Raises:
         UserError: ``root`` is no DVC repository, or a dvc process is at work in it just now.
@@ -51,15 +53,15 @@ def examine(root: Path, fix: bool = False) -> list[Finding]:
     # The two locks under which dvc writes the two files: a file that is being written looks damaged.
     with _locked(scratch / "lock"), _locked(scratch / "rwlock.lock"):
         found = [_examine_lock_file(root, fix), _examine_rwlock(root, scratch / "rwlock", fix)]
-    return [finding for finding in found if finding is not None]
+    damaged = [finding for finding in found if finding is not None]
+    readable = all(finding.fixed for finding in damaged) and (root / "dvc.yaml").exists()
+    return [*damaged, *(_examine_outs(root, fix) if readable else ())]
 
 
 def _examine_lock_file(root: Path, fix: bool) -> Finding | None:
     path = root / "dvc.lock"
     if not path.exists():
         return None
-    from flows.dag import lock_file_problem  # DVC takes a second to import
-
     problem = lock_file_problem(path)
     if problem is None:
         return None
@@ -102,6 +104,17 @@ def _examine_rwlock(root: Path, path: Path, fix: bool) -> Finding | None:
     else:
         path.unlink()
     return Finding(name, problem, remedy, fixed=True, kept=kept)
+
+
+def _examine_outs(root: Path, fix: bool) -> list[Finding]:
+    graph = Graph(root)
+    try:
+        paths = graph.restore_outs() if fix else graph.missing_outs()
+    except RepoBusy as busy:
+        raise UserError(f"{busy}; try again when it has ended") from None
+    problem = "missing; its stage was stopped or failed, or it was removed"
+    remedy = "bring it back from DVC's cache, as dvc.lock has it"
+    return [Finding(path, problem, remedy, fixed=fix) for path in paths]
 
 
 def _read_rwlock(path: Path) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ from prefect.states import Completed, Failed
 from flows.dag import Graph, Node, RepoBusy
 from flows.runner import Outcome, Runner, StageBusy, StageFailed
 from flows.settings import require_server
+from stages.params import load_params
 from tokenmill.core.errors import UserError
 
 BUSY_DELAYS_S = [2.0, 4.0, 8.0]
@@ -27,7 +28,7 @@ because a cancelled flow cannot end before the wait of a task does."""
 BUSY_RETRIES = 450
 """About an hour in all."""
 REGISTER = "register"
-"""The stage that writes to MLflow's registry, which DVC can neither see nor restore."""
+"""The stage that writes what MLflow's registry ought to hold."""
 
 
 class PipelineFailed(Exception):
@@ -60,11 +61,24 @@ class _Run:
         """A look at the stage's status (20 ms) first; a process (1.2 s) only when something has changed."""
         if self.graph.is_unchanged(node.name):
             return Outcome.CACHED
-        return self.runner.run_stage(node.name, _log_lines(), node.timeout_s)
+        try:
+            return self.runner.run_stage(node.name, _log_lines(), node.timeout_s)
+        except (StageFailed, TimeoutError):
+            self.bring_back(node.name)
+            raise
+
+    def bring_back(self, name: str) -> None:
+        """The outs of an earlier run, which DVC removed before the command began."""
+        log = _log_lines()
+        try:
+            for path in self.graph.restore_outs([name]):
+                log(f"{path}: brought back as it was before")
+        except RepoBusy:
+            log(f"{name}: dvc is at work; `tokenmill doctor --fix` brings its outs back")
 
     def registry(self) -> Outcome:
-        """Register again what data/registry.json claims and the registry does not hold."""
-        command = [sys.executable, "-m", "tokenmill.registry", "--sync"]
+        """Make MLflow's registry hold what data/registry.json says; what it holds already costs a look."""
+        command = [sys.executable, "-m", "tokenmill.cli", "register"]
         status = self.runner.run_command(command, _log_lines(), stage=REGISTER)
         if status != 0:
             raise StageFailed("MLflow's registry does not hold what data/registry.json says; see above")
@@ -97,8 +111,8 @@ def run_stage(node: Node, run: _Run) -> State:
 
 
 @task(task_run_name="registry", cache_policy=NO_CACHE, persist_result=False)
-def check_registry(run: _Run) -> State:
-    """Make sure that the registry really holds what a register stage that did not run now once wrote."""
+def register_models(run: _Run) -> State:
+    """Make MLflow's registry, which DVC can neither see nor restore, hold what the stage wrote."""
     return run.timed("registry", run.registry)
 
 
@@ -107,14 +121,15 @@ def pipeline(targets: list[str] | None = None) -> None:
     """Bring stages of dvc.yaml up to date, and what they need; without targets, all of them.
 
     Args:
-        targets: names of stages (``evaluate``, ``pretrain@gpt``) or of a whole matrix group (``pretrain``).
+        targets: names of stages (``report``, ``pretrain@gpt``) or of a whole group (``pretrain``).
 
     Raises:
-        UserError: a target that dvc.yaml does not have; nothing has run then.
+        UserError: params.yaml is not right, or a target is none of dvc.yaml's; nothing has run then.
         PipelineFailed: a stage did not complete. (Returned states would mark the run as failed, too, but the
             process would end with exit status 0.)
     """
     graph = Graph()
+    params = load_params(graph.root / "params.yaml")
     nodes = graph.plan(targets)
     runner = Runner(graph.root, tags={"pipeline.run": str(flow_run.get_id())})
     run = _Run(graph, runner)
@@ -123,11 +138,11 @@ def pipeline(targets: list[str] | None = None) -> None:
         for node in nodes:
             before = [futures[name] for name in node.upstream]
             futures[node.name] = run_stage.submit(node, run, wait_for=before, return_state=False)
+        if REGISTER in futures and params.register_:
+            before = [futures[REGISTER]]
+            futures["registry"] = register_models.submit(run, wait_for=before, return_state=False)
         for future in futures.values():
             future.wait()
-        if REGISTER in futures and futures[REGISTER].state.name in (Outcome.CACHED, Outcome.RESTORED):
-            futures["registry"] = check_registry.submit(run)
-            futures["registry"].wait()
     except BaseException:
         # A cancelled run arrives here as an exception, and then waits for its tasks' threads.
         runner.kill_all()

@@ -1,20 +1,21 @@
 """Who imports whom, read from the syntax trees of our own code without running it."""
 
 import ast
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("lm", "stages", "flows", "cli", "docs")
+PACKAGES = ("tokenmill", "stages", "flows", "docs")
 
 
-def sources(package: str) -> list[Path]:
-    """The Python files of one of our packages."""
-    return sorted(path for path in (ROOT / package).rglob("*.py") if "__pycache__" not in path.parts)
+def sources(folder: str) -> list[Path]:
+    """The Python files below a folder of ours."""
+    return sorted(path for path in (ROOT / folder).rglob("*.py") if "__pycache__" not in path.parts)
 
 
 def module_name(path: Path) -> str:
-    """``stages/clean/__init__.py`` -> ``tokenmill.data.clean``."""
+    """``tokenmill/data/clean/__init__.py`` -> ``tokenmill.data.clean``."""
     parts = list(path.relative_to(ROOT).with_suffix("").parts)
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -27,21 +28,9 @@ def module_file(name: str) -> Path | None:
     return next((p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()), None)
 
 
-def _only_for_type_checkers(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-
-
-def _nodes(tree: ast.AST, with_type_checking: bool) -> list[ast.AST]:
-    found = [tree]
-    for child in ast.iter_child_nodes(tree):
-        if with_type_checking or not _only_for_type_checkers(child):
-            found += _nodes(child, with_type_checking)
-    return found
-
-
 @cache
-def imported_names(path: Path, with_type_checking: bool = False) -> frozenset[str]:
-    """Dotted names that a file imports anywhere, also inside functions and through ``import_module("...")``.
+def imported_names(path: Path) -> frozenset[str]:
+    """Dotted names that a file imports: at its top, in functions, for type checkers, by ``import_module``.
 
     ``from a import b`` gives ``a`` and ``a.b``: ``b`` may be a module. Relative imports come out absolute.
     """
@@ -49,7 +38,7 @@ def imported_names(path: Path, with_type_checking: bool = False) -> frozenset[st
     if path.name != "__init__.py":
         package = package[:-1]
     names: set[str] = set()
-    for node in _nodes(ast.parse(path.read_text("utf-8")), with_type_checking):
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -67,16 +56,43 @@ def imported_names(path: Path, with_type_checking: bool = False) -> frozenset[st
     return frozenset(names)
 
 
-def closure(start: Path) -> set[Path]:
-    """Every file of ours that may be loaded when ``start`` runs, package ``__init__`` files included."""
+def imported_files(path: Path) -> set[Path]:
+    """The files of ours that a file names in its imports."""
+    found = {module_file(name) for name in imported_names(path)}
+    return {file for file in found if file is not None} - {path}
+
+
+def closure(start: Path, follow: Callable[[Path], bool]) -> set[Path]:
+    """Every file of ours that may be loaded when ``start`` runs; those not to follow are left out."""
     todo, seen = [start], set()
     while todo:
         path = todo.pop()
-        if path in seen:
+        if path in seen or not follow(path):
             continue
         seen.add(path)
-        for name in {module_name(path), *imported_names(path)}:
-            parts = name.split(".")
-            parents = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-            todo += [file for parent in parents if (file := module_file(parent)) is not None]
+        parts = module_name(path).split(".")
+        packages = {module_file(".".join(parts[:end])) for end in range(1, len(parts))}
+        todo += [*imported_files(path), *(package for package in packages if package is not None)]
     return seen
+
+
+def circles(files: list[Path]) -> list[list[str]]:
+    """Files that import each other, by whatever way: one list for each circle that can be walked."""
+    edges = {file: imported_files(file) for file in files}
+
+    def reached(start: Path) -> set[Path]:
+        todo, seen = list(edges.get(start, ())), set()
+        while todo:
+            file = todo.pop()
+            if file not in seen:
+                seen.add(file)
+                todo += edges.get(file, ())
+        return seen
+
+    below = {file: reached(file) for file in files}
+    found = set()
+    for file in files:
+        if file in below[file]:
+            circle = [other for other in below[file] if file in below.get(other, ())]
+            found.add(tuple(sorted(other.relative_to(ROOT).as_posix() for other in circle)))
+    return [list(circle) for circle in sorted(found)]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.stages.clean.helpers import MEASURE, row, table, write_raw
 
 from tests.conftest import ROOT
+from tests.data.clean.helpers import MEASURE, row, table, write_raw
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree
 from tokenmill.data.measure import run
@@ -37,6 +37,10 @@ def die(folder: Path, number: int) -> int:
     return 0
 
 
+def threads(_: int) -> str | None:
+    return os.environ.get("POLARS_MAX_THREADS")
+
+
 def complain(number: int) -> int:
     raise UserError(f"part {number} is wrong")
 
@@ -50,6 +54,12 @@ def wait(folder: Path, number: int) -> None:
 def test_results_come_in_the_order_of_parts(workers: int) -> None:
     assert list(each(square, list(range(9)), workers=workers)) == [n * n for n in range(9)]
     assert list(each(square, [], workers=workers)) == []
+
+
+def test_processes_start_with_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLARS_MAX_THREADS", "7")
+    assert list(each(threads, [1, 2], workers=2)) == ["1", "1"]
+    assert os.environ["POLARS_MAX_THREADS"] == "7"
 
 
 def test_a_killed_process_is_one_clear_line(tmp_path: Path) -> None:
@@ -68,7 +78,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from tokenmill.jobs.workers import each
-from tests.stages.test_workers import wait
+from tests.jobs.test_workers import wait
 if __name__ == "__main__":
     list(each(partial(wait, Path(sys.argv[1])), [1, 2], workers=2))
 """

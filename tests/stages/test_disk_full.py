@@ -13,7 +13,7 @@ import pytest
 
 from tests.tiny_project import write_params
 from tokenmill.core.files import digest_tree
-from tokenmill.jobs.job import disk_is_full
+from tokenmill.jobs.process import disk_is_full
 
 MOUNT = 'mount -t tmpfs -o size={} tmpfs .work && exec "$@"'
 

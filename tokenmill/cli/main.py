@@ -71,6 +71,16 @@ def plan(
 
 
 @app.command()
+def check() -> None:
+    """Check all of params.yaml, and say which stages would run and why; nothing is run."""
+    need_project()
+    from flows.check import check as lines
+
+    for line in lines(Path(".")):
+        print(line)
+
+
+@app.command()
 def generate(
     model: Model,
     prompts: Annotated[

@@ -3,24 +3,26 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from importlib import metadata
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.files import digest_value
 from tokenmill.core.threads import compute_threads
-from tokenmill.jobs.job import code_digest, die_with_parent
-
-if TYPE_CHECKING:
-    from distributed import Client
+from tokenmill.jobs.lineage import all_code
+from tokenmill.jobs.process import die_with_parent
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
 
 ENGINES = ("numpy", "polars")
 """Packages whose versions must agree on all machines, or equal inputs could give other bytes."""
+ONE_THREAD = dict.fromkeys(("POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "1")
+"""What numeric packages read when they are imported: each process computes on one core."""
 CONNECT_SECONDS = 20
 """How long a scheduler may take to answer, and its first worker to appear."""
 
@@ -50,7 +52,8 @@ def each(
     # Not by fork: threads of polars, and the locks that they hold, do not survive it.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_prepare) as pool:
-        futures = [pool.submit(function, part) for part in parts]
+        with _environment(ONE_THREAD):  # submitting is what starts the processes
+            futures = [pool.submit(function, part) for part in parts]
         try:
             for place, future in enumerate(futures):
                 yield future.result()
@@ -64,9 +67,23 @@ def each(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def _prepare() -> None:
-    """One thread a process; Ctrl-C is the parent's to answer, and its death is the worker's."""
-    os.environ.update(dict.fromkeys(("POLARS_MAX_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"), "1"))
+    """Ctrl-C is the parent's to answer, and its death is the worker's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
 
@@ -74,7 +91,7 @@ def _prepare() -> None:
 def _on_cluster(function: Callable[[Part], Result], parts: Sequence[Part], address: str) -> Iterator[Result]:
     where = f"params.yaml: runtime.dask {address!r}"
     try:
-        from distributed import Client
+        from distributed import Client  # an extra
     except ImportError:
         raise UserError(f"{where}: needs `pip install 'tokenmill[distributed]'`") from None
     try:
@@ -93,7 +110,7 @@ def _on_cluster(function: Callable[[Part], Result], parts: Sequence[Part], addre
             client.cancel(futures)
 
 
-def _check(client: "Client", where: str) -> None:
+def _check(client: Any, where: str) -> None:
     """Every worker has our code, and the packages that decide about bytes, as they are here."""
     try:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
@@ -118,4 +135,4 @@ def _check(client: "Client", where: str) -> None:
 
 def environment() -> dict[str, str]:
     """What decides about the bytes of a part, beside its inputs: our code and the packages that compute."""
-    return {"code": code_digest()[:12], **{name: metadata.version(name) for name in ENGINES}}
+    return {"code": digest_value(all_code())[:12], **{name: metadata.version(name) for name in ENGINES}}

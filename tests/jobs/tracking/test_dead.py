@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.stages.tracking.helpers import fetch, open_run
+from tests.jobs.tracking.helpers import fetch, open_run
 
 from tokenmill.jobs.tracking.dead import close_dead_runs
 from tokenmill.jobs.tracking.store import client

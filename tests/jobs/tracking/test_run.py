@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.stages.tracking.helpers import fetch, open_run
+from tests.jobs.tracking.helpers import fetch, open_run
 
 from tokenmill.core.files import digest_value
 from tokenmill.jobs.tracking import run as module
