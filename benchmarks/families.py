@@ -1,10 +1,9 @@
-"""Every family beside its published class: the largest difference, weights, memory; and the size of lm/.
+"""Every family beside its published class: the largest difference, weights, memory; and the size of the code.
 
     python -m benchmarks.families
 
 Differences are over three random models and batches of unequal rows each, in float32, of logits or hidden
-states. Sizes are those of the pipeline's defaults, decoders as gpt, encoders as bert, the others as t5, with
-a vocabulary of 8,192.
+states.
 """
 
 from pathlib import Path
@@ -14,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 import tokenmill
-from stages.params import load_params
 from tests.model.published.references import CASES, reference
 from tests.model.published.test_equality import imported, outputs
 from tokenmill.model.config import ModelConfig
@@ -22,7 +20,12 @@ from tokenmill.model.families import FAMILIES, family_config
 from tokenmill.model.heads import build_model
 
 VOCABULARY = 8192
-LIKE = {"causal-lm": "gpt", "masked-lm": "bert", "text-to-text": "t5"}
+SHAPES: dict[str, dict[str, int]] = {
+    "causal-lm": {"layers": 4, "width": 256, "heads": 4, "context": 256},
+    "masked-lm": {"layers": 4, "width": 192, "heads": 3, "context": 128},
+    "text-to-text": {"layers": 3, "width": 192, "heads": 3, "context": 128},
+}
+"""Those of the sample's gpt, bert and t5."""
 
 
 @torch.no_grad()
@@ -38,8 +41,8 @@ def largest_difference(case: str) -> float:
 
 
 def default_config(family: str) -> ModelConfig:
-    """A family at the size that the pipeline's model of its kind has."""
-    shape = load_params().pretrain[LIKE[FAMILIES[family]["kind"]]].shape  # type: ignore[index]
+    """A family at the size that the sample's model of its kind has."""
+    shape = SHAPES[FAMILIES[family]["kind"]]  # type: ignore[index]
     return family_config(family, vocab_size=VOCABULARY, **shape)  # type: ignore[arg-type]
 
 
@@ -65,8 +68,8 @@ def main() -> None:
 
     lines = Table("folder", "files", "lines", "of them code", box=None)
     root = Path(tokenmill.__file__).parent
-    for folder in (root, *sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "_")):
-        texts = [path.read_text("utf-8") for path in folder.glob("*.py")]
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "_"):
+        texts = [path.read_text("utf-8") for path in folder.rglob("*.py")]
         every = [line.strip() for text in texts for line in text.splitlines()]
         code = [line for line in every if line and not line.startswith("#")]
         lines.add_row(f"{folder.relative_to(root.parent)}", str(len(texts)), str(len(every)), str(len(code)))

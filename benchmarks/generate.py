@@ -14,20 +14,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from tokenmill.inference.generation.generate import generate
+from tokenmill.model.families import family_config
+from tokenmill.model.folder import load_model, save_model
+from tokenmill.model.heads import build_model
+from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
+
 PROMPT_TOKENS, NEW_TOKENS = 20, 100
 CASES = [(prompts, beams) for beams in (1, 4) for prompts in (1, 16)]
 
 
 def write_folder(folder: Path) -> None:
     """The default gpt of params.yaml with random weights, and a tokenizer of as many words."""
-    import torch
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    from tokenmill.model.families import family_config
-    from tokenmill.model.folder import save_model
-    from tokenmill.model.heads import build_model
-    from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
-
     words = [*SPECIAL_TOKENS, *(f"w{number}" for number in range(8192 - len(SPECIAL_TOKENS)))]
     tokenizer = Tokenizer(models.WordLevel({word: id for id, word in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -46,11 +48,6 @@ def write_folder(folder: Path) -> None:
 
 def contestants(folder: Path) -> dict[str, Callable[[list[str], int], list[str]]]:
     """Prompts and number of beams to texts, by ours and by theirs; special tokens are left out by both."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    from tokenmill.inference.generation.generate import generate
-    from tokenmill.model.folder import load_model
-
     model, vocabulary = load_model(folder)
     other: Any = AutoModelForCausalLM.from_pretrained(folder)
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
@@ -77,8 +74,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
-    import torch
-
     torch.set_num_threads(arguments.threads)
     clock = time.process_time if arguments.threads == 1 else time.perf_counter
     generator = torch.Generator().manual_seed(1)

@@ -7,7 +7,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from stages.params import load_params
 from tokenmill.core.errors import UserError
 from tokenmill.core.threads import compute_threads
 from tokenmill.pretraining import plan
@@ -27,6 +26,8 @@ def show(root: Path, model: str | None) -> None:
     Raises:
         UserError: there are no shards, no such model, or not enough memory for one.
     """
+    from stages.params import load_params
+
     params = load_params(root / "params.yaml")
     if model is not None and model not in params.pretrain:
         raise UserError(
