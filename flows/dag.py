@@ -132,11 +132,13 @@ class Graph:
 
         Raises:
             RepoBusy: another dvc process held the repository's lock for 3 s.
+            UserError: DVC cannot write one of them.
         """
         restored = []
         for cached, out in self._missing(names):
             if out.use_cache:
-                out.checkout()
+                with _one_line_errors():
+                    out.checkout()
             else:  # kept in git; DVC's run cache has a copy, which `dvc checkout` does not look for
                 write_bytes(Path(out.fs_path), cached.read_bytes())
             restored.append(out.def_path)
@@ -170,6 +172,8 @@ class Graph:
                 if not stage.cmd or (names is not None and _name(stage) not in names):
                     continue
                 outs = [out for out in stage.outs if out.hash_info and not out.exists]
+                if not outs:
+                    continue
                 with suppress(LockError), self._held([out.fs_path for out in outs]):
                     for out in outs:
                         cached = Path(out.cache.oid_to_path(out.hash_info.value))

@@ -73,8 +73,8 @@ class _Run:
         try:
             for path in self.graph.restore_outs([name]):
                 log(f"{path}: brought back as it was before")
-        except RepoBusy:
-            log(f"{name}: dvc is at work; `tokenmill doctor --fix` brings its outs back")
+        except (RepoBusy, UserError) as error:
+            log(f"{error}; `tokenmill doctor --fix` brings the outs of {name} back")
 
     def registry(self) -> Outcome:
         """Make MLflow's registry hold what data/registry.json says; what it holds already costs a look."""

@@ -47,7 +47,6 @@ HEAVY = (
     "pytorch_lightning",
     "lightning",
     "sklearn",
-    "scipy",
     "matplotlib",
     "datasets",
 )
@@ -64,12 +63,12 @@ def relative(path: Path) -> str:
 
 
 def place(module: str) -> tuple[int, int, str] | None:
-    """Floor, room and the room's name of a module; None for one that is not ours."""
+    """Floor, height on it and room of a module of ours; `tokenmill` itself is on top. None for others."""
     package, *rest = module.split(".")
     if tree.module_file(module) is None or package not in FLOORS:
         return None
     room = rest[0] if rest and package == "tokenmill" else ""
-    height = next((height for height, rooms in enumerate(ROOMS) if room in rooms), -1)
+    height = next((height for height, rooms in enumerate(ROOMS) if room in rooms), len(ROOMS))
     return FLOORS.index(package), height, room
 
 

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from flows.dag import Graph
 from tests.flows import toy
 from tests.flows.conftest import PREFECT, Server
 
@@ -22,11 +21,9 @@ def deployments() -> list[dict[str, Any]]:
     return YAML(typ="safe").load(toy.ROOT / "prefect.yaml")["deployments"]
 
 
-def test_one_deployment_for_the_whole_and_one_for_each_stage() -> None:
-    targets = {entry["name"]: entry["parameters"].get("targets") for entry in deployments()}
-    stages = [node.name for node in Graph(toy.ROOT).plan()]
-    assert targets == {"nightly": None, **{name: [name] for name in stages}}
-    assert len(deployments()) == len(targets)
+def test_one_deployment_for_the_whole_and_one_on_demand() -> None:
+    assert [entry["name"] for entry in deployments()] == ["nightly", "run"]
+    assert all(entry["parameters"] == {} for entry in deployments())
 
 
 def test_deployments_fit_the_flow() -> None:
@@ -61,7 +58,7 @@ def test_no_path_of_a_machine() -> None:
 @pytest.fixture
 def deployed(server: Server, client: Any, repo: toy.Toy) -> Iterator[None]:
     """A worker in the repository, with everything in prefect.yaml deployed to it."""
-    for name in ("flows", "stages", "lm"):
+    for name in ("flows", "tokenmill"):
         (repo.root / name).symlink_to(toy.ROOT / name)
     for name in ("prefect.yaml", "prefect.toml"):
         shutil.copy(toy.ROOT / name, repo.root)
@@ -106,7 +103,7 @@ def test_t3_worker_runs_one_deployment_and_cancels_another(client: Any, repo: to
     def state(run: Any) -> str:
         return client.read_flow_run(run).state_name
 
-    slow, quick = start("nightly", ["work@x"]), start("evaluate", ["work@y"])
+    slow, quick = start("nightly", ["work@x"]), start("run", ["work@y"])
     toy.until(lambda: state(quick) == "Completed", "the quick run", 60)
     repo.wait_for("slow", "work-x", 60)
     worker = {p.pid for p in repo.processes() if PREFECT.name in Path(p.cmdline()[1]).name}

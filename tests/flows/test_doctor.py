@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,6 +83,21 @@ def test_broken_dvc_lock_that_git_does_not_have(repo: toy.Toy) -> None:
     assert restored.count("is cached - skipping run") >= 3
     assert repo.log("run") == ran
     assert all(Graph(repo.root).is_unchanged(name) for name in toy.STAGES)
+
+
+def test_missing_outs_are_found_and_brought_back(repo: toy.Toy) -> None:
+    (repo.root / "work-x.txt").unlink()
+    (seen,) = examine(repo.root)
+    assert (seen.path, seen.fixed) == ("work-x.txt", False)
+    assert [finding.fixed for finding in examine(repo.root, fix=True)] == [True]
+    assert (repo.root / "work-x.txt").exists()
+    assert examine(repo.root) == []
+
+
+def test_what_the_cache_does_not_hold_is_nothing_to_mend(repo: toy.Toy) -> None:
+    (repo.root / "work-x.txt").unlink()
+    shutil.rmtree(repo.root / ".dvc/cache")
+    assert examine(repo.root, fix=True) == []
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,9 @@ class Prefect:
 @pytest.fixture
 def prefect(client: Any, repo: toy.Toy, monkeypatch: pytest.MonkeyPatch) -> Prefect:
     monkeypatch.chdir(repo.root)
+    settings: dict[str, Any] = {}
+    exec(toy.PARAMS, settings)
+    monkeypatch.setattr("flows.pipeline.load_params", settings["load_params"])
     GUARDS.clear()
     return Prefect(client)
 
@@ -139,6 +142,26 @@ def test_unknown_target_runs_nothing(prefect: Prefect, repo: toy.Toy) -> None:
     assert repo.log("run") == []
 
 
+def test_params_that_are_wrong_run_nothing(prefect: Prefect, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 2}\nwrok: 1\n")
+    state, states = prefect.run()
+    with pytest.raises(UserError, match=r"^params\.yaml: wrok is not a setting"):
+        state.result()
+    assert (states, repo.log("run")) == ({}, [])
+
+
+def test_outs_of_a_stage_that_failed_come_back(prefect: Prefect, repo: toy.Toy) -> None:
+    before = (repo.root / "work-x.txt").read_text()
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("work-x", "fail")
+    _, states = prefect.run(["work@x"])
+    assert states["work@x"] == "Failed"
+    assert repo.log("gone") == ["work-x"], "DVC has removed the out before the command ran"
+    assert (repo.root / "work-x.txt").read_text() == before
+    told = "work-x.txt: brought back as it was before"
+    toy.until(lambda: told in prefect.logged(), "the log to say so", 20)
+
+
 def test_t2_busy_is_tried_again_and_nothing_else_is(prefect: Prefect, repo: toy.Toy) -> None:
     repo.write("params.yaml", "work: {x: 2, y: 1}\n")
     repo.order("work-x", "gate")
@@ -168,38 +191,34 @@ def test_t5_timeout_from_dvc_yaml(prefect: Prefect, repo: toy.Toy) -> None:
     assert repo.processes() == []
 
 
+# In place of ours, in the repository that the command is started in.
 REGISTER = """\
 import sys
 from pathlib import Path
-if sys.argv[1:] == ["--sync"]:
-    print("registry looked at")
-    with open("synced", "a") as file:
-        file.write("yes")
-    if Path("out-of-reach").exists():
-        sys.exit("error: MLflow is out of reach")
-else:
-    Path("registry.json").write_text("{}")
+assert sys.argv[1:] == ["register"]
+with open("registered", "a") as file:
+    file.write("yes")
+if Path("out-of-reach").exists():
+    sys.exit("error: MLflow is out of reach")
 """
 
 
 def add_register_stage(repo: toy.Toy) -> Path:
-    stage = "  register:\n    cmd: python -m stages.register\n    deps: [last.txt]\n"
-    stage += "    outs: [registry.json]\n"
-    repo.write("dvc.yaml", toy.DVC_YAML + stage)
-    repo.write("stages/register.py", REGISTER)
-    return repo.root / "synced"
+    stage = "  register:\n    cmd: python step.py register last.txt\n    deps: [last.txt]\n"
+    repo.write("dvc.yaml", f"{toy.DVC_YAML}{stage}    outs: [register.txt]\n")
+    for name, text in {"__init__.py": "", "cli/__init__.py": "", "cli/__main__.py": REGISTER}.items():
+        repo.write(f"tokenmill/{name}", text)
+    repo.write("params.yaml", "work: {x: 1, y: 1}\nregister: {gpt: {}}\n")
+    return repo.root / "registered"
 
 
-def test_registry_is_looked_at_when_its_stage_did_not_run(prefect: Prefect, repo: toy.Toy) -> None:
-    synced = add_register_stage(repo)
-    _, states = prefect.run(["register"])
-    assert states["register"] == "Completed" and "registry" not in states
-    assert not synced.exists()
-
-    state, states = prefect.run(["register"])
-    assert state.is_completed()
-    assert (states["register"], states["registry"]) == ("Cached", "Completed")
-    assert synced.read_text() == "yes"
+def test_registry_is_seen_to_whatever_became_of_its_stage(prefect: Prefect, repo: toy.Toy) -> None:
+    registered = add_register_stage(repo)
+    for times, became in ((1, "Completed"), (2, "Cached")):
+        state, states = prefect.run(["register"])
+        assert state.is_completed()
+        assert (states["register"], states["registry"]) == (became, "Completed")
+        assert registered.read_text() == "yes" * times
 
     repo.write("out-of-reach", "")
     state, states = prefect.run(["register"])
@@ -207,7 +226,17 @@ def test_registry_is_looked_at_when_its_stage_did_not_run(prefect: Prefect, repo
     assert (states["register"], states["registry"]) == ("Cached", "Failed")
     toy.until(lambda: "error: MLflow is out of reach" in prefect.logged(), "the reason in the log", 20)
 
+
+def test_registry_is_left_alone_when_it_is_not_asked_for(prefect: Prefect, repo: toy.Toy) -> None:
+    registered = add_register_stage(repo)
     assert "registry" not in prefect.run(["last"])[1]
+    repo.order("register", "fail")
+    _, states = prefect.run(["register"])
+    assert (states["register"], states["registry"]) == ("Failed", "NotReady")
+    repo.order("register", "")
+    repo.write("params.yaml", "work: {x: 1, y: 1}\n")
+    assert "registry" not in prefect.run(["register"])[1]
+    assert not registered.exists()
 
 
 def flow_command(*targets: str) -> list[str]:

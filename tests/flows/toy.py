@@ -56,6 +56,8 @@ def save_and_go(*_):
     sys.exit(143)
 
 log("run")
+if not Path(f"{name}.txt").exists():
+    log("gone")
 print(f"{name} says hello")
 print(f"stdin: {sys.stdin.read()!r}")
 if "stubborn" in orders:
@@ -72,6 +74,22 @@ while "gate" in orders and not Path("control/open").exists():
 if "fail" in orders:
     sys.exit("no luck")
 Path(f"{name}.txt").write_text("".join(Path(file).read_text() for file in inputs))
+"""
+
+# In place of our own stages/params.py: the toy's settings are none of ours.
+PARAMS = """\
+from types import SimpleNamespace
+
+from ruamel.yaml import YAML
+
+from tokenmill.core.errors import UserError
+
+
+def load_params(path):
+    content = YAML(typ="safe").load(path)
+    if "wrok" in content:
+        raise UserError("params.yaml: wrok is not a setting; did you mean work?")
+    return SimpleNamespace(register_=content.get("register", {}))
 """
 
 
@@ -142,8 +160,11 @@ def make(root: Path) -> None:
     (root / "step.py").write_text(STEP)
     (root / "seed.txt").write_text("seed\n")
     (root / "kept.txt").write_text("kept\n")
+    (root / "stages").mkdir()
+    (root / "stages/__init__.py").write_text("")
+    (root / "stages/params.py").write_text(PARAMS)
     (root / "params.yaml").write_text("work: {x: 1, y: 1}\n")
-    (root / ".gitignore").write_text("/runs.log\n/control\n")
+    (root / ".gitignore").write_text("/runs.log\n/control\n__pycache__\n")
     git = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)
     toy = Toy(root)
