@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 from tests.jobs.tracking.helpers import fetch, open_run
-
 from tokenmill.jobs.tracking.dead import close_dead_runs
 from tokenmill.jobs.tracking.store import client
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.jobs.tracking.helpers import fetch, open_run
 
+from tests.jobs.tracking.helpers import fetch, open_run
 from tokenmill.core.files import digest_value
 from tokenmill.jobs.tracking import run as module
 from tokenmill.jobs.tracking.run import Run, dataset_digest, flatten, run_tags

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.jobs.tracking.helpers import fetch, open_run
 
+from tests.jobs.tracking.helpers import fetch, open_run
 from tokenmill.jobs.tracking.store import QUICK_HTTP, client, patient_http, tracking_uri, without_secrets
 
 
