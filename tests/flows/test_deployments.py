@@ -104,12 +104,12 @@ def test_t3_worker_runs_one_deployment_and_cancels_another(client: Any, repo: to
         return client.read_flow_run(run).state_name
 
     slow, quick = start("nightly", ["work@x"]), start("run", ["work@y"])
-    toy.until(lambda: state(quick) == "Completed", "the quick run", 60)
+    toy.until(lambda: state(quick) == "Completed", "the quick run", 120)
     repo.wait_for("slow", "work-x", 60)
     worker = {p.pid for p in repo.processes() if PREFECT.name in Path(p.cmdline()[1]).name}
     assert len(worker) == 1 and len(repo.processes()) > 3
 
     client.set_flow_run_state(slow, Cancelling())
-    toy.until(lambda: {p.pid for p in repo.processes()} == worker, "every process of the run to end", 15)
+    toy.until(lambda: {p.pid for p in repo.processes()} == worker, "every process of the run to end", 60)
     assert repo.log("checkpoint") == ["work-x"]
-    toy.until(lambda: state(slow) == "Cancelled", "the run to be Cancelled", 15)
+    toy.until(lambda: state(slow) == "Cancelled", "the run to be Cancelled", 60)

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from flows.runner import Runner
+from flows import pipeline
+from flows.dag import RepoBusy
+from flows.runner import Runner, StageBusy
 from tests.flows import toy
 from tests.flows.conftest import Server
 from tokenmill.core.errors import UserError
@@ -37,9 +39,7 @@ class Prefect:
         """The flow run's final state, and each task's state name by the task's name."""
         from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-        from flows.pipeline import pipeline
-
-        self.state = pipeline(targets, return_state=True)
+        self.state = pipeline.pipeline(targets, return_state=True)
         self.id = self.state.state_details.flow_run_id
         self.this_run = FlowRunFilter(id=FlowRunFilterId(any_=[self.id]))
         return self.state, self.states()
@@ -103,9 +103,9 @@ def test_only_what_changed_runs_and_what_comes_back_is_restored(prefect: Prefect
     assert {tag["pipeline.run"] for tag in tags} == {str(prefect.id)}
     assert {tag["dvc.stage"] for tag in tags} == {"work@x", "last"}
     seconds = {row["stage"]: row["seconds"] for row in prefect.table()}
-    assert all(0 < seconds[name] < 60 for name in ("work@x", "last"))
-    toy.until(lambda: "work-x says hello" in prefect.logged(), "the stage's line in Prefect's log", 20)
-    toy.until(lambda: len(prefect.task_runs()) == 5, "the task runs", 20)
+    assert all(seconds[name] > 0 for name in ("work@x", "last"))
+    toy.until(lambda: "work-x says hello" in prefect.logged(), "the stage's line in Prefect's log", 60)
+    toy.until(lambda: len(prefect.task_runs()) == 5, "the task runs", 60)
     assert {(run.name, run.state_name) for run in prefect.task_runs()} == set(states.items())
     # Plain dvc afterwards: nothing to do.
     assert "up to date" in repo.dvc("status").stdout
@@ -159,22 +159,33 @@ def test_outs_of_a_stage_that_failed_come_back(prefect: Prefect, repo: toy.Toy) 
     assert repo.log("gone") == ["work-x"], "DVC has removed the out before the command ran"
     assert (repo.root / "work-x.txt").read_text() == before
     told = "work-x.txt: brought back as it was before"
-    toy.until(lambda: told in prefect.logged(), "the log to say so", 20)
+    toy.until(lambda: told in prefect.logged(), "the log to say so", 60)
 
 
-def test_t2_busy_is_tried_again_and_nothing_else_is(prefect: Prefect, repo: toy.Toy) -> None:
+def test_t2_busy_is_tried_again_and_nothing_else_is(
+    prefect: Prefect, repo: toy.Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = pipeline._Run.stage
+
+    def stage(run: Any, node: Any) -> Any:
+        try:
+            return real(run, node)
+        except (StageBusy, RepoBusy):
+            repo.write("control/open", "")
+            raise
+
+    monkeypatch.setattr(pipeline._Run, "stage", stage)
     repo.write("params.yaml", "work: {x: 2, y: 1}\n")
     repo.order("work-x", "gate")
     elsewhere = threading.Thread(target=Runner(repo.root, {}).run_stage, args=("work@x", print))
     elsewhere.start()
     repo.wait_for("run", "work-x")
-    threading.Timer(1.0, lambda: repo.write("control/open", "")).start()
     state, states = prefect.run(["work@x"])
     elsewhere.join()
     assert state.is_completed()
     assert states == {"first": "Cached", "work@x": "Cached"}
     assert repo.log("run") == ["work-x"]
-    toy.until(lambda: any(run.run_count > 1 for run in prefect.task_runs()), "a second try", 20)
+    toy.until(lambda: any(run.run_count > 1 for run in prefect.task_runs()), "a second try", 60)
 
 
 def test_t5_timeout_from_dvc_yaml(prefect: Prefect, repo: toy.Toy) -> None:
@@ -224,7 +235,7 @@ def test_registry_is_seen_to_whatever_became_of_its_stage(prefect: Prefect, repo
     state, states = prefect.run(["register"])
     assert state.is_failed()
     assert (states["register"], states["registry"]) == ("Cached", "Failed")
-    toy.until(lambda: "error: MLflow is out of reach" in prefect.logged(), "the reason in the log", 20)
+    toy.until(lambda: "error: MLflow is out of reach" in prefect.logged(), "the reason in the log", 60)
 
 
 def test_registry_is_left_alone_when_it_is_not_asked_for(prefect: Prefect, repo: toy.Toy) -> None:
@@ -259,7 +270,7 @@ def test_t3_sigterm(server: Server, repo: toy.Toy) -> None:
     flow = subprocess.Popen(flow_command("work@x"), cwd=repo.root, env={**toy.environment(), **server.env})
     repo.wait_for("slow", "work-x", 60)
     flow.send_signal(signal.SIGTERM)
-    assert flow.wait(20) == -signal.SIGTERM
+    assert flow.wait(60) == -signal.SIGTERM
     assert repo.processes() == []
     assert repo.log("checkpoint") == ["work-x"]
 

@@ -56,7 +56,7 @@ def save_and_go(*_):
     sys.exit(143)
 
 log("run")
-if not Path(f"{name}.txt").exists():
+if "fail" in orders and not Path(f"{name}.txt").exists():
     log("gone")
 print(f"{name} says hello")
 print(f"stdin: {sys.stdin.read()!r}")
