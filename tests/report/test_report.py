@@ -7,7 +7,7 @@ import pytest
 
 from tests.report.helpers import Written, causal, classifier, figures
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import digest_tree
+from tokenmill.core.files import digest_tree, write_json
 
 CURVE = "tokens,split,loss,bits_per_byte\n100,validation,5.1,9.5\n200,validation,4.2,4.1\n"
 CALIBRATION = "confidence,accuracy,count\n0.3,0.25,10\n0.9,0.8,26\n"
@@ -100,6 +100,13 @@ def test_curves_of_trained_models_and_where_they_pass_the_ngram(written: Written
     written.plot("pretrain-scribe", CURVE.replace("4.1", "8.1"))
     page = written.report(evaluate={"scribe": SETTINGS}, pretrain={"scribe": {}})
     assert "scribe has not passed the n-gram model" in page
+
+
+def test_tokenizers_are_listed_with_their_figures(written: Written) -> None:
+    metrics = {"tokens": {"train": 54321, "test": 5}, "vocab_size": 300}
+    write_json(written.inputs["metrics"] / "tokenize-words.json", metrics)
+    text = Reader(written.report(tokenize={"words": {"sources": ["news"]}, "other": {}})).text
+    assert "54,321" in text and "vocab size" in text and "other" not in text
 
 
 def test_curves_without_an_evaluation(written: Written) -> None:

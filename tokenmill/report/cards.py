@@ -33,6 +33,7 @@ def card(evaluation: Evaluation, cleaned: Mapping[str, Any]) -> str:
         ],
         sentences=headlines(evaluation),
         settings=_settings(evaluation.ancestry),
+        example=next((sample["prompt"] for sample in evaluation.samples()), kind_of(evaluation.kind).example),
     )
 
 

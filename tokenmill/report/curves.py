@@ -16,6 +16,10 @@ SHOWN = ("bits_per_byte", "accuracy", "loss")
 """What a learning curve is drawn of: the first of these that its CSV has."""
 
 
+LEAST = 0.001
+"""Share of all answers that a bin of confidence must hold to be drawn; less would show chance."""
+
+
 @dataclass(frozen=True)
 class Curve:
     """One chart."""
@@ -75,6 +79,7 @@ def calibration_curves(plots: Path, evaluations: list[Evaluation]) -> list[Curve
         if not path.exists():
             continue
         table = pl.read_csv(path)
+        table = table.filter(pl.col("count") >= LEAST * pl.col("count").sum())
         if table.is_empty():
             continue
         lowest = float(table["confidence"][0])

@@ -1,12 +1,13 @@
 """report.html: the data and how good the models are, for people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from tokenmill.core.files import read_json
+from tokenmill.core.splits import SPLITS
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.evaluation import Evaluation
@@ -37,6 +38,7 @@ def page(
     return render(
         Path(__file__).with_name("report.html.j2"),
         total=cleaned["total"],
+        splits=SPLITS,
         sources=cleaned["sources"],
         evaluations=evaluations,
         sentences=[sentence for evaluation in evaluations for sentence in headlines(evaluation)],
@@ -46,7 +48,7 @@ def page(
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
         mistakes={e.name: _mistakes(table) for e in evaluations if (table := e.predictions()) is not None},
         samples={e.name: found for e in evaluations if (found := e.samples())},
-        tokenizers=_metrics(inputs["metrics"], "tokenize", trained),
+        tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,
     )
 
@@ -109,15 +111,12 @@ def _cut(text: str) -> str:
     return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
 
 
-def _metrics(folder: Path, group: str, trained: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Numbers in the metrics files of a group's entries."""
-    found = {name: folder / f"{group}-{name}.json" for name in trained[group]}
-    return {
-        name: {
-            key: value
-            for key, value in read_json(path, "run `dvc repro`").items()
-            if not isinstance(value, dict)
-        }
-        for name, path in found.items()
-        if path.exists()
-    }
+def _tokenizers(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """By name, the numbers in its metrics file; of the tokens of its shards those for training."""
+    found = {}
+    for name in names:
+        path = folder / f"tokenize-{name}.json"
+        if path.exists():
+            values = read_json(path, "run `dvc repro`")
+            found[name] = {"training tokens": values.pop("tokens")["train"], **values}
+    return found

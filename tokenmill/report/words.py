@@ -17,10 +17,10 @@ class Figure(NamedTuple):
 
 FIGURES = {
     "bits_per_byte": Figure("bits per byte", "{:.3f}", False),
-    "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
-    "loss": Figure("loss (nats)", "{:.3f}", False),
     "accuracy": Figure("accuracy", "{:.1%}", True),
     "f1": Figure("macro-F1", "{:.3f}", True),
+    "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
+    "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
 }
 """In the order of the tables' columns; a figure that is not named here is in no table."""
