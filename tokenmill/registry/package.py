@@ -6,12 +6,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import tokenmill
 from tokenmill.core.files import remove, write_text
 from tokenmill.model.digest import CONTROL
 from tokenmill.registry.records import ServedKind
 
-CODE = Path(tokenmill.__file__).parent
+CODE = Path(__file__).parents[1]
 """The package, stored with every model: it loads where this project is not."""
 
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
