@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from tests.downloaded import bert_tokenizer
 from tests.samples import reviews, splits, write_clean
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, write_json
@@ -28,17 +29,7 @@ def clean(tmp_path: Path) -> Path:
 
 def write_bert(folder: Path) -> Path:
     """Special tokens after unused ones, as in BERT's vocabulary; unknown characters are [UNK]."""
-    special = ["[PAD]", "[unused1]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(
-        [text for text in TEXTS if "早" not in text],
-        trainers.WordPieceTrainer(vocab_size=200, special_tokens=special, show_progress=False),
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", pair=None, special_tokens=[("[CLS]", 3), ("[SEP]", 4)]
-    )
+    tokenizer = bert_tokenizer([text for text in TEXTS if "早" not in text], 200)
     tokenizer.enable_truncation(8)
     names = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
     return write_model(folder, tokenizer, names, {"model_type": "bert", "pad_token_id": 0})
