@@ -1,5 +1,6 @@
 """A project folder with tiny settings and data of our own, for tests of the training stages."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,14 @@ from ruamel.yaml import YAML
 
 from tests.tiny_models import write_tokenizer
 from tokenmill.core.files import write_json
+from tokenmill.core.splits import SPLITS, Split
+from tokenmill.pretraining.settings import FRESH
 from tokenmill.text.shards import write_manifest, write_split
 from tokenmill.text.tokenizer import encode_documents, fingerprint, load_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("peoples-daily", "reviews")
+"""Of the shards: those of the shipped params.yaml."""
 SUBJECTS = ["这本书", "这家酒店", "房间", "服务", "屏幕", "键盘", "the book", "the room"]
 GOOD, BAD = ["很好", "喜欢", "干净", "great"], ["很差", "失望", "太慢", "awful"]
 
@@ -84,28 +89,38 @@ def write_clean(folder: Path) -> None:
 
 
 def write_tokens(folder: Path) -> None:
-    """data/tokens of the reviews' texts."""
-    tokens = folder / "data/tokens"
-    write_tokenizer(tokens, vocab_size=320)
+    """data/tokens/chinese of the reviews' texts, dealt out to two sources."""
+    tokens = write_tokenizer(folder / "data/tokens/chinese", vocab_size=320)
     tokenizer = load_tokenizer(tokens)
     frame = pl.read_parquet(folder / "data/clean/documents/reviews.parquet")
-    splits = {}
-    for split in ("train", "validation", "test"):
-        texts = frame.filter(pl.col("split") == split)["text"].to_list()
-        encoded = list(encode_documents(tokenizer, texts))
-        splits[split] = {
-            "shards": write_split(tokens, split, encoded, vocab_size=320),
-            "tokens": sum(map(len, encoded)),
-            "documents": len(texts),
-            "bytes": sum(len(text.encode()) for text in texts),
-        }
+    sources: dict[str, dict[Split, dict[str, Any]]] = {}
+    for number, source in enumerate(SOURCES):
+        sources[source] = {}
+        for split in SPLITS:
+            texts = frame.filter(pl.col("split") == split)["text"].to_list()[number :: len(SOURCES)]
+            documents = encode_documents(tokenizer, texts)
+            entry = write_split(tokens, split, source, documents, vocab_size=320)
+            sources[source][split] = {**entry, "bytes": sum(len(text.encode()) for text in texts)}
     write_manifest(
-        tokens, fingerprint=fingerprint(tokens), vocab_size=320, splits=splits, ancestry={"clean": "x"}
+        tokens,
+        name="chinese",
+        fingerprint=fingerprint(tokens),
+        vocab_size=320,
+        sources=sources,
+        ancestry={"clean": "x", "raw": {source: f"digest of {source}" for source in SOURCES}},
     )
 
 
+def write_init(folder: Path) -> None:
+    """data/init, which stands for new weights."""
+    for name in FRESH:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+
+
 def write_project(folder: Path, **changes: dict[str, Any]) -> None:
-    """params.yaml, data/clean and data/tokens."""
+    """params.yaml, data/clean, data/tokens and data/init."""
     write_params(folder, **changes)
+    write_init(folder)
     write_clean(folder)
     write_tokens(folder)

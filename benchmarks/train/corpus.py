@@ -11,7 +11,12 @@ from benchmarks.train.settings import Settings
 VALIDATION_TOKENS = 1 << 14
 RANDOM_TOKENS = 1 << 20
 ROWS_AT_ONCE = 16
-MASK_SHARE = {"causal": 0.0, "masked": 0.25, "span-corruption": 0.15}
+OBJECTIVE = {
+    "mlm_probability": 0.25,
+    "masking": "token",
+    "noise_density": 0.15,
+    "mean_noise_span_length": 3.0,
+}
 """Of params.yaml."""
 
 
@@ -31,14 +36,14 @@ class Corpus:
     @property
     def fresh_tokens(self) -> int:
         """Of these, the ones that no other row holds: a causal row ends with the first token of the next."""
-        return self.row_tokens - (self.objective.name == "causal")
+        return self.row_tokens - (self.objective.gives_text_probability)
 
     def batch(self, rows: Any, seed: int) -> Any:
         """Rows of the stream as a batch of the objective."""
         import torch
 
         chance = torch.Generator().manual_seed(seed)
-        return self.objective.batch(rows, vocab_size=self.vocab_size, generator=chance)
+        return self.objective.examples(rows, vocab_size=self.vocab_size, generator=chance)
 
     def score(self, model: Any, logits_of: Callable[[Any], Any]) -> dict[str, float]:
         """Figures over the validation rows' text targets; ``logits_of`` makes (B, T, V) of a batch.
@@ -59,14 +64,14 @@ class Corpus:
         with torch.no_grad():
             for index, some in enumerate(rows.split(ROWS_AT_ONCE)):
                 batch = self.batch(some, index).to(device)
-                text = batch.targets_BT >= FIRST_TEXT_ID
-                logits, targets = logits_of(batch)[text], batch.targets_BT[text]
+                text = batch.labels_BT >= FIRST_TEXT_ID
+                logits, targets = logits_of(batch)[text], batch.labels_BT[text]
                 nats += float(torch.nn.functional.cross_entropy(logits, targets, reduction="sum"))
                 right += int((logits.argmax(-1) == targets).sum())
                 count += len(targets)
         model.train()
         loss = nats / count
-        if self.objective.name == "causal":
+        if self.objective.gives_text_probability:
             return {"loss": loss, "bits_per_byte": loss / math.log(2) / self.bytes_per_token}
         return {"loss": loss, "accuracy": right / count}
 
@@ -106,15 +111,9 @@ def _random(settings: Settings) -> Corpus:
 def _corpus(
     settings: Settings, train: Any, validation: Any, per_token: float, vocab_size: int, tokenizer: Any
 ) -> Corpus:
-    from tokenmill.objectives.batches import new_objective
+    from tokenmill.objectives.objective import new_objective
 
-    objective = new_objective(
-        settings.objective,  # type: ignore[arg-type]
-        share=MASK_SHARE[settings.objective],
-        units="tokens",
-        mean_span=3.0,
-        apart=False,
-        tokenizer=tokenizer,
-    )
-    row_tokens = objective.row_tokens(settings.config(vocab_size))
+    chosen = {"objective": settings.objective, "packing": "stream", **OBJECTIVE}
+    objective = new_objective(chosen, tokenizer)
+    row_tokens = objective.row_tokens(settings.config(vocab_size).context)
     return Corpus(train, validation, per_token, vocab_size, objective, row_tokens)

@@ -33,7 +33,7 @@ def train(settings: Settings) -> dict[str, Any]:
 
     def score(model: Any) -> dict[str, float]:
         # Without targets it gives the logits of the last position alone.
-        return corpus.score(model, lambda batch: model(batch.inputs_BT, batch.targets_BT.contiguous())[0])
+        return corpus.score(model, lambda batch: model(batch.inputs_BT, batch.labels_BT.contiguous())[0])
 
     def with_meter(model: Any, *arguments: Any) -> Any:
         optimizer = configure(model, *arguments)

@@ -2,7 +2,6 @@
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,90 +12,94 @@ from benchmarks.train.settings import Settings
 
 def train(settings: Settings) -> dict[str, Any]:
     """Tokenmill's own training, Lightning, checkpoints and all, as the pretrain stage runs it."""
+    import pytorch_lightning as pl
+
     from tokenmill.training.fit import fit
-    from tokenmill.training.loop import Runtime
+    from tokenmill.training.runtime import Runtime
 
-    def through_lightning(task: Any) -> None:
-        runtime = Runtime(
-            threads=settings.threads,
-            checkpoint_every_seconds=30,
-            log_every_steps=10,
-            micro_batch=settings.rows_at_once,
+    run = _Run(settings)
+
+    class Measure(pl.Callback):
+        """Tells the meter of every step."""
+
+        def on_train_start(self, *_: Any) -> None:
+            run.begin()
+
+        def on_train_batch_end(self, *_: Any) -> None:
+            run.step()
+
+    with tempfile.TemporaryDirectory() as folder:
+        fit(
+            run.model,
+            run.task,
+            run.schedule,
+            checkpoint=Path(folder) / "last.ckpt",
+            runtime=Runtime(threads=settings.threads, micro_batch=settings.rows_at_once),
+            validations=0,
+            callbacks=[Measure()],
         )
-        with tempfile.TemporaryDirectory() as folder:
-            checkpoint = Path(folder) / "last.ckpt"
-            fit(
-                task, checkpoint=checkpoint, identity={}, runtime=runtime, log=lambda *_: None,
-                validations=1, name="ours",
-            )  # fmt: skip
-
-    return _measured(settings, through_lightning)
+    return run.meter.report()
 
 
 def bare(settings: Settings) -> dict[str, Any]:
     """The same task in a loop without Lightning, checkpoints and guards, for what these cost; on the CPU."""
     from tokenmill.training.memory import keep_freed_memory
+    from tokenmill.training.module import TrainingModule
 
-    def loop(task: Any) -> None:
-        keep_freed_memory()
-        made = task.configure_optimizers()
-        optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
-        task.train()
-        task.on_train_start()
-        for step in range(settings.steps):
-            optimizer.zero_grad()
-            rows, share = task.prepare(step)
-            share(slice(0, rows)).backward()
-            optimizer.step()
-            scheduler.step()
-            task.on_train_batch_end()
-
-    return _measured(settings, loop)
+    run = _Run(settings)
+    keep_freed_memory()
+    made = TrainingModule(run.model, run.task, run.schedule).configure_optimizers()
+    optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
+    run.model.train()
+    run.begin()
+    for step in range(settings.steps):
+        optimizer.zero_grad()
+        run.task.batch(step).examples.loss(run.model).backward()
+        optimizer.step()
+        scheduler.step()
+        run.step()
+    return run.meter.report()
 
 
-def _measured(settings: Settings, run: Callable[[Any], None]) -> dict[str, Any]:
-    """Our model and task with a meter; ``run`` brings the task to its end."""
-    import torch
+class _Run:
+    """Our model and task with a meter."""
 
-    from tokenmill.model.heads import build_model
-    from tokenmill.pretraining.bigrams import begin_with_bigrams
-    from tokenmill.pretraining.language import LanguageModelling
-    from tokenmill.training.schedule import Schedule
+    def __init__(self, settings: Settings) -> None:
+        import torch
 
-    corpus = texts.load(settings)
-    meter = Meter(settings, corpus)
-    torch.set_num_threads(settings.threads)
-    torch.manual_seed(1)
-    model: Any = build_model(settings.config(corpus.vocab_size))
-    began = time.perf_counter()
-    if settings.start == "bigrams":
-        begin_with_bigrams(model, corpus.train, seed=1)
-    prepared = time.perf_counter() - began
+        from tokenmill.model.heads import build_model
+        from tokenmill.pretraining.bigrams import begin_with_bigrams
+        from tokenmill.pretraining.language import LanguageModelling
+        from tokenmill.training.schedule import Schedule
 
-    def measure() -> dict[str, float]:
-        return corpus.score(model, lambda batch: model(batch.inputs_BT, source_BS=batch.source_BS))
-
-    class Measured(LanguageModelling):
-        """Tells the meter of every step."""
-
-        def on_train_start(self) -> None:
-            meter.begin(measure, prepared)
-
-        def on_train_batch_end(self, *arguments: Any) -> None:
-            meter.step(measure)
-
-        def validate(self) -> dict[str, float]:
-            return {"loss": 0.0}  # the meter has measured it
-
-    run(
-        Measured(
-            model,
-            Schedule(settings.steps, settings.learning_rate, 1, "linear"),
-            objective=corpus.objective,
+        self.corpus = corpus = texts.load(settings)
+        self.meter = Meter(settings, corpus)
+        torch.set_num_threads(settings.threads)
+        torch.manual_seed(1)
+        self.model: Any = build_model(settings.config(corpus.vocab_size))
+        began = time.perf_counter()
+        if settings.start == "bigrams":
+            begin_with_bigrams(self.model, corpus.train, seed=1)
+        self.prepared = time.perf_counter() - began
+        self.schedule = Schedule(settings.steps, settings.learning_rate, 1, "linear")
+        self.task = LanguageModelling(
+            self.model.config,
+            corpus.objective,
             train=corpus.train,
             validation=corpus.validation,
             bytes_per_token=corpus.bytes_per_token,
             batch_rows=settings.rows,
+            seed=1,
         )
-    )
-    return meter.report()
+
+    def begin(self) -> None:
+        """Start the meter."""
+        self.meter.begin(self._measure, self.prepared)
+
+    def step(self) -> None:
+        """Tell the meter of a step."""
+        self.meter.step(self._measure)
+
+    def _measure(self) -> dict[str, float]:
+        model = self.model
+        return self.corpus.score(model, lambda batch: model(batch.inputs_BT, source_BS=batch.source_BS))

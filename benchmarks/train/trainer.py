@@ -32,9 +32,9 @@ def train(settings: Settings) -> dict[str, Any]:
         def __getitem__(self, index: int) -> dict[str, Any]:
             batch = corpus.batch(stream.batch(index, 1), index)
             if batch.source_BS is not None:
-                return {"input_ids": batch.source_BS[0], "labels": batch.targets_BT[0]}
+                return {"input_ids": batch.source_BS[0], "labels": batch.labels_BT[0]}
             # A causal model of theirs moves the labels on by itself.
-            labels = batch.inputs_BT if settings.objective == "causal" else batch.targets_BT
+            labels = batch.inputs_BT if settings.objective == "causal" else batch.labels_BT
             return {"input_ids": batch.inputs_BT[0], "labels": labels[0]}
 
     def logits_of(batch: Any) -> Any:

@@ -68,9 +68,9 @@ def test_every_side_predicts_the_same_hidden_tokens(objective: str, corpus: text
         targets: list[torch.Tensor] = []
 
         def logits_of(batch: Any, model: Any = model, targets: list[torch.Tensor] = targets) -> torch.Tensor:
-            targets.append(batch.targets_BT)
+            targets.append(batch.labels_BT)
             # Certain of what is right: the loss is that of the targets, whatever the model.
-            known = batch.targets_BT.clamp(min=0)
+            known = batch.labels_BT.clamp(min=0)
             return 50.0 * torch.nn.functional.one_hot(known, settings.vocab_size)
 
         figures = corpus.score(model, logits_of)
@@ -82,7 +82,7 @@ def test_every_side_predicts_the_same_hidden_tokens(objective: str, corpus: text
     own = {"input_ids": batch.inputs_BT}
     if batch.source_BS is not None:
         own = {"input_ids": batch.source_BS, "decoder_input_ids": batch.inputs_BT}
-    assert theirs(**own).logits.shape == (*batch.targets_BT.shape, settings.vocab_size)
+    assert theirs(**own).logits.shape == (*batch.labels_BT.shape, settings.vocab_size)
 
 
 def test_the_clock_stands_still_while_validation_is_measured(

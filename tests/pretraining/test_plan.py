@@ -7,14 +7,17 @@ from tests.tiny_models import tiny_config, tiny_model
 from tokenmill.core.errors import UserError
 from tokenmill.model.heads import LanguageModel
 from tokenmill.model.names import Kind
-from tokenmill.objectives.batches import Objective
+from tokenmill.objectives.causal import Causal
+from tokenmill.objectives.masked import Masked
+from tokenmill.objectives.objective import Objective, RowShape
+from tokenmill.objectives.span_corruption import SpanCorruption
 from tokenmill.pretraining import plan
 from tokenmill.training.optimizer import MuonAdamW, parameter_groups
 
 OBJECTIVES: dict[Kind, Objective] = {
-    "causal-lm": Objective("causal"),
-    "masked-lm": Objective("masked", share=0.25),
-    "text-to-text": Objective("span-corruption"),
+    "causal-lm": Causal(),
+    "masked-lm": Masked(mlm_probability=0.25),
+    "text-to-text": SpanCorruption(),
 }
 
 
@@ -22,7 +25,7 @@ OBJECTIVES: dict[Kind, Objective] = {
 def test_weights_state_and_saved_activations_are_those_of_the_real_step(kind: Kind) -> None:
     model = tiny_model(kind)
     assert isinstance(model, LanguageModel)
-    row = plan.row_of(OBJECTIVES[kind], model.config)
+    row = OBJECTIVES[kind].row_shape(model.config.context)
     need = plan.memory(model.config, row, 3)
     own = {weight.untyped_storage()._cdata for weight in (*model.parameters(), *model.buffers())}
     saved: dict[int, int] = {}
@@ -49,14 +52,14 @@ def test_weights_state_and_saved_activations_are_those_of_the_real_step(kind: Ki
 
 
 def test_rows_are_those_of_the_objective() -> None:
-    assert plan.row_of(OBJECTIVES["causal-lm"], tiny_config()) == plan.Row(32, 0, 32)
-    assert plan.row_of(OBJECTIVES["masked-lm"], tiny_config("masked-lm")) == plan.Row(32, 0, 8)
-    row = plan.row_of(OBJECTIVES["text-to-text"], tiny_config("text-to-text"))
+    assert OBJECTIVES["causal-lm"].row_shape(32) == RowShape(32, 0, 32)
+    assert OBJECTIVES["masked-lm"].row_shape(32) == RowShape(32, 0, 8)
+    row = OBJECTIVES["text-to-text"].row_shape(32)
     assert row.source == 32 and row.positions == row.predicted < 16
 
 
 def test_what_cannot_fit_is_refused_and_the_param_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    config, row = tiny_config(), plan.Row(32, 0, 32)
+    config, row = tiny_config(), RowShape(32, 0, 32)
     need = plan.memory(config, row, 1000)
     monkeypatch.setattr(plan, "available_memory", lambda processes: need.total // processes)
     plan.check_memory(config, row, 1000, processes=1, shards=1, name="gpt")

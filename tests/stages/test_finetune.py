@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 import torch
 from ruamel.yaml import YAML
@@ -13,12 +15,19 @@ from safetensors.torch import load_file
 from benchmarks import kill
 from tests.tiny_models import write_model
 from tests.tiny_project import write_project
+from tokenmill.core.files import digest_tree
+from tokenmill.model.digest import CONTROL, model_digest
 from tokenmill.model.folder import load_model
+from tokenmill.training.record import RECORD
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
 
 
 def run(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=180, check=False
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=900, check=False
     )
     return f"{done.returncode}\n{done.stdout}{done.stderr}"
 
@@ -38,22 +47,27 @@ def with_gpt(project: Path) -> Path:
 def test_a_classifier_and_its_control_come_out_and_have_learned(with_gpt: Path) -> None:
     output = run("stages.finetune", "sentiment")
     assert output.startswith("0\n"), output
-    metrics = json.loads((with_gpt / "data/metrics/finetune-sentiment.json").read_text())
-    assert metrics["documents"] == {"train": 160, "validation": 40}
-    for start, out in (("pretrained", "sentiment"), ("control", "sentiment-control")):
-        assert metrics[start]["steps"] == metrics[start]["kept_step"] == 40
-        assert 0 < metrics[start]["padding_share"] < 0.1 and metrics[start]["skipped_steps"] == 0
-        assert metrics[start]["validation"]["accuracy"] > 0.8  # the words decide the label
-        config = json.loads((with_gpt / f"data/models/{out}/config.json").read_text())
+    metrics = read(with_gpt / "data/metrics/finetune-sentiment.json")
+    assert metrics["documents"] == 160
+    model = with_gpt / "data/models/sentiment"
+    gpt = read(with_gpt / "data/models/gpt/ancestry.json")
+    for which, folder in (("validation", model), ("control", model / CONTROL)):
+        record, ancestry = read(folder / RECORD), read(folder / "ancestry.json")
+        assert record["steps"] == record["kept_step"] == 40
+        assert 0 < record["padding_share"] < 0.1 and record["skipped_steps"] == 0
+        assert metrics[which]["accuracy"] > 0.8  # the words decide the label
+        config = read(folder / "config.json")
         assert config["model_type"] == "tokenmill"  # no published class weighs n-grams
         assert config["tokenmill"]["labels"] == ["negative", "positive"]
         assert config["tokenmill"]["causal"] is False  # averaged positions see the whole text
-        assert json.loads((with_gpt / f"data/models/{out}/ancestry.json").read_text())["start"] == start
-    weights = [
-        (with_gpt / f"data/models/{m}/model.safetensors").read_bytes()
-        for m in ("sentiment", "sentiment-control")
-    ]
-    assert weights[0] != weights[1]
+        assert ancestry.get("control", False) == (which == "control")
+        assert ancestry["parent"] == gpt and ancestry["data"] == gpt["data"]
+        assert ancestry["task"] == ancestry["finetune"]["task"] == "classification"
+        assert ancestry["init_from"] == digest_tree(with_gpt / "data/models/gpt")
+    assert (model / "model.safetensors").read_bytes() != (model / CONTROL / "model.safetensors").read_bytes()
+    before = model_digest(model)
+    (model / CONTROL / "model.safetensors").unlink()
+    assert model_digest(model) == before
     curve = (with_gpt / "data/plots/finetune-sentiment.csv").read_text()
     assert "validation (pretrained)" in curve and "validation (control)" in curve
 
@@ -68,6 +82,29 @@ def test_settings_that_do_not_fit_the_encoder_are_refused(with_gpt: Path) -> Non
     (with_gpt / "data/models/gpt/tokenizer.json").write_text("{}")
     output = run("stages.finetune", "sentiment")
     assert output.startswith("1\n") and "the model was trained with" in output and "Traceback" not in output
+
+
+def test_a_chain_takes_the_backbone_and_a_new_head(project: Path) -> None:
+    """From a classifier of two labels to one of four, which are other labels."""
+    first = write_model(project / "data/models/first", "sequence-classifier", ngrams=2)
+    write_project(
+        project,
+        finetune={"sentiment": {"init_from": "data/models/first", "learning_rate": 1e-9, "epochs": 1}},
+    )
+    path = project / "data/clean/documents/reviews.parquet"
+    half = pl.when(pl.col("id").str.ends_with("0")).then(pl.lit("very ")).otherwise(pl.lit(""))
+    pl.read_parquet(path).with_columns(label=half + pl.col("label")).write_parquet(path)
+    output = run("stages.finetune", "sentiment")
+    assert output.startswith("0\n"), output
+    before, after = (load_model(folder)[0] for folder in (first, project / "data/models/sentiment"))
+    assert after.config.labels == ("negative", "positive", "very negative", "very positive")
+    for name, weight in before.state_dict().items():
+        if name.startswith("backbone."):
+            torch.testing.assert_close(after.state_dict()[name], weight, atol=1e-6, rtol=0)
+    classifier = after.state_dict()["classifier.weight"]
+    assert classifier.shape == (4, 32) and classifier.abs().max() < 1e-6, "it began with zeros"
+    ancestry = read(project / "data/models/sentiment/ancestry.json")
+    assert ancestry["parent"] == read(first / "ancestry.json")
 
 
 def test_a_folder_of_hugging_face_is_a_start_and_lora_trains_little(project: Path) -> None:
@@ -86,14 +123,15 @@ def test_a_folder_of_hugging_face_is_a_start_and_lora_trains_little(project: Pat
         YAML(typ="safe", pure=True).dump(content, file)
     output = run("stages.finetune", "sentiment")
     assert output.startswith("0\n"), output
-    metrics = json.loads((project / "data/metrics/finetune-sentiment.json").read_text())
-    assert metrics["pretrained"]["trained_parameters"] < metrics["control"]["trained_parameters"] / 4
+    model = project / "data/models/sentiment"
+    adapted, control = (read(folder / RECORD)["trained_parameters"] for folder in (model, model / CONTROL))
+    assert adapted < control / 4
     before = load_file(theirs / "model.safetensors")
     after = load_file(project / "data/models/sentiment/model.safetensors")
     assert not [name for name in after if "lora" in name]
     for name, changed in (("attention.self.query", True), ("intermediate.dense", False)):
         place = f"encoder.layer.1.{name}.weight"
         assert torch.equal(before[place], after[f"bert.{place}"]) != changed, place
-    model, vocabulary = load_model(project / "data/models/sentiment")
-    assert model.config.family == "bert" and model.config.labels == ("negative", "positive")
+    loaded, vocabulary = load_model(model)
+    assert loaded.config.family == "bert" and loaded.config.labels == ("negative", "positive")
     assert vocabulary.encode(["这本书"]) == load_model(theirs)[1].encode(["这本书"])

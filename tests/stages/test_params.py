@@ -103,7 +103,7 @@ def test_what_is_written_is_what_is_loaded(tmp_path: Path) -> None:
         0.01,
     )
     assert params.sources["own"].columns == {"text": "Body"}
-    assert params.pretrain["gpt"].mask_share == 0.15
+    assert params.pretrain["gpt"].mlm_probability == 0.15
     assert params.evaluate.prompts == ["中国"]
     assert (params.runtime.threads, params.runtime.log_every_steps) == (0, 10)
 

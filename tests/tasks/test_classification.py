@@ -7,11 +7,11 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from tests.tiny_models import tiny_config, tiny_model
-from tokenmill.model.heads import build_model
+from tokenmill.model.heads import TaskModel, build_model
 from tokenmill.tasks.classification import Classification, LabelledTexts
 from tokenmill.text.ngrams import ngram_buckets
 from tokenmill.training.fit import fit
-from tokenmill.training.loop import Runtime
+from tokenmill.training.runtime import Runtime
 from tokenmill.training.schedule import Schedule
 
 
@@ -26,35 +26,28 @@ def texts_of(count: int) -> LabelledTexts:
 def test_ngrams_learn_what_the_backbone_cannot_see(tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = build_model(tiny_config("sequence-classifier", ngrams=2))
-    task = Classification(
-        model,  # type: ignore[arg-type]
-        Schedule(steps=Classification.steps_in(64, 8, 6), learning_rate=0.005, seed=1),
-        train=texts_of(64),
-        validation=texts_of(32),
-        batch_size=8,
-    )
-    assert task.validate()["accuracy"] < 0.8
+    task = Classification(train=texts_of(64), validation=texts_of(32), batch_size=8, seed=1)
+    assert task.validate(model)["accuracy"] < 0.8
     fit(
+        model,
         task,
+        Schedule(steps=task.steps(6), learning_rate=0.005, seed=1),
         checkpoint=tmp_path / "last.ckpt",
-        identity={},
         runtime=Runtime(threads=1, checkpoint_every_seconds=1000.0, log_every_steps=100),
-        log=lambda values, tokens: None,
         validations=1,
-        name="test",
     )
-    assert task.validate()["accuracy"] == 1.0
+    assert task.validate(model)["accuracy"] == 1.0
 
 
 def test_a_part_learns_the_same_with_and_without_the_other() -> None:
     train = texts_of(8)
     model = tiny_model("sequence-classifier", ngrams=2)
-    schedule = Schedule(steps=1, learning_rate=0.005, seed=1)
-    task = Classification(model, schedule, train=train, validation=train, batch_size=8)  # type: ignore[arg-type]
-    rows, loss = task.prepare(0)
-    loss(slice(0, rows)).backward()
-    tokens, attention_mask, ngrams, labels = train.batch(range(8))
+    assert isinstance(model, TaskModel)
+    examples = train.examples(range(8))
+    for rows in (slice(0, 3), slice(3, 8)):
+        examples[rows].loss(model).backward()
+    alone = model(examples.tokens_BT, examples.attention_mask_BT, ngrams_BG=examples.ngrams_BG, apart=True)[0]
     weight = model.classifier.weight
-    alone = model(tokens, attention_mask, ngrams_BG=ngrams, apart=True)[0]
-    (gradient,) = torch.autograd.grad(cross_entropy(alone, labels), weight)
+    (gradient,) = torch.autograd.grad(cross_entropy(alone, examples.labels_B), weight)
+    assert weight.grad is not None
     assert torch.allclose(weight.grad, gradient, atol=1e-6)

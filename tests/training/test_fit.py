@@ -1,33 +1,70 @@
-"""The training loop keeps its promises about stopping."""
+"""Training keeps its promises about stopping, skipping and going on."""
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tests.tiny_models import tiny_model
 from tokenmill.core.errors import Stopped, UserError
-from tokenmill.objectives.batches import Objective
+from tokenmill.objectives.causal import Causal
+from tokenmill.objectives.examples import Examples
 from tokenmill.pretraining.language import LanguageModelling
 from tokenmill.training.fit import fit
-from tokenmill.training.loop import Runtime
+from tokenmill.training.module import TrainingModule
 from tokenmill.training.order import TokenRows
+from tokenmill.training.runtime import Runtime
 from tokenmill.training.schedule import Schedule
 from tokenmill.training.spikes import LIMIT
+from tokenmill.training.task import Batch
+
+STREAM = np.random.default_rng(0).integers(39, 320, 2000).astype(np.uint16)
 
 
-class Interrupted(LanguageModelling):
-    """Gets a signal at the most awkward moment: after the loop has looked for one, before Lightning does."""
+def new_task(cls: type[LanguageModelling] = LanguageModelling) -> LanguageModelling:
+    return cls(
+        tiny_model("causal-lm").config,
+        Causal(),
+        train=STREAM,
+        validation=STREAM[:200],
+        bytes_per_token=2.0,
+        batch_rows=2,
+        seed=1,
+        locate=lambda place: f"{place} of train-00000.npy",
+    )
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if self.trainer.global_step == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+
+def run(
+    checkpoint: Path,
+    task: LanguageModelling | None = None,
+    *,
+    steps: int = 8,
+    log: Any = lambda figures, tokens: None,
+    **how: Any,
+) -> TrainingModule:
+    return fit(
+        tiny_model("causal-lm").train(),
+        task or new_task(),
+        Schedule(steps=steps, learning_rate=0.01, seed=1),
+        checkpoint=checkpoint,
+        runtime=Runtime(threads=1, checkpoint_every_seconds=1000, log_every_steps=4),
+        log=log,
+        validations=2,
+        name="gpt",
+        **how,
+    )
+
+
+class BrokenExamples(Examples):
+    def loss(self, model: Any) -> Tensor:
+        return super().loss(model) * torch.nan
 
 
 class Broken(LanguageModelling):
@@ -35,57 +72,52 @@ class Broken(LanguageModelling):
 
     at = frozenset({2, 5})
 
-    def prepare(self, step: int) -> tuple[int, Callable[[slice], Tensor]]:
-        rows, share = super().prepare(step)
-        return rows, lambda part: share(part) * (torch.nan if step in self.at else 1)
+    def batch(self, step: int) -> Batch:
+        batch = super().batch(step)
+        if step not in self.at:
+            return batch
+        assert isinstance(batch.examples, Examples)
+        return Batch(step, batch.tokens, BrokenExamples(**vars(batch.examples)))
 
 
 class Hopeless(Broken):
     at = frozenset(range(3, 100))
 
 
-def new_task(cls: type[LanguageModelling] = LanguageModelling, *, steps: int = 8) -> LanguageModelling:
-    stream = np.random.default_rng(0).integers(39, 320, 2000).astype(np.uint16)
-    model = tiny_model("causal-lm").train()
-    return cls(
-        model,  # type: ignore[arg-type]
-        Schedule(steps=steps, learning_rate=0.01, seed=1),
-        objective=Objective("causal"),
-        train=stream,
-        validation=stream[:200],
-        bytes_per_token=2.0,
-        batch_rows=2,
-        locate=lambda place: f"{place} of train-00000.npy",
-    )
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal at the most awkward moment: after our callbacks have looked for one, before Lightning does."""
+
+    def interrupt(self: TrainingModule, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        if self.trainer.global_step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(TrainingModule, "on_train_batch_end", interrupt)
 
 
-def run(task: LanguageModelling, checkpoint: Path, *, keep_best: bool = False) -> list[dict[str, float]]:
-    """Train; returns the figures that were logged."""
-    logged: list[dict[str, float]] = []
-    fit(
-        task,
-        checkpoint=checkpoint,
-        identity={"seed": 1},
-        runtime=Runtime(threads=1, checkpoint_every_seconds=1000, log_every_steps=4),
-        log=lambda figures, _: logged.append(dict(figures)),
-        validations=2,
-        name="gpt",
-        keep_best=keep_best,
-    )
-    return logged
+class Started(pl.Callback):
+    """Notes the steps whose batches it sees."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Batch, batch_idx: int) -> None:
+        self.steps.append(batch.step)
 
 
-def test_a_signal_at_any_moment_of_a_step_stops_after_the_next_with_a_checkpoint(tmp_path: Path) -> None:
+def test_a_signal_at_any_moment_of_a_step_stops_after_the_next_with_a_checkpoint(
+    tmp_path: Path, interrupted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = signal.getsignal(signal.SIGTERM)
     stopped, whole = tmp_path / "stopped.ckpt", tmp_path / "whole.ckpt"
     with pytest.raises(Stopped, match="SIGTERM"):
-        run(new_task(Interrupted), stopped)
+        run(stopped)
     assert signal.getsignal(signal.SIGTERM) is before
-    first, second = new_task(), new_task()
-    run(first, whole)
-    run(second, stopped)
-    assert second.steps.first == 4, "it went on from the step after the signal's"
-    assert second.curve == first.curve
+    monkeypatch.undo()
+    first, started = run(whole), Started()
+    second = run(stopped, callbacks=[started])
+    assert started.steps == [4, 5, 6, 7], "it went on from the step after the signal's"
+    assert second.curve == first.curve and second.tokens_seen == first.tokens_seen
     for (name, one), (_, other) in zip(first.named_parameters(), second.named_parameters(), strict=True):
         assert bool((one == other).all()), name
 
@@ -93,15 +125,18 @@ def test_a_signal_at_any_moment_of_a_step_stops_after_the_next_with_a_checkpoint
 def test_a_step_without_a_number_changes_no_weight_and_is_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = new_task(Broken)
-    logged = run(task, tmp_path / "last.ckpt")
-    assert task.spikes.skipped == [2, 5]
-    assert all(bool(parameter.isfinite().all()) for parameter in task.parameters())
+    figures: dict[str, float] = {}
+
+    def log(values: Mapping[str, float], tokens: int) -> None:
+        figures.update(values)
+
+    module = run(tmp_path / "last.ckpt", new_task(Broken), log=log)
+    assert module.spikes.skipped == [2, 5]
+    assert all(bool(parameter.isfinite().all()) for parameter in module.parameters())
     printed = capsys.readouterr()
     line = "step 2: loss is nan and gradient norm is nan (its 2 rows begin at token "
     assert line in printed.err and " of train-00000.npy); skipped" in printed.err
     assert "gpt: a checkpoint takes" in printed.out
-    figures = {name: value for entry in logged for name, value in entry.items()}
     assert figures["train/skipped_steps"] == 2 and np.isfinite(figures["train/loss"])
     assert figures["checkpoint/megabytes"] > 0.1 and figures["checkpoint/seconds"] > 0
 
@@ -111,44 +146,62 @@ def test_too_many_of_them_end_the_run_at_the_step_and_its_data(tmp_path: Path) -
         r"\(its 2 rows begin at token \d+ of train-00000.npy, \d+ of train-00000.npy\); 10 of the last 128"
     )
     with pytest.raises(UserError, match=f"^step {3 + LIMIT - 1}: loss is nan.*{where}"):
-        run(new_task(Hopeless, steps=100), tmp_path / "last.ckpt")
+        run(tmp_path / "last.ckpt", new_task(Hopeless), steps=100)
 
 
 def test_a_token_beyond_the_vocabulary_is_named_with_its_step_and_data(tmp_path: Path) -> None:
     task = new_task()
-    task.data = TokenRows(np.full(2000, 320, np.uint16), 33, seed=1)
+    task.rows = TokenRows(np.full(2000, 320, np.uint16), 33, seed=1)
     with pytest.raises(
         UserError, match=r"^token 320 is beyond .* of 320 in step 0 \(its 2 rows begin at token"
     ):
-        run(task, tmp_path / "last.ckpt")
+        run(tmp_path / "last.ckpt", task)
 
 
 def test_a_checkpoint_that_does_not_fit_the_model_is_one_line(tmp_path: Path) -> None:
     checkpoint = tmp_path / "last.ckpt"
-    run(new_task(), checkpoint)
+    run(checkpoint)
     kept = torch.load(checkpoint, weights_only=True)
     del kept["state_dict"]["model.backbone.embeddings.token.weight"]
     torch.save(kept, checkpoint)
     with pytest.raises(UserError, match=r"last\.ckpt: cannot be continued .*; delete it"):
-        run(new_task(), checkpoint)
+        run(checkpoint)
 
 
-def test_the_best_weights_are_kept_across_a_stop(tmp_path: Path) -> None:
-    class Worsening(Interrupted):
+def test_the_best_weights_are_kept_across_a_stop(
+    tmp_path: Path, interrupted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights: list[Tensor] = []
+
+    class Worsening(LanguageModelling):
         """Of two validations the first is the best; stopped right after it."""
 
-        def validate(self) -> dict[str, float]:
-            step = self.trainer.global_step
-            weights[step] = self.model.backbone.embeddings.token.weight.detach().clone()
-            return {"loss": abs(step - 4)}
+        def validate(self, model: nn.Module) -> dict[str, float]:
+            weights.append(model.get_parameter("backbone.embeddings.token.weight").detach().clone())
+            return {"loss": float(len(weights))}
 
-    weights: dict[int, Tensor] = {}
     checkpoint = tmp_path / "last.ckpt"
     with pytest.raises(Stopped):
-        run(new_task(Worsening), checkpoint, keep_best=True)
-    task = new_task(Worsening)
-    run(task, checkpoint, keep_best=True)
-    assert sorted(weights) == [4, 8] and task.steps.first == 4
-    assert task.best == {"step": 4, "loss": 0}
-    assert bool((task.model.backbone.embeddings.token.weight == weights[4]).all())
-    assert not bool((weights[4] == weights[8]).all())
+        run(checkpoint, new_task(Worsening), keep_best=True)
+    monkeypatch.undo()
+    module = run(checkpoint, new_task(Worsening), keep_best=True)
+    first, last = weights
+    assert module.best == {"step": 4, "loss": 1}
+    assert bool((module.model.get_parameter("backbone.embeddings.token.weight") == first).all())
+    assert not bool((first == last).all())
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2])
+def test_a_batch_in_parts_has_the_loss_and_gradients_of_the_whole(micro_batch: int) -> None:
+    module = TrainingModule(
+        tiny_model("causal-lm"), new_task(), Schedule(8, 0.01, 1), micro_batch=micro_batch
+    )
+    batch = module.task.batch(0)
+    loss = module.training_step(batch, 0)
+    loss.backward()
+    parts = [weight.grad.clone() for weight in module.parameters() if weight.grad is not None]
+    whole = TrainingModule(tiny_model("causal-lm"), new_task(), Schedule(8, 0.01, 1))
+    expected = whole.training_step(batch, 0)
+    expected.backward()
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(parts, [w.grad for w in whole.parameters() if w.grad is not None])

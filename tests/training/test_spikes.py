@@ -1,4 +1,4 @@
-"""The judge of steps: what is a spike, what is not, and that a copy from a checkpoint judges alike."""
+"""Spikes: what is skipped, what is not, and that a copy from a checkpoint decides alike."""
 
 import math
 
@@ -19,7 +19,7 @@ def falling(steps: int, seed: int = 0) -> list[tuple[float, float]]:
 def fed(steps: int, *, outliers: bool = True) -> Spikes:
     spikes = Spikes(outliers=outliers)
     for step, (loss, norm) in enumerate(falling(steps)):
-        assert spikes.judge(step, loss, norm) is None, step
+        assert spikes.check(step, loss, norm) is None, step
     return spikes
 
 
@@ -36,31 +36,31 @@ def fed(steps: int, *, outliers: bool = True) -> Spikes:
 )
 def test_what_is_left_out(loss: float, norm: float, why: str | None) -> None:
     spikes = fed(600)
-    found = spikes.judge(600, loss, norm)
+    found = spikes.check(600, loss, norm)
     assert found is None if why is None else found is not None and why in found
     assert spikes.skipped == ([] if why is None else [600])
 
 
 def test_a_leap_is_none_for_losses_that_spread_or_before_there_is_half_a_window() -> None:
-    assert fed(600, outliers=False).judge(600, 9.0, 30.0) is None
-    assert fed(WINDOW // 2 - 1).judge(WINDOW // 2 - 1, 90.0, 30.0) is None
-    assert fed(WINDOW // 2).judge(WINDOW // 2, 90.0, 30.0) is not None
+    assert fed(600, outliers=False).check(600, 9.0, 30.0) is None
+    assert fed(WINDOW // 2 - 1).check(WINDOW // 2 - 1, 90.0, 30.0) is None
+    assert fed(WINDOW // 2).check(WINDOW // 2, 90.0, 30.0) is not None
 
 
 def test_a_spike_does_not_hide_the_next_and_too_many_in_a_window_are_told() -> None:
     spikes = fed(600)
     for number in range(LIMIT):
         assert not spikes.too_many(600 + number)
-        assert spikes.judge(600 + number, 9.0, 0.3) is not None
+        assert spikes.check(600 + number, 9.0, 0.3) is not None
     assert spikes.too_many(600 + LIMIT - 1)
     assert not spikes.too_many(600 + WINDOW)
 
 
-def test_a_copy_from_a_checkpoint_judges_alike() -> None:
+def test_a_copy_from_a_checkpoint_decides_alike() -> None:
     kept, copy = fed(300), Spikes(outliers=True)
-    kept.judge(300, math.nan, 1.0)
+    kept.check(300, math.nan, 1.0)
     copy.load_state_dict(kept.state_dict())
     for step, (loss, norm) in enumerate(falling(200, seed=1), 301):
         loss += 5 * (step % 50 == 0)
-        assert copy.judge(step, loss, norm) == kept.judge(step, loss, norm)
+        assert copy.check(step, loss, norm) == kept.check(step, loss, norm)
     assert copy.state_dict() == kept.state_dict() and len(kept.skipped) > 2

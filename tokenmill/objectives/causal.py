@@ -37,10 +37,7 @@ class Causal(Objective):
     def examples(self, rows_BL: Tensor, *, vocab_size: int, generator: torch.Generator) -> Examples:
         """(B, T+1) -> inputs (B, T), labels (B, T)."""
         inputs_BT, labels_BT = next_tokens(rows_BL)
-        mask_BTS = None
-        if self.isolated:
-            assert self.special.bos is not None
-            mask_BTS = document_mask(inputs_BT, bos=self.special.bos, causal=True)
+        mask_BTS = document_mask(inputs_BT, bos=self.special.bos, causal=True) if self.isolated else None
         return Examples(inputs_BT, labels_BT, mask_BTS=mask_BTS)
 
 

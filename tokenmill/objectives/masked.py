@@ -52,10 +52,7 @@ class Masked(Objective):
             starts_word_BT=starts_BT,
             spans=self.spans,
         )
-        mask_BTS = None
-        if self.isolated:
-            assert self.special.bos is not None
-            mask_BTS = document_mask(rows_BL, bos=self.special.bos, causal=False)
+        mask_BTS = document_mask(rows_BL, bos=self.special.bos, causal=False) if self.isolated else None
         return Examples(inputs_BT, labels_BT, mask_BTS=mask_BTS)
 
 

@@ -10,7 +10,6 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from tokenmill.core.errors import UserError
 from tokenmill.objectives.examples import Examples
 from tokenmill.objectives.table import module_of
 from tokenmill.text.special import OURS, SpecialTokens
@@ -71,11 +70,6 @@ def new_objective(
     Raises:
         UserError: the tokenizer lacks what the objective needs.
     """
-    if settings["packing"] == "isolated" and special.bos is None:
-        raise UserError(
-            "packing can be isolated where a token begins each document, and this tokenizer has none; "
-            "use stream or documents"
-        )
     objective: Objective = import_module(module_of(settings["objective"])).new_objective(
         settings, tokenizer, special
     )

@@ -49,9 +49,8 @@ class SpanCorruption(Objective):
             special=self.special,
             generator=generator,
         )
-        start = self.special.pad
-        assert start is not None
-        return Examples(shift_right(labels_BT, start_id=start), labels_BT, source_BS=source_BS)
+        inputs_BT = shift_right(labels_BT, start_id=self.special.pad)
+        return Examples(inputs_BT, labels_BT, source_BS=source_BS)
 
 
 def new_objective(
@@ -60,11 +59,11 @@ def new_objective(
     """The objective of an entry of ``pretrain``.
 
     Raises:
-        UserError: the tokenizer has no sentinels, padding or end.
+        UserError: the tokenizer has no sentinels.
     """
-    if not special.sentinels or special.pad is None or special.eos is None:
+    if not special.sentinels:
         raise UserError(
-            "span corruption needs a tokenizer with sentinels, padding and an end token; "
+            "span corruption needs a tokenizer with sentinels, and this one has none; "
             "use one that `dvc repro tokenize` trained, or T5's"
         )
     return SpanCorruption(
@@ -129,7 +128,6 @@ def span_corruption(
         UserError: there are more spans than sentinels.
     """
     sentinels = special.sentinels
-    assert special.eos is not None
     batch, length = tokens_BL.shape
     budget, spans = span_counts(length, noise_density, mean_noise_span_length)
     if spans > len(sentinels):

@@ -70,8 +70,7 @@ def pretrain(
     )
     model = model.folded()
     figures = language_scores(model, validation.stream(), run.objective, bytes_per_token=per_token)
-    tokenizer = tokens if settings.fresh else Path(settings.init_from)
-    save_model(job.out["model"], model, tokenizer=tokenizer, ancestry=_ancestry(run, job))
+    save_model(job.out["model"], model, tokenizer=tokens, ancestry=_ancestry(run, job))
     write_record(
         job.out["model"],
         trained,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytorch_lightning as pl
+import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from tokenmill.training.task import Batch, Task
@@ -33,3 +34,7 @@ class TrainingData(pl.LightningDataModule):
         """The batches of the steps still to do."""
         assert self.trainer is not None
         return DataLoader(Batches(self.task, self.trainer.global_step, self.steps), batch_size=None)
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Leave the batch where it is: parts of it are moved when they are computed."""
+        return batch

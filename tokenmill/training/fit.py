@@ -53,7 +53,7 @@ def fit(
         schedule: steps, learning rate, seed.
         checkpoint: a file in a folder of this run's own.
         runtime: how to compute.
-        validations: how often to validate, spread evenly over the steps, the last one among them.
+        validations: how often to validate, spread evenly over the steps, the last one among them; 0: never.
         log: takes figures and the tokens seen.
         name: for what is printed.
         keep_best: end with the weights of the lowest validation loss, not with the last.

@@ -92,10 +92,6 @@ class TrainingModule(pl.LightningModule):
     def optimizer_zero_grad(self, *_: Any) -> None:
         """Nothing: :meth:`training_step` does it, before the first part of a batch."""
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Leave the batch where it is: parts of it are moved when they are computed."""
-        return batch
-
     def configure_optimizers(self) -> Any:
         """Muon and AdamW, their rates moved by the schedule."""
         optimizer = MuonAdamW(parameter_groups(self.model, self.schedule.learning_rate))
