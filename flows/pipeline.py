@@ -78,7 +78,7 @@ class _Run:
 
     def registry(self) -> Outcome:
         """Make MLflow's registry hold what data/registry.json says; what it holds already costs a look."""
-        command = [sys.executable, "-m", "tokenmill.cli", "register"]
+        command = [sys.executable, "-m", "tokenmill", "register"]
         status = self.runner.run_command(command, _log_lines(), stage=REGISTER)
         if status != 0:
             raise StageFailed("MLflow's registry does not hold what data/registry.json says; see above")

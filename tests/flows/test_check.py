@@ -74,7 +74,7 @@ def test_notes(tmp_path: Path) -> None:
 
 
 def command(folder: Path) -> "subprocess.CompletedProcess[str]":
-    line = [sys.executable, "-m", "tokenmill.cli", "check"]
+    line = [sys.executable, "-m", "tokenmill", "check"]
     return subprocess.run(line, cwd=folder, env=toy.environment(), capture_output=True, text=True)
 
 

@@ -217,7 +217,7 @@ if Path("out-of-reach").exists():
 def add_register_stage(repo: toy.Toy) -> Path:
     stage = "  register:\n    cmd: python step.py register last.txt\n    deps: [last.txt]\n"
     repo.write("dvc.yaml", f"{toy.DVC_YAML}{stage}    outs: [register.txt]\n")
-    for name, text in {"__init__.py": "", "cli/__init__.py": "", "cli/__main__.py": REGISTER}.items():
+    for name, text in {"__init__.py": "", "__main__.py": REGISTER}.items():
         repo.write(f"tokenmill/{name}", text)
     repo.write("params.yaml", "work: {x: 1, y: 1}\nregister: {gpt: {}}\n")
     return repo.root / "registered"
