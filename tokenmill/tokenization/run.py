@@ -16,7 +16,7 @@ from tokenmill.text.tokenizer import FILE
 from tokenmill.tokenization.encode import Encoded, Encoder, new_encoder
 from tokenmill.tokenization.parts import Part, Table, open_table
 from tokenmill.tokenization.pretrained import take_tokenizer
-from tokenmill.tokenization.settings import TokenizeSettings
+from tokenmill.tokenization.settings import MAX_HAN_RUN, TokenizeSettings
 from tokenmill.tokenization.train import train_tokenizer
 
 TRAINING_BYTES = 128 << 20
@@ -67,12 +67,12 @@ def train(settings: TokenizeSettings, tables: Sequence[Table]) -> str:
     """The tokenizer.json that is trained on every k-th training text, k as small as suits TRAINING_BYTES."""
     step = max(1, -(-sum(table.bytes["train"] for table in tables) // TRAINING_BYTES))
     texts = chain.from_iterable(table.texts("train") for table in tables)
-    assert settings.algorithm and settings.vocab_size and settings.max_han_run  # as settings were checked
+    assert settings.algorithm and settings.vocab_size  # as settings were checked
     return train_tokenizer(
         islice(texts, 0, None, step),
         algorithm=settings.algorithm,
         vocab_size=settings.vocab_size,
-        max_han_run=settings.max_han_run,
+        max_han_run=settings.max_han_run or MAX_HAN_RUN,
     ).to_str()
 
 

@@ -8,6 +8,8 @@ from tokenmill.core.settings import Count, Name, Settings
 
 SOURCES = "data/sources/"
 
+MAX_HAN_RUN = 8
+
 
 class TokenizeSettings(Settings):
     """A tokenizer that is trained, or taken from a downloaded model, and the sources that become shards."""
@@ -17,7 +19,8 @@ class TokenizeSettings(Settings):
     algorithm: Literal["bpe", "wordpiece", "unigram"] | None = None
     vocab_size: Annotated[int, Field(ge=320, le=1_000_000)] | None = None
     max_han_run: Count | None = None
-    """Runs of Han characters are cut at this length before training, or every clause would be one word."""
+    """Runs of Han characters are cut at this length before training, or every clause would be one word; null:
+    at MAX_HAN_RUN."""
     from_pretrained: str | None = None
     """Folder below data/sources of a model whose tokenizer is taken in place of training one."""
 
@@ -30,11 +33,11 @@ class TokenizeSettings(Settings):
 
     @model_validator(mode="after")
     def _trained_or_taken(self) -> Self:
-        training = {name: getattr(self, name) for name in ("algorithm", "vocab_size", "max_han_run")}
-        given = [name for name, value in training.items() if value is not None]
+        training = ("algorithm", "vocab_size", "max_han_run")
+        given = [name for name in training if getattr(self, name) is not None]
         if self.from_pretrained is not None and given:
             raise ValueError(f"{given[0]} is for a tokenizer that is trained; remove it, or from_pretrained")
-        if self.from_pretrained is None and len(given) < len(training):
-            missing = next(name for name in training if name not in given)
-            raise ValueError(f"{missing} is missing; a tokenizer that is trained needs it")
+        missing = [name for name in training[:2] if name not in given]
+        if self.from_pretrained is None and missing:
+            raise ValueError(f"{missing[0]} is missing; a tokenizer that is trained needs it")
         return self
