@@ -120,7 +120,7 @@ def test_some_of_the_sources(project: Path) -> None:
     assert record["epochs"] == pytest.approx(640 / train["tokens"], abs=1e-3)
     write_params(project, pretrain={"gpt": {"sources": ["dialogues-zh"]}})
     output = finish(kill.start(project, "gpt"), project, status=1)
-    assert "error: data/tokens/chinese: has no source 'dialogues-zh'" in output
+    assert 'pretrain.gpt.sources names "dialogues-zh", which does not stand under' in output
 
 
 CONTINUED = {"family": None, "layers": None, "width": None, "heads": None, "context": None, "tokens": 640}

@@ -25,6 +25,8 @@ def open_registry() -> Iterator[Any]:
     try:
         mlflow_client = client()
         mlflow_client.search_registered_models(max_results=1)
+    except ImportError:
+        raise
     except Exception as error:
         raise UserError(
             f"{where} cannot be reached: {first_line(error)}; start it or set MLFLOW_TRACKING_URI, "
