@@ -189,6 +189,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("width: 256", "width: 100", "pretrain.gpt: width must be a multiple of 2 x heads (rotary positions pair up dimensions), got width 100 and heads 4"),
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
+    ("task: classification", "task: clasification", "finetune.sentiment: task must be one of classification, got 'clasification'"),
     # sources
     ("sources: [reviews, news]", "sources: [review]", 'tokenize.words.sources names "review", which does not stand under sources; use one of news, own, reviews'),
     ("sources: [reviews, news]", "sources: [exam]", 'tokenize.words.sources names "exam", whose role is test: no text to learn from; remove it'),
