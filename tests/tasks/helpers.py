@@ -18,16 +18,17 @@ COLUMNS = ("id", "text", "label", "target", "split")
 
 def labelled(*rows: tuple[str | None, str]) -> pl.DataFrame:
     """Documents of the source ``letters``, given as (label, split)."""
-    return _documents([(f"text {n}", label, None, split) for n, (label, split) in enumerate(rows)])
+    return documents(*((f"text {n}", label, None, split) for n, (label, split) in enumerate(rows)))
 
 
-def _documents(rows: list[tuple[str, str | None, str | None, str]]) -> pl.DataFrame:
+def documents(*rows: tuple[str, str | None, str | None, str]) -> pl.DataFrame:
+    """Documents of the source ``letters``, given as (text, label, target, split)."""
     numbered = [(f"letters:{number}", *row) for number, row in enumerate(rows)]
     return pl.DataFrame(numbered, dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 
 def new_task(
-    folder: Path, task: str, documents: pl.DataFrame, kind: Kind = "masked-lm", **settings: Any
+    folder: Path, task: str, frame: pl.DataFrame, kind: Kind = "masked-lm", **settings: Any
 ) -> Labelling:
     """The task of an entry ``mine`` for the backbone of a tiny model, which is written to ``folder``."""
     given = {
@@ -40,7 +41,5 @@ def new_task(
     }
     chosen = FinetuneSettings(task=task, source="letters", init_from="data/models/base", seed=1, **given)
     base, vocabulary = load_model(write_model(folder / "base", kind))
-    made: Labelling = import_module(module_of(task)).new_task(
-        "mine", chosen, documents, vocabulary, base.config
-    )
+    made: Labelling = import_module(module_of(task)).new_task("mine", chosen, frame, vocabulary, base.config)
     return made
