@@ -20,6 +20,7 @@ class TaskEntry(NamedTuple):
 
 TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels", settings=("pooling", "ngrams")),
+    "token-classification": TaskEntry("token-classifier", needs="tags"),
 }
 """Each task's code is the file of that name beside this one."""
 
