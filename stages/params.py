@@ -22,12 +22,17 @@ from tokenmill.objectives.table import OBJECTIVES
 from tokenmill.pretraining.settings import FRESH, PretrainSettings
 from tokenmill.registry.settings import RegisteredModel
 from tokenmill.tasks.settings import FinetuneSettings
+from tokenmill.tasks.table import TASKS, Needs
 from tokenmill.tokenization.settings import TokenizeSettings
 
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
-WITHOUT_LABELS = ("txt", "tagged", "catalog", "po", "conversations")
-"""Formats of sources that have no column for a label."""
+WITHOUT: dict[Needs, tuple[str, ...]] = {
+    "labels": ("txt", "tagged", "catalog", "po", "conversations"),
+    "tags": ("txt", "catalog", "po", "conversations"),
+}
+"""What a task needs of its source, and the formats that have no place for it."""
+REMEDIES: dict[Needs, str] = {"labels": "give it `labels`", "tags": "give it `format: tagged`"}
 
 Entry = TypeVar("Entry")
 
@@ -141,9 +146,10 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
     for name, finetune in params.finetune.items():
         yield from _model(f"finetune.{name}.init_from", finetune.init_from, params, project)
         yield from _sources(f"finetune.{name}.source", [finetune.source], texts, params)
-        if finetune.source in texts and not may_have_labels(texts[finetune.source]):
+        needs = TASKS[finetune.task].needs
+        if finetune.source in texts and not may_have(needs, texts[finetune.source]):
             place = f"sources.{finetune.source}"
-            yield f"finetune.{name}.source: {place} has no labels; give it `labels`, or name another source"
+            yield f"finetune.{name}.source: {place} has no {needs}; {REMEDIES[needs]}, or name another source"
     yield from _circles(params)
     for name, evaluate in params.evaluate.items():
         yield from _sources(f"evaluate.{name}.sources", evaluate.sources or [], texts, params)
@@ -204,14 +210,14 @@ def _circles(params: Params) -> Iterator[str]:
             yield f"{place}: {' <- '.join([*way, name])} is a circle; begin one of them anew"
 
 
-def may_have_labels(source: Any) -> bool:
-    """Whether documents of a source can have labels, as far as its settings tell."""
-    if isinstance(source, HuggingFaceSource) or source.labels:
+def may_have(needs: Needs, source: Any) -> bool:
+    """Whether documents of a source can have what a task needs, as far as its settings tell."""
+    if isinstance(source, HuggingFaceSource) or (needs == "labels" and source.labels):
         return True
     if source.format == "auto":
         names = [PurePath(path.removesuffix(".gz").removesuffix(".zst")) for path in source.paths]
-        return any(name.suffix.removeprefix(".") not in WITHOUT_LABELS for name in names)
-    return source.format not in WITHOUT_LABELS
+        return any(name.suffix.removeprefix(".") not in WITHOUT[needs] for name in names)
+    return source.format not in WITHOUT[needs]
 
 
 def _kind(name: str, params: Params, project: Path) -> Any:
@@ -219,6 +225,6 @@ def _kind(name: str, params: Params, project: Path) -> Any:
     if name in params.pretrain:
         return OBJECTIVES[params.pretrain[name].objective]
     if name in params.finetune:
-        return "sequence-classifier"
+        return TASKS[params.finetune[name].task].kind
     config = project / MODELS / name / "config.json"
     return read_json(config, "copy the model anew").get("kind") if config.is_file() else None

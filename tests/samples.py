@@ -35,15 +35,19 @@ def splits(documents: Sequence[Document]) -> dict[Split, list[Document]]:
     return {split: list(part) for split, part in zip(SPLITS, parts, strict=True)}
 
 
-def write_clean(folder: Path, sources: Mapping[str, Mapping[Split, Sequence[Document]]]) -> None:
-    """A clean folder with these documents and the manifest that belongs to it."""
+def write_clean(
+    folder: Path,
+    sources: Mapping[str, Mapping[Split, Sequence[Document]]],
+    targets: Mapping[str, str] | None = None,
+) -> None:
+    """A clean folder with these documents, ``targets`` of some texts, and the manifest that belongs to it."""
     import polars as pl
 
     (folder / "documents").mkdir(parents=True)
-    files, raw = {}, {}
+    tagged, files, raw = targets or {}, {}, {}
     for source, by_split in sources.items():
         rows = [
-            (f"{source}:sample.txt:{split}:{number:05d}", source, text, label, None, "zh", split)
+            (f"{source}:sample.txt:{split}:{number:05d}", source, text, label, tagged.get(text), "zh", split)
             for split, documents in by_split.items()
             for number, (text, label) in enumerate(documents)
         ]

@@ -30,10 +30,11 @@ def test_the_public_functions_are_called_as_the_page_says(
     exec(code, {})
 
 
-def test_another_entry_is_all_that_another_model_takes() -> None:
+@pytest.mark.parametrize(("page", "name"), [("add-a-model.md", "llama"), ("add-a-task.md", "tags")])
+def test_another_entry_is_all_that_another_model_takes(page: str, name: str) -> None:
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
-    (added,) = blocks("add-a-model.md", "yaml")
+    (added,) = blocks(page, "yaml")
     for group, entries in yaml.load(added).items():
         params[group].update(entries)
-    assert "llama" in check_params(params).pretrain
+    assert name in check_params(params).models

@@ -18,16 +18,28 @@ from tokenmill.model.names import Kind
 from tokenmill.pretraining.settings import RANDOM, PretrainSettings
 from tokenmill.text.tokenizer import fingerprint
 
+DO = ("看", "买", "喜欢", "读完")
+WHAT = ("电影", "书", "音乐", "新书", "词典", "地图", "报纸", "杂志", "邮票")
+TAGGED = {
+    f"我{do}{what}。": f"我/r {do}/v {what}/n 。/w"
+    for do, what in ((DO[n % len(DO)], WHAT[n % len(WHAT)]) for n in range(36))
+}
+"""Texts whose words have tags."""
+TAGS = ("n", "r", "v", "w")
 SOURCES = {
     "news": splits([(f"今天是{n}月{n}日。", None) for n in range(40)]),
     "letters": splits(reviews(200, seed=3)),
+    "diary": splits([(text, None) for text in TAGGED]),
 }
 KINDS: dict[str, Kind] = {
     "scribe": "causal-lm",
     "gaps": "masked-lm",
     "replies": "text-to-text",
     "mood": "sequence-classifier",
+    "speech": "token-classifier",
 }
+FINETUNING = {"mood": "letters", "speech": "diary"}
+"""The sources of tasks."""
 PRETRAINING = {
     "scribe": {"family": "small-gpt", "objective": "causal"},
     "gaps": {"family": "small-bert", "objective": "masked", "mlm_probability": 0.3},
@@ -52,7 +64,8 @@ class Project:
 
     def save_model(self, name: str, seed: int = 1, folder: Path | None = None, **ancestry: Any) -> None:
         """A model of random weights that descends from the data at hand; ``ancestry`` overrides."""
-        model = tiny_model(KINDS[name], seed, vocab_size=320, layers=1, width=16)
+        labels = {"labels": TAGS} if KINDS[name] == "token-classifier" else {}
+        model = tiny_model(KINDS[name], seed, vocab_size=320, layers=1, width=16, **labels)
         for parameter in model.parameters():  # heads start at zero, which would make every answer the same
             torch.nn.init.normal_(parameter, std=0.3)
         known: dict[str, Any] = {"tokenizer": fingerprint(self.tokenizer)}
@@ -67,7 +80,7 @@ class Project:
             known["data"] = {"raw": {source: values["sha256"] for source, values in raw.items()}}
         else:
             known["documents"] = digest_tree(self.clean)
-            known["finetune"] = {"source": "letters", "init_from": "data/models/scribe"}
+            known["finetune"] = {"source": FINETUNING.get(name, "letters"), "init_from": "data/models/scribe"}
         save_model(
             folder or self.model(name), model, tokenizer=self.tokenizer, ancestry={**known, **ancestry}
         )
@@ -96,9 +109,10 @@ class Project:
 def make(root: Path) -> Project:
     """A project with data and a model of each kind."""
     project = Project(root)
-    write_clean(project.clean, SOURCES)
+    write_clean(project.clean, SOURCES, TAGGED)
     write_tokenizer(project.tokenizer)
     for name in KINDS:
         project.save_model(name)
-    project.save_model("mood", seed=4, folder=project.model("mood") / CONTROL)
+    for name in FINETUNING:
+        project.save_model(name, seed=4, folder=project.model(name) / CONTROL)
     return project

@@ -146,7 +146,7 @@ def test_a_label_that_the_model_does_not_know(made: Project) -> None:
 
 
 def test_a_kind_that_cannot_be_measured(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "tags", "token-classifier")
-    made.save_model("tags")
-    with pytest.raises(UserError, match=r"evaluate\.tags is a token-classifier, which cannot be measured"):
-        made.evaluate("tags")
+    monkeypatch.setitem(KINDS, "spans", "span-extractor")
+    made.save_model("spans")
+    with pytest.raises(UserError, match=r"evaluate\.spans is a span-extractor, which cannot be measured"):
+        made.evaluate("spans")

@@ -7,6 +7,7 @@ from tokenmill.evaluation.scores import (
     Bin,
     calibration,
     calibration_error,
+    clustered_mean,
     compare,
     confusion_matrix,
     macro_f1,
@@ -75,3 +76,20 @@ def test_compare_counts_only_disagreements() -> None:
 def test_equal_answers_are_no_evidence() -> None:
     found = compare(np.array([True, False]), np.array([True, False]))
     assert (found.gain, found.low, found.high, found.p_value) == (0, 0, 0, 1)
+
+
+def test_words_of_one_document_count_together() -> None:
+    # Two documents, of 4 words and of 2; mean 4/6, residual sums 3 - 4 * 4/6 = 1/3 and 1 - 2 * 4/6 = -1/3.
+    found = clustered_mean(np.array([1.0, 1, 1, 0, 1, 0]), np.array([0, 0, 0, 0, 1, 1]))
+    assert found.gain == pytest.approx(4 / 6)
+    spread = (2 * (2 / 9)) ** 0.5 / 6
+    assert (found.low, found.high) == pytest.approx((4 / 6 - 1.959964 * spread, 4 / 6 + 1.959964 * spread))
+    # As many words, each a document of its own, tell more of a classifier that is right in whole documents.
+    right = np.repeat(np.array([1.0, 0.0]).repeat(20), 5)
+    together, alone = clustered_mean(right, np.arange(40).repeat(5)), clustered_mean(right, np.arange(200))
+    assert together.high - together.low > 2 * (alone.high - alone.low)
+    assert clustered_mean(np.zeros(4), np.array([0, 0, 1, 1])).p_value == 1
+    even, uneven = np.array([1.0, -1, 1, -1]), np.array([1.0, 1, 1, 0])
+    assert (
+        clustered_mean(even, np.arange(4)).p_value == 1 > 0.05 > clustered_mean(uneven, np.arange(4)).p_value
+    )

@@ -55,6 +55,15 @@ def test_each_token_of_the_text_has_a_label(tmp_path: Path) -> None:
         ]
 
 
+def test_a_long_text_is_tagged_in_pieces(tmp_path: Path) -> None:
+    model, vocabulary = load_model(write_model(tmp_path / "model", "token-classifier"))
+    room = model.config.context - 2  # between the first token and the last
+    first, rest = "q" * room, "x" * 9
+    found, short, head, tail = tag(model, vocabulary, [first + rest, "a", first, rest], batch_size=2)
+    assert len(short) == 1 and [(s.start, s.end) for s in found] == [(n, n + 1) for n in range(room + 9)]
+    assert [s.label for s in found] == [s.label for s in [*head, *tail]]
+
+
 def test_an_answer_is_the_best_of_all_spans_of_the_passage(tmp_path: Path) -> None:
     model, vocabulary = load_model(write_model(tmp_path / "model", "span-extractor", family="bert"))
     question, passage = "看电影", "books and films 我喜欢"
@@ -80,7 +89,5 @@ def test_mistakes(tmp_path: Path) -> None:
     model, vocabulary = load_model(write_model(tmp_path / "model", "token-classifier"))
     with pytest.raises(UserError, match="causal-lm; give a sequence-classifier"):
         classify(tiny_model(), vocabulary, ["a"])
-    with pytest.raises(UserError, match="text 1 has"):
-        tag(model, vocabulary, ["q" * 40])
     with pytest.raises(UserError, match="span-extractor"):
         answer(model, vocabulary, "a", "b")

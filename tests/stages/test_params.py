@@ -189,6 +189,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("width: 256", "width: 100", "pretrain.gpt: width must be a multiple of 2 x heads (rotary positions pair up dimensions), got width 100 and heads 4"),
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
+    ("task: classification", "task: clasification", "finetune.sentiment: task must be one of classification, token-classification, got 'clasification'"),
+    ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment: pooling is for the task classification; remove it"),
     # sources
     ("sources: [reviews, news]", "sources: [review]", 'tokenize.words.sources names "review", which does not stand under sources; use one of news, own, reviews'),
     ("sources: [reviews, news]", "sources: [exam]", 'tokenize.words.sources names "exam", whose role is test: no text to learn from; remove it'),
@@ -196,6 +198,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("source: reviews", "source: views", 'finetune.sentiment.source names "views", which does not stand under sources; use one of news, own, reviews'),
     ("source: reviews", "source: fine", 'finetune.sentiment.source names "fine", whose role is good: no text to learn from; remove it'),
     ("source: reviews", "source: news", "finetune.sentiment.source: sources.news has no labels; give it `labels`, or name another source"),
+    ("task: classification\n    source: reviews", "task: token-classification\n    source: reviews", "finetune.sentiment.source: sources.reviews has no tags; give it `format: tagged`, or name another source"),
     ("sources: [own]", "sources: [poor]", 'evaluate.sentiment.sources names "poor", whose role is bad: no text to learn from; remove it'),
     ("role: bad", "role: text", "clean.selection learns from samples: give a source `role: bad`, or set it to null"),
     # models

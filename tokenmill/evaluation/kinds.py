@@ -6,6 +6,7 @@ from tokenmill.evaluation.causal_lm import measure_causal
 from tokenmill.evaluation.denoising import measure_denoising
 from tokenmill.evaluation.sequence_classifier import measure_classifier
 from tokenmill.evaluation.subject import Result, Subject
+from tokenmill.evaluation.token_classifier import measure_tagger
 from tokenmill.model.names import Kind
 
 MEASURES: Mapping[Kind, Callable[[Subject], Result]] = {
@@ -13,5 +14,6 @@ MEASURES: Mapping[Kind, Callable[[Subject], Result]] = {
     "masked-lm": measure_denoising,
     "text-to-text": measure_denoising,
     "sequence-classifier": measure_classifier,
+    "token-classifier": measure_tagger,
 }
 """Kind -> what measures it; its figures stand in settings.FIGURES."""

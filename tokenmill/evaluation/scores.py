@@ -86,11 +86,11 @@ class Comparison:
     high: float
     """95% interval of the gain."""
     p_value: float
-    """Exact McNemar test: how likely so uneven a disagreement is between two equally good classifiers."""
+    """How likely so uneven a disagreement is between two equally good classifiers."""
 
 
 def compare(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) -> Comparison:
-    """Compare by the documents on which exactly one of the two is right (McNemar 1947).
+    """Compare by the documents on which exactly one of the two is right, by McNemar's exact test (1947).
 
     The interval is the normal approximation for paired proportions (Fleiss, Levin & Paik 2003, 13.1).
     """
@@ -100,3 +100,18 @@ def compare(right: npt.NDArray[np.bool_], other_right: npt.NDArray[np.bool_]) ->
     reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * spread
     p_value = float(binomtest(only, only + only_other).pvalue) if only + only_other else 1.0
     return Comparison(gain, gain - reach, gain + reach, p_value)
+
+
+def clustered_mean(values: npt.NDArray[np.floating[Any]], groups: npt.NDArray[np.int64]) -> Comparison:
+    """The mean of values (N,) that hang together within groups, numbered (N,), such as words of documents.
+
+    Interval and p-value (of a mean of 0) are normal, with clustered standard errors (Liang & Zeger 1986). Of
+    words that are right (1) or wrong (0) the mean is the accuracy; of differences of two classifiers, the
+    gain.
+    """
+    mean, clusters = float(values.mean()), int(groups.max()) + 1
+    sums = np.bincount(groups, values - mean)
+    spread = float((sums**2).sum() * clusters / max(clusters - 1, 1)) ** 0.5 / len(values)
+    reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * spread
+    p_value = float(2 * norm.sf(abs(mean) / spread)) if spread else float(mean == 0)
+    return Comparison(mean, mean - reach, mean + reach, p_value)

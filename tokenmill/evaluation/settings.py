@@ -12,6 +12,7 @@ FIGURES: dict[Kind, tuple[str, ...]] = {
     "masked-lm": ("accuracy", "loss", "perplexity"),
     "text-to-text": ("accuracy", "loss", "perplexity"),
     "sequence-classifier": ("accuracy", "f1", "calibration_error"),
+    "token-classifier": ("accuracy",),
 }
 """The kinds of models that can be measured, and their figures; the first is the headline."""
 

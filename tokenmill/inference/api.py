@@ -82,8 +82,10 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
 def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:
     """The likeliest label of each token of each text, with its place in the text.
 
+    A text that is longer than the model's context is read in pieces, one after the other.
+
     Raises:
-        UserError: the model is no classifier of tokens, or a text is longer than its context.
+        UserError: the model is no classifier of tokens.
     """
     loaded = _loaded(model)
     return classifiers.tag(loaded.model, loaded.vocabulary, _texts(texts), batch_size=batch_size)

@@ -64,15 +64,17 @@ def tag(
 ) -> list[list[Span]]:
     """The likeliest label of each token of each text.
 
+    A text that is longer than the model's context is read in pieces, one after the other.
+
     Raises:
-        UserError: the model is no classifier of tokens, or a text is longer than its context.
+        UserError: the model is no classifier of tokens.
     """
     tagger = _task_model(model, "token-classifier", "ner")
-    encodings = vocabulary.tokenizer.encode_batch(list(texts))
+    pieces = vocabulary.encode_whole(texts, model.config.context)
+    encodings = [piece for text in pieces for piece in text]
     rows = [encoding.ids or [vocabulary.pad] for encoding in encodings]
-    check_lengths(rows, model.config.context)
     labels, device = model.config.labels, next(model.parameters()).device
-    result: list[list[Span]] = [[] for _ in rows]
+    found: list[list[Span]] = [[] for _ in rows]
     for chosen in by_length(rows, batch_size):
         tokens_BT, attention_mask_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
         probability_BT, best_BT = (
@@ -80,12 +82,13 @@ def tag(
         )
         for index, probabilities, best in zip(chosen, probability_BT.tolist(), best_BT.tolist(), strict=True):
             encoding = encodings[index]
-            result[index] = [
+            found[index] = [
                 Span(*encoding.offsets[place], labels[best[place]], probabilities[place])
                 for place in range(len(encoding.ids))
                 if encoding.sequence_ids[place] is not None  # what the model puts around a text has no label
             ]
-    return result
+    each = iter(found)
+    return [[span for _ in text for span in next(each)] for text in pieces]
 
 
 @torch.inference_mode()

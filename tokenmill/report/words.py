@@ -79,6 +79,15 @@ KINDS = {
         "a text",
         "text-classification",
     ),
+    "token-classifier": Kind(
+        "Classifiers of tokens",
+        "Share of the words of test documents that get their right tag. Small figures: its 95% interval; the "
+        "words of a document count together, in the p-values too (clustered standard errors).",
+        "gives each token of a text a label, and the probability of it",
+        "classify",
+        "a text",
+        "token-classification",
+    ),
 }
 """In the order of the page; a kind that is not named here is shown by its name alone."""
 

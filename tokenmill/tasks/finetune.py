@@ -1,14 +1,14 @@
-"""From a pretrained model and labelled documents to a classifier, and its control."""
+"""From a pretrained model and documents of a task to a fine-tuned model, and its control."""
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from tokenmill.core.errors import UserError
+from tokenmill.data.documents.reading import read_documents
 from tokenmill.jobs.job import Job
 from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -18,9 +18,9 @@ from tokenmill.model.folder import ANCESTRY, load_model, read_settings, save_mod
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
-from tokenmill.tasks.classification import Classification
+from tokenmill.tasks.labelling import Labelling
 from tokenmill.tasks.settings import FinetuneSettings
-from tokenmill.tasks.texts import label_names, labelled_texts
+from tokenmill.tasks.table import module_of
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
@@ -38,44 +38,25 @@ def finetune(
     job: Job,
     runtime_settings: RuntimeSettings,
 ) -> None:
-    """Train the classifier twice, from the model in ``init_from`` and from random weights, all else equal.
+    """Train the model twice, from the one in ``init_from`` and from random weights, all else equal.
 
-    Of a classifier in ``init_from`` the backbone is taken; the head is new.
+    Of a model in ``init_from`` that was fine-tuned before the backbone is taken; the head is new.
 
     Raises:
-        UserError: ``init_from`` holds no fitting model, the source has no labels, or a split lacks some.
+        UserError: ``init_from`` holds no fitting model, or the source does not hold what the task needs.
     """
     base, vocabulary = load_model(init_from)
     _check_base(name, settings, base.config)
-    labels = label_names(clean, settings.source, name)
-    train, validation = (
-        labelled_texts(
-            vocabulary,
-            clean,
-            settings.source,
-            split,
-            labels,
-            max_tokens=settings.max_tokens,
-            ngrams=settings.ngrams,
-        )
-        for split in ("train", "validation")
+    documents = read_documents(clean, settings.source)
+    task: Labelling = import_module(module_of(settings.task)).new_task(
+        name, settings, documents, vocabulary, base.config
     )
-    run = _Finetuning(
-        name,
-        settings,
-        _classifier_config(base.config, settings, labels),
-        Classification(
-            train=train, validation=validation, batch_size=settings.batch_size, seed=settings.seed
-        ),
-        init_from,
-        job,
-        Runtime.of(runtime_settings.model_dump()),
-    )
+    run = _Finetuning(name, settings, task, init_from, job, Runtime.of(runtime_settings.model_dump()))
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
     control, control_curve = run.train("control", None, folder / CONTROL)
     write_curve(job.out["curve"], pretrained_curve + control_curve)
-    job.write_metrics({"documents": len(train.rows), "validation": pretrained, "control": control})
+    job.write_metrics({"documents": task.train.documents, "validation": pretrained, "control": control})
 
 
 def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> None:
@@ -89,29 +70,13 @@ def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> Non
         )
 
 
-def _classifier_config(base: ModelConfig, settings: FinetuneSettings, labels: Sequence[str]) -> ModelConfig:
-    pooling = settings.pooling or base.pooling
-    return dataclasses.replace(
-        base,
-        kind="sequence-classifier",
-        labels=tuple(labels),
-        dropout=settings.dropout,
-        context=settings.max_tokens,
-        ngrams=settings.ngrams,
-        pooling=pooling,
-        # All positions stand for the text where they are averaged: none need be blind to what follows it.
-        causal=base.causal and (pooling != "mean" or base.cell != "attention"),
-    )
-
-
 @dataclass(frozen=True)
 class _Finetuning:
     """What both trainings share."""
 
     name: str
     settings: FinetuneSettings
-    config: ModelConfig
-    task: Classification
+    task: Labelling
     init_from: Path
     job: Job
     runtime: Runtime
@@ -119,7 +84,7 @@ class _Finetuning:
     def train(
         self, which: str, base: Model | None, folder: Path
     ) -> tuple[dict[str, float], list[dict[str, Any]]]:
-        """Train one classifier, from ``base`` or from random weights, and write its folder.
+        """Train one model, from ``base`` or from random weights, and write its folder.
 
         Returns its validation figures and its learning curve.
         """
@@ -155,12 +120,12 @@ class _Finetuning:
         best = min(trained.curve, key=lambda row: row["loss"])
         kept = best if settings.keep == "best" else trained.curve[-1]
         curve = [{**row, "split": f"validation ({which})"} for row in trained.curve]
-        return rounded({key: kept[key] for key in ("loss", "accuracy")}), curve
+        return rounded({key: kept[key] for key in self.task.figures}), curve
 
     def _new_model(self, base: Model | None) -> TaskModel:
         settings = self.settings
         torch.manual_seed(settings.seed)
-        model = build_model(self.config)
+        model = build_model(self.task.config)
         assert isinstance(model, TaskModel)
         if base is None:  # random weights are of no use unless all of them are trained
             return model
@@ -179,7 +144,7 @@ class _Finetuning:
         return model
 
     def _ancestry(self, *, control: bool) -> dict[str, Any]:
-        """What the classifier comes from: all that its start does, and the documents."""
+        """What the model comes from: all that its start does, and the documents."""
         path = self.init_from / ANCESTRY
         parent = read_settings(path) if path.exists() else {}
         return {

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tokenmill.core.settings import Count, Name, Positive, Settings
+from tokenmill.tasks.table import TASKS
 from tokenmill.training.settings import Kept
 
 
@@ -19,9 +20,10 @@ class LoraSettings(Settings):
 
 
 class FinetuneSettings(Settings):
-    """One task on labelled documents."""
+    """One task on the documents of a source."""
 
-    task: Literal["classification"]
+    task: str
+    """What the model learns: one of :data:`tokenmill.tasks.table.TASKS`."""
     source: Name
     init_from: str
     """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or
@@ -43,3 +45,13 @@ class FinetuneSettings(Settings):
     keep: Kept = "last"
     """Which weights are published."""
     seed: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _fits_the_task(self) -> "FinetuneSettings":
+        if self.task not in TASKS:
+            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
+        for task, entry in TASKS.items():
+            for name in entry.settings if task != self.task else ():
+                if getattr(self, name) != type(self).model_fields[name].default:
+                    raise ValueError(f"{name} is for the task {task}; remove it")
+        return self

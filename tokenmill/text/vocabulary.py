@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer, processors
+from tokenizers import Encoding, Tokenizer, processors
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
@@ -45,6 +45,18 @@ class Vocabulary:
         while closing < min(len(row), longest - 1) and row[-1 - closing] in self.special:
             closing += 1
         return row[: longest - closing] + row[len(row) - closing :]
+
+    def encode_whole(self, texts: Iterable[str], max_tokens: int) -> list[list[Encoding]]:
+        """Each text as rows of at most ``max_tokens``, one after the other, that together hold all of it.
+
+        Each row stands between the model's first and last tokens; ``offsets`` are places in the text.
+        """
+        room = max_tokens - self.tokenizer.num_special_tokens_to_add(is_pair=False)
+        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        for encoding in encodings:
+            encoding.truncate(room)  # what follows goes on in `overflowing`
+        framed = [self.tokenizer.post_process(encoding) for encoding in encodings]
+        return [[first, *first.overflowing] for first in framed]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without special tokens."""

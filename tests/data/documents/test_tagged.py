@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenmill.data.documents.tagged import retag, spells, tagged_words
+from tokenmill.data.documents.tagged import retag, spells, tagged_documents, tagged_words, word_tags
 
 
 def test_brackets_of_groups_marks_and_placeholders() -> None:
@@ -21,6 +21,7 @@ def test_brackets_of_groups_marks_and_placeholders() -> None:
     ]
     with pytest.raises(ValueError, match="no word/tag: 'word'"):
         tagged_words("a/n word")
+    assert word_tags(target)[1:4] == [("电视台", "n"), ("[", "w"), ("甲", "ns")]
     words = "".join(word for _, word, _ in tagged_words(target))
     assert spells(pl.Series([target, target, None, "a"]), pl.Series([words, "x", "", "a"])).to_list() == [
         True,
@@ -28,6 +29,12 @@ def test_brackets_of_groups_marks_and_placeholders() -> None:
         False,
         False,
     ]
+
+
+def test_documents_with_tags_are_those_whose_target_spells_their_text() -> None:
+    targets = ["甲/n 乙/v", "甲/n", "A/B", None]
+    frame = pl.DataFrame({"text": ["甲乙"] * 4, "target": targets})
+    assert tagged_documents(frame)["target"].to_list() == ["甲/n 乙/v"]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ def tagged_words(target: str) -> list[tuple[str, str, str]]:
     return tokens
 
 
+def word_tags(target: str) -> list[tuple[str, str]]:
+    """Each word of a tagged text and its own tag, without those of groups that it ends."""
+    return [(word, tag.partition("]")[0]) for _, word, tag in tagged_words(target)]
+
+
+def tagged_documents(documents: pl.DataFrame) -> pl.DataFrame:
+    """The documents whose target is tagged text; all others have no word with a tag."""
+    return documents.filter(spells(documents["target"], documents["text"]))
+
+
 def spells(targets: pl.Series, texts: pl.Series) -> pl.Series:
     """Whether each target is tagged text whose words are the text; false for null."""
     words = targets.str.replace_all(rf"{TOKEN}(?:\s+|$)", "$2")

@@ -1,0 +1,45 @@
+"""Documents of a source that tasks learn from, and settings for it."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tests.tiny_models import write_model
+from tokenmill.model.folder import load_model
+from tokenmill.model.names import Kind
+from tokenmill.tasks.labelling import Labelling
+from tokenmill.tasks.settings import FinetuneSettings
+from tokenmill.tasks.table import module_of
+
+COLUMNS = ("id", "text", "label", "target", "split")
+
+
+def labelled(*rows: tuple[str | None, str]) -> pl.DataFrame:
+    """Documents of the source ``letters``, given as (label, split)."""
+    return documents(*((f"text {n}", label, None, split) for n, (label, split) in enumerate(rows)))
+
+
+def documents(*rows: tuple[str, str | None, str | None, str]) -> pl.DataFrame:
+    """Documents of the source ``letters``, given as (text, label, target, split)."""
+    numbered = [(f"letters:{number}", *row) for number, row in enumerate(rows)]
+    return pl.DataFrame(numbered, dict.fromkeys(COLUMNS, pl.String), orient="row")
+
+
+def new_task(
+    folder: Path, task: str, frame: pl.DataFrame, kind: Kind = "masked-lm", **settings: Any
+) -> Labelling:
+    """The task of an entry ``mine`` for the backbone of a tiny model, which is written to ``folder``."""
+    given = {
+        "max_tokens": 16,
+        "batch_size": 4,
+        "epochs": 1,
+        "learning_rate": 0.01,
+        "dropout": 0.1,
+        **settings,
+    }
+    chosen = FinetuneSettings(task=task, source="letters", init_from="data/models/base", seed=1, **given)
+    base, vocabulary = load_model(write_model(folder / "base", kind))
+    made: Labelling = import_module(module_of(task)).new_task("mine", chosen, frame, vocabulary, base.config)
+    return made

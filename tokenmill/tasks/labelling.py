@@ -1,0 +1,170 @@
+"""Learning labels of texts, or of their tokens: batches of like length, cross-entropy, accuracy."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol, Self
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tokenmill.model.config import ModelConfig
+from tokenmill.model.heads import TaskModel
+from tokenmill.tasks.settings import FinetuneSettings
+from tokenmill.tasks.table import TASKS
+from tokenmill.training.order import length_buckets
+from tokenmill.training.task import Batch, Task
+
+VALIDATION_ROWS = 64
+"""Texts in one forward pass of validation."""
+
+IGNORE_INDEX = -100
+"""Label of what nothing is asked of; ``cross_entropy`` skips it."""
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """Rows of a batch: padded texts, and the number of each text's label, or of each token's."""
+
+    tokens_BT: Tensor
+    attention_mask_BT: Tensor
+    labels: Tensor
+    """(B), or (B, T) with IGNORE_INDEX where nothing is asked."""
+    total: int
+    """Labels of the whole batch."""
+    ngrams_BG: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.tokens_BT)
+
+    def __getitem__(self, rows: slice) -> Self:
+        """Some of the rows."""
+        ngrams_BG = None if self.ngrams_BG is None else self.ngrams_BG[rows]
+        return replace(
+            self,
+            tokens_BT=self.tokens_BT[rows],
+            attention_mask_BT=self.attention_mask_BT[rows],
+            labels=self.labels[rows],
+            ngrams_BG=ngrams_BG,
+        )
+
+    def to(self, device: torch.device) -> Self:
+        """The same on another device."""
+        return replace(
+            self,
+            tokens_BT=self.tokens_BT.to(device),
+            attention_mask_BT=self.attention_mask_BT.to(device),
+            labels=self.labels.to(device),
+            ngrams_BG=None if self.ngrams_BG is None else self.ngrams_BG.to(device),
+        )
+
+    def loss(self, model: TaskModel) -> Tensor:
+        """Cross-entropy in nats, summed over the model's parts: these rows' share of the batch's mean.
+
+        Parts that learn together leave to each other what either knows, and are worse than parts that learn
+        each on its own (docs/experiments.md).
+        """
+        logits = model(self.tokens_BT, self.attention_mask_BT, ngrams_BG=self.ngrams_BG, apart=True)
+        labels = self.labels.expand(len(logits), *self.labels.shape)
+        loss = F.cross_entropy(logits.flatten(0, -2).float(), labels.flatten(), reduction="sum")
+        return loss / self.total
+
+    def predictions(self, model: TaskModel) -> tuple[Tensor, Tensor]:
+        """Logits (n, L) and labels (n) of what has a label."""
+        logits = model(self.tokens_BT, self.attention_mask_BT, ngrams_BG=self.ngrams_BG)
+        asked = self.labels != IGNORE_INDEX
+        return logits[asked], self.labels[asked]
+
+
+class Texts(Protocol):
+    """What a split gives to learn from."""
+
+    @property
+    def rows(self) -> Sequence[Sequence[int]]:
+        """Token ids of each text."""
+
+    @property
+    def documents(self) -> int:
+        """How many documents the texts come from."""
+
+    def examples(self, chosen: Sequence[int], /) -> LabelledRows:
+        """Some of the texts as one padded batch."""
+
+
+class Labelling(Task):
+    """Texts in batches of like length, and the model that learns their labels."""
+
+    skips_outliers = False  # a hard batch is no spike
+    figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
+    """What :meth:`validate` gives, as the metrics file has it."""
+
+    def __init__(
+        self, config: ModelConfig, *, train: Texts, validation: Texts, batch_size: int, seed: int
+    ) -> None:
+        self.config, self.train, self.validation = config, train, validation
+        self.batch_size, self.seed = batch_size, seed
+        self._lengths = [len(row) for row in train.rows]
+        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+
+    def steps(self, epochs: int) -> int:
+        """Optimizer steps that ``epochs`` passes over the training texts take."""
+        return epochs * len(length_buckets([1] * len(self._lengths), self.batch_size, 0, 0))
+
+    def _chosen(self, step: int) -> list[int]:
+        """Which texts a step reads."""
+        epoch, place = divmod(step, self.steps(1))
+        if self._epoch[0] != epoch:
+            self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.seed, epoch))
+        return self._epoch[1][place]
+
+    def batch(self, step: int) -> Batch:
+        """Texts of like length."""
+        examples = self.train.examples(self._chosen(step))
+        return Batch(step, int(examples.attention_mask_BT.sum()), examples)
+
+    def origin(self, step: int) -> str:
+        """Which of the training texts a step reads, counted from 0."""
+        return f"its texts are numbers {', '.join(map(str, self._chosen(step)))} of the training split"
+
+    def padding_share(self, steps: int) -> float:
+        """Share of the positions which hold padding, of all that so many steps compute."""
+        tokens = positions = 0
+        for step in range(steps):
+            lengths = [self._lengths[index] for index in self._chosen(step)]
+            tokens += sum(lengths)
+            positions += len(lengths) * max(lengths)
+        return 1 - tokens / positions
+
+    @torch.inference_mode()
+    def validate(self, model: nn.Module) -> dict[str, float]:
+        """Loss in nats a label, and accuracy."""
+        assert isinstance(model, TaskModel)
+        model.eval()
+        device = next(model.parameters()).device
+        rows = self.validation.rows
+        order = sorted(range(len(rows)), key=lambda index: (len(rows[index]), index))
+        loss, right, count = 0.0, 0, 0
+        for start in range(0, len(order), VALIDATION_ROWS):
+            texts = self.validation.examples(order[start : start + VALIDATION_ROWS]).to(device)
+            logits, labels = (values.cpu() for values in texts.predictions(model))
+            loss += float(F.cross_entropy(logits.float(), labels, reduction="sum"))
+            right += int((logits.argmax(-1) == labels).sum())
+            count += len(labels)
+        model.train()
+        return {"loss": loss / count, "accuracy": right / count}
+
+
+def label_config(
+    base: ModelConfig, settings: FinetuneSettings, labels: Sequence[str], **changes: Any
+) -> ModelConfig:
+    """What gives these labels on the backbone of ``base``; ``changes`` are the task's own."""
+    return dataclasses.replace(
+        base,
+        kind=TASKS[settings.task].kind,
+        labels=tuple(labels),
+        dropout=settings.dropout,
+        context=settings.max_tokens,
+        ngrams=settings.ngrams,
+        **changes,
+    )

@@ -1,0 +1,30 @@
+"""The tasks by name. Nothing heavy here: settings are checked against this table in light stages too."""
+
+from typing import Literal, NamedTuple
+
+from tokenmill.model.names import Kind
+
+Needs = Literal["labels", "tags"]
+"""What documents must have to be learned from: a label, or words with tags."""
+
+
+class TaskEntry(NamedTuple):
+    """What settings and params know of a task."""
+
+    kind: Kind
+    """Of the model that it makes."""
+    needs: Needs
+    settings: tuple[str, ...] = ()
+    """Those of ``finetune.NAME`` that mean something to this task alone."""
+
+
+TASKS: dict[str, TaskEntry] = {
+    "classification": TaskEntry("sequence-classifier", needs="labels", settings=("pooling", "ngrams")),
+    "token-classification": TaskEntry("token-classifier", needs="tags"),
+}
+"""Each task's code is the file of that name beside this one."""
+
+
+def module_of(name: str) -> str:
+    """The module of a task; it has ``new_task(name, settings, documents, vocabulary, base)``."""
+    return f"tokenmill.tasks.{name.replace('-', '_')}"
