@@ -38,7 +38,7 @@ def test_the_figures_are_those_of_the_predictions(shared: Project) -> None:
     ).split()
     assert (found["documents"], found["figures"]["words"]) == (len(test), words.height) == (6, 24)
     parts = {"": found["figures"], **{f"{name}_": values for name, values in found["rivals"].items()}}
-    assert list(parts) == ["", "control_", "lexicon_"]
+    assert list(parts) == ["", "characters_", "control_", "lexicon_"]
     for prefix, part in parts.items():
         accuracy = (words["label"] == words[f"{prefix}predicted"]).mean()
         assert part["accuracy"] == pytest.approx(accuracy, abs=1e-6)
@@ -52,7 +52,7 @@ def test_the_figures_are_those_of_the_predictions(shared: Project) -> None:
     assert shared.metrics["rivals"]["lexicon"] > 0.9 > shared.metrics["accuracy"]
 
 
-def test_the_lexicon_gives_an_unknown_word_the_usual_tag(made: Project) -> None:
+def test_what_was_never_seen_has_the_usual_tag(made: Project) -> None:
     path = made.clean / "documents/diary.parquet"
     changed = pl.read_parquet(path).with_columns(
         text=pl.when(pl.col("split") == "test").then(pl.lit("他在。")).otherwise("text"),
@@ -64,8 +64,9 @@ def test_the_lexicon_gives_an_unknown_word_the_usual_tag(made: Project) -> None:
     found = made.evaluate("speech")
     words = pl.read_parquet(made.out["evaluation"] / "predictions.parquet").head(3)
     training = "".join(tag for tag in TAGGED.values())
-    assert list(found["rivals"]) == ["lexicon"] and training.count("/r") == training.count("/w")
+    assert list(found["rivals"]) == ["characters", "lexicon"] and training.count("/r") == training.count("/w")
     assert words["lexicon_predicted"].to_list() == ["r", "r", "w"], "the first of the most frequent"
+    assert words["characters_predicted"].to_list() == ["n", "n", "w"], "most characters are those of nouns"
     assert "z" not in words["predicted"], "a tag that training never saw is always wrong"
 
 

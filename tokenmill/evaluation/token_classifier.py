@@ -1,12 +1,12 @@
-"""Classifiers of tokens: on words of tagged test documents, beside their control and each word's usual tag.
+"""Classifiers of tokens: on words of tagged test documents, beside their control and what is usual.
 
 A word's answer is the label of the first token that begins in it, as in training. A word in which no token
 begins has the answer of the token that covers it, which was learned from a word before.
 """
 
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -28,7 +28,8 @@ from tokenmill.text.vocabulary import Vocabulary
 
 LABELS = {
     "control": "the same from random weights",
-    "lexicon": "the most frequent tag of each word, words given",
+    "characters": "the most frequent tag of each word's first character",
+    "lexicon": "the most frequent tag of each word, of texts cut into their words",
 }
 """What the rivals are, in words."""
 
@@ -48,7 +49,10 @@ def measure_tagger(subject: Subject) -> Result:
     rivals = {}
     if (subject.folder / CONTROL).is_dir():
         rivals["control"] = _answers(*load_model(subject.folder / CONTROL), test)["predicted"]
-    rivals["lexicon"] = _usual_tags(_words(_tagged(subject, "train", subject.rival_sources)), words)
+    seen = _words(_tagged(subject, "train", subject.rival_sources)).select("text", "label").rows()
+    by_character = ((character, label) for word, label in seen for character in word)
+    rivals["characters"] = _usual_tags(by_character, words["text"].str.head(1))
+    rivals["lexicon"] = _usual_tags(seen, words["text"])
     documents, right = words["document"].to_numpy(), _right(words, found["predicted"])
     gains = {name: right - _right(words, tags) for name, tags in rivals.items()}
     return Result(
@@ -118,14 +122,15 @@ def word_answers(lengths: Sequence[int], spans: Sequence[Span]) -> list[tuple[st
     return answers
 
 
-def _usual_tags(training: pl.DataFrame, words: pl.DataFrame) -> pl.Series:
-    """The most frequent tag of each word in training; of an unknown word that of all words."""
-    by_word: dict[str, Counter[str]] = {}
-    for word, label in training.select("text", "label").iter_rows():
-        by_word.setdefault(word, Counter())[label] += 1
-    (usual, _), *_ = Counter(training["label"]).most_common(1)
-    tags = {word: counts.most_common(1)[0][0] for word, counts in by_word.items()}
-    return pl.Series([tags.get(word, usual) for word in words["text"]])
+def _usual_tags(seen: Iterable[tuple[str, str]], asked: Iterable[str]) -> pl.Series:
+    """The tag that each of ``asked`` had most often, of (what, tag); of what was never seen, that of all."""
+    every, by_what = Counter[str](), defaultdict[str, Counter[str]](Counter)
+    for what, label in seen:
+        every[label] += 1
+        by_what[what][label] += 1
+    (usual,) = (label for label, _ in every.most_common(1))
+    tags = {what: counts.most_common(1)[0][0] for what, counts in by_what.items()}
+    return pl.Series([tags.get(what, usual) for what in asked])
 
 
 def _right(words: pl.DataFrame, predicted: pl.Series) -> npt.NDArray[np.float64]:
