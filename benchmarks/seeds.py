@@ -1,10 +1,12 @@
-"""Sentiment over several seeds: fine-tuned, from-scratch control and TF-IDF on the same test split.
+"""A fine-tuned model's headline figure over several seeds, beside its rivals: how much of a difference is luck.
 
-``python -m benchmarks.seeds --seeds 1 2 3`` after ``dvc repro``. Each seed runs the real finetune stage in a
-folder of its own, on the encoder and the clean data that stand in data/; the encoder's own seed stays.
+``python -m benchmarks.seeds NAME --seeds 1 2 3 [--set KEY=VALUE ...]``: NAME is an entry of ``finetune`` and of
+``evaluate``; ``--set`` changes its settings. It needs data/clean and the model that it starts from, as
+``dvc repro`` leaves them. Nothing in the project is changed.
 """
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -16,55 +18,42 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
-TASK = "sentiment"
 
 
-def accuracies(seed: int, folder: Path, changes: Sequence[str]) -> dict[str, float]:
-    """Test accuracy of each model of one seed; ``changes`` are ``key=value`` under finetune.sentiment."""
-    from tokenmill.evaluation.classification import evaluate_sentiment
-
+def figures(name: str, seed: int, folder: Path, changes: Sequence[str]) -> dict[str, float]:
+    """The headline figure of one seed and those of its rivals, trained and measured in ``folder``."""
     yaml = YAML(typ="safe", pure=True)
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
-    settings = params["finetune"][TASK]
+    settings = params["finetune"][name]
     for change in changes:
         key, _, value = change.partition("=")
         settings[key] = yaml.load(value)
     settings["seed"] = seed
-    (folder / "data/models").mkdir(parents=True)
-    (folder / "data/clean").symlink_to(ROOT / "data/clean")
-    base = Path(settings["init_from"])
-    (folder / base).parent.mkdir(parents=True, exist_ok=True)
-    (folder / base).symlink_to(ROOT / base)
+    for path in ("data/clean", settings["init_from"]):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).symlink_to(ROOT / path)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         yaml.dump(params, file)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_ROOT": str(folder)}
-    subprocess.run([sys.executable, "-m", "stages.finetune", TASK], cwd=folder, env=environment, check=True)
-    models = folder / "data/models"
-    result = evaluate_sentiment(
-        folder / "data/clean",
-        settings["source"],
-        {"sentiment": models / TASK, "control": models / f"{TASK}-control"},
-    )
-    metrics = result.metrics
-    return {
-        "fine-tuned": metrics["accuracy"],
-        "control": metrics["control"]["accuracy"],
-        "TF-IDF": metrics["tfidf"]["accuracy"],
-    }
+    for stage in ("finetune", "evaluate"):
+        command = [sys.executable, "-m", f"stages.{stage}", name]
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+    measured = json.loads((folder / f"data/metrics/evaluate-{name}.json").read_text("utf-8"))
+    rivals = measured.pop("rivals")
+    return {**measured, **rivals}
 
 
 def main() -> None:
-    """Print accuracy by seed, then mean and spread."""
+    """Print the figures by seed, then mean and spread."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seeds", description=__doc__)
+    parser.add_argument("name")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument(
-        "--set", nargs="*", default=[], metavar="KEY=VALUE", help="finetune.sentiment settings"
-    )
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     rows = []
     for seed in arguments.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(accuracies(seed, Path(folder), arguments.set))
+            rows.append(figures(arguments.name, seed, Path(folder), arguments.set))
         print(
             f"seed {seed}: " + "  ".join(f"{name} {value:.4f}" for name, value in rows[-1].items()),
             flush=True,
