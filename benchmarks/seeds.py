@@ -1,7 +1,7 @@
-"""A fine-tuned model's headline figure over several seeds, beside its rivals: how much of a difference is luck.
+"""A fine-tuned model's headline figure over several seeds, beside its rivals.
 
-``python -m benchmarks.seeds NAME --seeds 1 2 3 [--set KEY=VALUE ...]``: NAME is an entry of ``finetune`` and of
-``evaluate``; ``--set`` changes its settings. It needs data/clean and the model that it starts from, as
+``python -m benchmarks.seeds NAME --seeds 1 2 3 [--set KEY=VALUE ...]``: NAME is an entry of ``finetune`` and
+of ``evaluate``; ``--set`` changes its settings. It needs data/clean and the model that it starts from, as
 ``dvc repro`` leaves them. Nothing in the project is changed.
 """
 
