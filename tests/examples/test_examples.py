@@ -21,7 +21,7 @@ from tests.downloaded import write_bert
 from tokenmill.cli.init import init
 
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.yaml"))
-THROUGH_DVC = "labelled-table"
+THROUGH_DVC = "english-gpt"
 """Also run by `dvc repro`, each stage a process of its own with the project's own copy of the code."""
 
 PLACES = (
