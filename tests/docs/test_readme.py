@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from docs.readme import READMES, blocks, direct_edges, fill, main, mermaid
 from docs.tables import documents_table, results_table
 from flows.dag import Node
+from stages.params import check_params
 from tests.other_names import write, write_params
 from tokenmill.core.errors import UserError
 
@@ -137,3 +139,12 @@ def test_a_lost_marker_is_one_line(text: str) -> None:
     with pytest.raises(UserError, match="README"):
         fill(text.format(pair), {"x": "new"}, "README.md")
     assert fill(f"a {pair} b", {"x": "new"}, "README.md").split("\n")[1] == "new"
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_settings_shown_are_right(name: str) -> None:
+    """With the groups of data that the block leaves out, they pass the check of params.yaml."""
+    yaml = YAML(typ="safe", pure=True)
+    shipped = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
+    (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / name).read_text("utf-8"), flags=re.DOTALL)
+    check_params({group: shipped[group] for group in ("measure", "clean")} | yaml.load(block))
