@@ -30,7 +30,7 @@ repro: setup ## run the pipeline, register the models and show the results
 	@$(BIN)/tokenmill results
 
 test: setup ## run the tests, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: lint-rules lint-format lint-types ## ruff and mypy
 

@@ -52,11 +52,11 @@ def test_files_with_nothing_in_them(tmp_path: Path, name: str, content: bytes) -
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", gzip.compress(b"text"), "a.txt: is compressed by gzip; let its name end with .gz"),
+        ("a.txt", gzip.compress(b"text", mtime=0), "a.txt: is compressed by gzip; let its name end with .gz"),
         ("a.jsonl", zstandard.compress(b"text"), "a.jsonl: is compressed by zstd; "),
         ("a.csv", archive(), "a.csv: is a zip archive; unpack it"),
         ("a.jsonl", parquet(text=["one"]), "a.jsonl: is a parquet file; let its name end with .parquet"),
-        ("a.jsonl.gz", gzip.compress(b"text"), "a.jsonl.gz: is compressed by gzip; "),
+        ("a.jsonl.gz", gzip.compress(b"text", mtime=0), "a.jsonl.gz: is compressed by gzip; "),
         ("a.parquet", b"", "a.parquet: no readable parquet file "),
         ("a.parquet", b'{"text": "one"}', "a.parquet: no readable parquet file "),
         ("a.csv", b'{"text": "one", "label": "two"}\n', "a.csv: no column 'text' for text; it has "),
@@ -70,7 +70,7 @@ def test_files_with_nothing_in_them(tmp_path: Path, name: str, content: bytes) -
     ],
 )
 def test_files_that_are_something_else(tmp_path: Path, name: str, content: bytes, message: str) -> None:
-    content = gzip.compress(content) if name.endswith(".gz") else content
+    content = gzip.compress(content, mtime=0) if name.endswith(".gz") else content
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / name).write_bytes(content)
     with pytest.raises(UserError, match=message) as stopped:
