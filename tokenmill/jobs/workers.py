@@ -14,7 +14,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_value
 from tokenmill.core.threads import compute_threads
 from tokenmill.jobs.lineage import all_code
-from tokenmill.jobs.process import die_with_parent
+from tokenmill.jobs.starter import STARTER, die_with_starter
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -52,7 +52,8 @@ def each(
     # Not by fork: threads of polars, and the locks that they hold, do not survive it.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_prepare) as pool:
-        with _environment(ONE_THREAD):  # submitting is what starts the processes
+        # Submitting is what starts the processes.
+        with _environment({**ONE_THREAD, STARTER: str(os.getpid())}):
             futures = [pool.submit(function, part) for part in parts]
         try:
             for place, future in enumerate(futures):
@@ -85,7 +86,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _prepare() -> None:
     """Ctrl-C is the parent's to answer, and its death is the worker's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent()
+    die_with_starter()
 
 
 def _on_cluster(function: Callable[[Part], Result], parts: Sequence[Part], address: str) -> Iterator[Result]:
