@@ -1,4 +1,4 @@
-"""kill -9 between a stage's end and that of dvc: what was finished is published again, and not kept for ever."""
+"""kill -9 between a stage's end and that of dvc: finished work is published again, and not kept for ever."""
 
 import os
 import shutil
