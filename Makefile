@@ -24,6 +24,7 @@ setup: ## make .venv with the locked versions (fast when nothing changed)
 	@sh requirements/install.sh
 
 repro: setup ## run the pipeline, register the models and show the results
+	@$(BIN)/python -m flows.doctor # a killed dvc may have left files that it cannot read
 	@$(BIN)/tokenmill check
 	$(BIN)/dvc repro || { $(BIN)/tokenmill doctor --fix; exit 1; } # DVC removes outs before a stage runs
 	@$(BIN)/tokenmill register

@@ -17,6 +17,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.dag import Graph, Node, RepoBusy
+from flows.doctor import mend_files
 from flows.runner import Outcome, Runner, StageBusy, StageFailed
 from flows.settings import require_server
 from stages.params import load_params
@@ -130,6 +131,8 @@ def pipeline(targets: list[str] | None = None) -> None:
     """
     graph = Graph()
     params = load_params(graph.root / "params.yaml")
+    for finding in mend_files(graph.root):
+        get_run_logger().info(str(finding))
     nodes = graph.plan(targets)
     runner = Runner(graph.root, tags={"pipeline.run": str(flow_run.get_id())})
     run = _Run(graph, runner)
