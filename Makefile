@@ -64,4 +64,5 @@ prefect-server: setup ## Prefect's server on http://127.0.0.1:4200; its password
 	$(BIN)/prefect server start
 
 prefect-worker: setup ## a worker that runs deployments of prefect.yaml in this checkout
+	@$(BIN)/python -m flows.dead
 	$(BIN)/prefect worker start --pool tokenmill --type process
