@@ -31,6 +31,8 @@ FIRST_SECONDS = 1.0
 GRACE_SECONDS = 40.0
 """After a guard lost its flow it gives the stage 30 s for a checkpoint."""
 AT_ONCE_SECONDS = 5.0
+END_SECONDS = 120.0
+"""As long as what started the victim may take to see its end, and to end."""
 FIGURES = ("kills", "bytes differ", "orphans", "mended by make repro", "manual repairs", "broken stores")
 
 
@@ -89,8 +91,10 @@ def kill_one(project: Project, stage: str, victim: str, share: float, early: boo
     try:
         (os.killpg if victim == "group" else os.kill)(pid, signal.SIGKILL)
     except ProcessLookupError:
-        process.wait()
         return False
+    finally:
+        with suppress(subprocess.TimeoutExpired):  # what lives longer is an orphan
+            process.wait(END_SECONDS)
     return True
 
 
