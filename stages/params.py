@@ -6,8 +6,6 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
@@ -18,6 +16,7 @@ from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings
 from tokenmill.jobs.mistakes import explain, quote
 from tokenmill.jobs.runtime import RuntimeSettings
+from tokenmill.jobs.settings_file import read_yaml
 from tokenmill.objectives.table import OBJECTIVES
 from tokenmill.pretraining.settings import FRESH, PretrainSettings
 from tokenmill.registry.settings import RegisteredModel
@@ -81,24 +80,9 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         UserError: the file is missing or no YAML, or a setting is unknown, missing or wrong; it is named.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found; run this from the project's folder") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; it must be a file that can be read") from None
-    try:
-        # DVC reads params.yaml as YAML 1.2, where 1e-4 is a number; PyYAML would make it a string.
-        content = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        where, problem = "", str(error).splitlines()[0]
-        if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
-            mark, problem = error.problem_mark, error.problem
-            where = f" line {mark.line + 1}, column {mark.column + 1}"
-        raise UserError(f"{path}:{where} {problem}; mend the YAML") from None
-    return check_params(content, path)
+    if not path.exists():
+        raise UserError(f"{path}: not found; run this from the project's folder")
+    return check_params(read_yaml(path), path)
 
 
 def check_params(content: Any, path: Path = Path("params.yaml")) -> Params:

@@ -3,6 +3,7 @@
 # ruff: noqa: E501  (one expected message a line)
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from stages.params import Params, check_params, load_params
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import LONGEST_LINE, UserError
 from tokenmill.data.ingest.settings import PackageSource
 
 SHIPPED = Path(__file__).resolve().parents[2] / "params.yaml"
@@ -246,6 +247,10 @@ def test_a_source_may_be_called_like_a_kind(tmp_path: Path, name: str) -> None:
         load(text.replace("paths: [data/sources/*.csv]", "paths: 3"), tmp_path)
 
 
+DOUBLING = b"".join(b"a%d: &a%d {%%s[*a%d, *a%d]}\n" % (n, n, n - 1, n - 1) for n in range(1, 40))
+"""Each line holds the one before it twice."""
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -253,9 +258,29 @@ def test_a_source_may_be_called_like_a_kind(tmp_path: Path, name: str) -> None:
         (b"- a\n", "must be a mapping of settings, got ['a']"),
         (b"clean: [\n", "line 2, column 1 "),
         (b"clean: 1\nclean: 2\n", "line 2, column 1 found duplicate key"),
-        (b"a: \xff\n", "not UTF-8 at byte 3; save it as UTF-8"),
+        (b"a: \xff\n", "not UTF-8 at byte 3; it must be a file that can be read, in UTF-8"),
         (b"a: \x00\n", "special characters are not allowed"),
         (b"!!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
+        # what the library's constructors raise
+        (b"a:\n  - !!int abc\n", 'line 2, column 5 "abc" cannot be read as int'),
+        (b"a: !!int ''\n", "line 1, column 4 "),
+        (b"a: !!float abc\n", '"abc" cannot be read as float'),
+        (b"a: !!bool x\n", '"x" cannot be read as bool'),
+        (b"a: 2020-13-45\n", '"2020-13-45" cannot be read as timestamp (month must be in 1..12)'),
+        (b"a: " + b"9" * 5000, "line 1, column 4 "),
+        (b"0x" + b"f" * 5000, "got a number of 20,000 bits"),
+        (b'"\\U00110000": 1', "chr() arg not in range"),
+        # characters that no text, or no line, can have
+        (b'"\\ud800": 1', "line 1, column 1 a text holds what is no character"),
+        (b'a: "\\0"', "line 1, column 4 a text holds what is no character"),
+        (b'- "a\\nb\\e[31m"', r"got ['a\nb\x1b[31m']"),
+        # without bound
+        (b"[" * 1000 + b"]" * 1000, "nested too deeply"),
+        (b"- " * 3000, "nested too deeply"),
+        (b"a: &a [*a]", "line 1, column 4 a value holds itself"),
+        (b"a0: &a0 {x: 1}\n" + DOUBLING.replace(b"%s", b"<<: "), "there are more than 100,000 values"),
+        (b"a0: &a0 {x: 1}\n" + DOUBLING.replace(b"%s", b"y: "), "there are more than 100,000 values"),
+        (b"# " + b"x" * (1 << 18), "settings of more than 262,144 are not read"),
     ],
 )
 def test_what_is_no_yaml_of_settings(tmp_path: Path, content: bytes, message: str) -> None:
@@ -265,7 +290,27 @@ def test_what_is_no_yaml_of_settings(tmp_path: Path, content: bytes, message: st
         load_params(path)
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)
-    assert len(str(error.value).splitlines()) == 1
+    assert str(error.value).isprintable() and len(str(error.value)) <= LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    "key", ["k" * 100_000, "a\\nb", "\\e]0;title\\a"], ids=["long", "line end", "escape"]
+)
+def test_odd_names_and_values_in_one_line(tmp_path: Path, key: str) -> None:
+    for text in (
+        f'"{key}": 1\n' + BASE,
+        BASE.replace("  own:", f'  "{key}":'),
+        BASE.replace("bpe", f'"{key}"'),
+    ):
+        with pytest.raises(UserError) as error:
+            load(text, tmp_path)
+        assert str(error.value).isprintable() and len(str(error.value)) <= LONGEST_LINE
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=r"params\.yaml: is no file"):
+        load_params(tmp_path / "params.yaml")
 
 
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +318,9 @@ def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"^params\.yaml: not found; run this from the project's folder$"):
         load_params()
     Path("params.yaml").mkdir()
-    with pytest.raises(UserError, match=r"^params\.yaml: .*; it must be a file that can be read$"):
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: is no file; it must be a file that can be read, in UTF-8$"
+    ):
         load_params()
 
 

@@ -58,7 +58,12 @@ def quote(value: Any) -> str:
     """The value as it stands in YAML, cut where it is long."""
     if value is None:
         return "nothing"
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
+    if isinstance(value, str | bool):
+        text = json.dumps(value[:80] if isinstance(value, str) else value, ensure_ascii=False)
+    elif isinstance(value, int) and value.bit_length() > 10_000:  # Python writes no more than 4,300 digits
+        text = f"a number of {value.bit_length():,} bits"
+    else:
+        text = str(value)
     return text if len(text) < 80 else text[:77] + "..."
 
 
