@@ -10,8 +10,8 @@ def one_line(text: str, longest: int = LONGEST_LINE) -> str:
     """The text as one line of at most ``longest`` characters that moves no cursor and hides nothing.
 
     Control characters, line ends, marks of direction, odd spaces and lone surrogates are shown as escapes
-    (``\\n``); a byte of a name that is no UTF-8, which Python holds as a lone surrogate, as ``\\xb7``. What is
-    too long loses its middle. A line that came out of this stays as it is.
+    (``\\n``); a byte of a name that is no UTF-8, a lone surrogate in Python, as ``\\xb7``. What is too long
+    loses its middle. A line that came out of this stays as it is.
     """
     if len(text) > longest:  # what is left out need not be looked at
         text = _shortened(text, longest)

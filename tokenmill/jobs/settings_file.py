@@ -1,4 +1,4 @@
-"""A YAML file that a person writes, read as DVC reads it, in bounded time and memory; errors name the place."""
+"""A YAML file that a person writes, read as DVC reads it, in bounded time and memory."""
 
 from pathlib import Path
 from typing import Any

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.autograd import Function
 
 CHUNK = {"cpu": 256}
@@ -123,6 +124,8 @@ class _LinearCrossEntropy(Function):
             torch.zeros_like(bias_V, dtype=exact) if bias_V is not None and of_bias else None,
         )
         rows, loss = CHUNK.get(kind, OTHER_CHUNK), hidden_ND.new_zeros((), dtype=torch.float32)
+        if isinstance(hidden_ND, FakeTensor):  # without content, it takes no memory
+            rows = max(1, len(hidden_ND))
         with torch.autocast(kind, enabled=False):
             for start in range(0, len(hidden_ND), rows):
                 hidden, target_N1 = (
