@@ -5,7 +5,11 @@ from typing import Annotated
 from pydantic import Field
 
 from tokenmill.core.settings import Name, Seed, Settings
-from tokenmill.inference.generation.limits import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
+from tokenmill.inference.generation.limits import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    MOST_NEW_TOKENS,
+)
 from tokenmill.model.names import Kind
 
 FIGURES: dict[Kind, tuple[str, ...]] = {
@@ -30,7 +34,7 @@ class EvaluateSettings(Settings):
     """Of the n-gram model beside a causal one."""
     prompts: list[str] = Field(default=[])
     """Texts that a model which generates goes on from."""
-    max_new_tokens: Annotated[int, Field(ge=1, lt=10_000_000)] = 40
-    """Less than the context of the model, which has at most 10 million."""
+    max_new_tokens: Annotated[int, Field(ge=1, le=MOST_NEW_TOKENS)] = 40
+    """Less than the context of the model."""
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=HIGHEST_TEMPERATURE)] = 0.8
     seed: Seed = 1

@@ -60,10 +60,11 @@ def quote(value: Any) -> str:
         return "nothing"
     if isinstance(value, str | bool):
         text = json.dumps(value[:80] if isinstance(value, str) else value, ensure_ascii=False)
-    elif isinstance(value, int) and value.bit_length() > 10_000:  # Python writes no more than 4,300 digits
-        text = f"a number of {value.bit_length():,} bits"
     else:
-        text = str(value)
+        try:
+            text = str(value)
+        except ValueError:  # Python writes no number of more than 4,300 digits
+            text = "a number with thousands of digits"
     return text if len(text) < 80 else text[:77] + "..."
 
 
