@@ -16,7 +16,7 @@ HANG_SECONDS = 60
 
 INTEGERS = [
     *(-(2**63) - 1, -(2**31), -1, 0, 1, 2, 7, 8, 1000, 1001, 65_536, 2**31 - 1, 2**31, 10**9),
-    *(20261130222128, 2**40, 10**15, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**400, 1 << 20_000),
+    *(20261130222128, 2**40, 10**15, 2**53 + 1, 2**63 - 1, 2**63, 2**64, 10**400),
 ]
 FLOATS = [
     *(float("nan"), float("inf"), float("-inf"), -0.0, 5e-324, 1e-320, 1e-300, 1e-9, 1e-6, 0.001, 0.5),
@@ -51,7 +51,9 @@ TEXTS = [
     ),
 ]
 
-numbers = st.one_of(st.sampled_from([*INTEGERS, *FLOATS]), st.integers(), st.floats())
+unwritable = st.integers(15_000, 20_000).map(lambda bits: 1 << bits)
+"""Python writes no number of more than 4,300 digits."""
+numbers = st.one_of(st.sampled_from([*INTEGERS, *FLOATS]), st.integers(), st.floats(), unwritable)
 texts = st.one_of(st.sampled_from(TEXTS), st.text(st.characters(exclude_categories=()), max_size=20))
 scalars = st.one_of(st.none(), st.booleans(), numbers, texts, st.binary(max_size=3), st.dates())
 trees = st.recursive(

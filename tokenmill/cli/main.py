@@ -40,7 +40,10 @@ def main() -> None:
     try:
         done = app(standalone_mode=False)
         sys.stdout.flush()
-        sys.exit(done if isinstance(done, int) else 0)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer ends with 1
+            sys.exit(PIPE_CLOSED)
+        raise
     except UserError as error:
         problem = str(error)
     except BrokenPipeError:
@@ -60,27 +63,26 @@ def main() -> None:
         command = context.command_path if context else "tokenmill"
         problem = f"{error.format_message().rstrip('.')}; see `{command} --help`"
         status = MISUSED
+    else:
+        sys.exit(done if isinstance(done, int) else 0)
     print(f"error: {one_line(problem)}", file=sys.stderr)
     sys.exit(status)
 
 
 def _system_problem(error: OSError) -> str:
     """What the operating system refused, in a line that says what to do."""
-    what = error.filename if isinstance(error.filename, str) else "a file"
-    if _let_go_of_stdout():
-        what = "standard output"
+    what = error.filename if isinstance(error.filename, str) else "a file, or standard output"
+    _let_go_of_stdout()
     remedy = "free some space" if error.errno == errno.ENOSPC else "name another place, or mend its rights"
     return f"{what}: {error.strerror or error}; {remedy}"
 
 
-def _let_go_of_stdout() -> bool:
-    """Whether nothing can be written to stdout; if so, Python does not try again when it ends."""
+def _let_go_of_stdout() -> None:
+    """Where nothing can be written to stdout, keep Python from trying it again when it ends."""
     try:
         sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
 
 
 @app.command()
