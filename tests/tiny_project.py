@@ -39,6 +39,7 @@ def write_params(folder: Path, **changes: dict[str, Any]) -> None:
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     for model in params["pretrain"].values():
         model.update(layers=1, width=32, heads=2, context=32, tokens=6400, batch_rows=4)
+    params["evaluate"]["gpt"]["max_new_tokens"] = 8
     params["finetune"]["sentiment"].update(
         init_from="data/models/bert",
         epochs=2,

@@ -163,6 +163,8 @@ class _LinearCrossEntropy(Function):
         )
         rows = max(1, CHUNK_BYTES.get(kind, OTHER_CHUNK_BYTES) // (len(weight) * weight.itemsize))
         loss = hidden_ND.new_zeros((), dtype=torch.float32)
+        if hidden_ND.untyped_storage().device.type == "meta":  # without content, it takes no memory
+            rows = max(1, len(hidden_ND))
         with torch.autocast(kind, enabled=False):
             for start in range(0, len(hidden_ND), rows):
                 hidden, target_N = hidden_ND[start : start + rows].to(dtype), targets_N[start : start + rows]

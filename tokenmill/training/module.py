@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.seeds import seed_of
 from tokenmill.training import parallel
 from tokenmill.training.optimizer import MuonAdamW, parameter_groups
 from tokenmill.training.precision import Precision
@@ -65,7 +66,7 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss of a batch in nats, computed in parts of at most ``micro_batch`` rows."""
         # Dropout is the one thing that depends on how a batch is shared out.
-        torch.manual_seed(self.schedule.seed * 1_000_003 + batch.step + (parallel.rank() << 40))
+        torch.manual_seed(seed_of(self.schedule.seed, batch.step + (parallel.rank() << 40)))
         self.tokens_seen += batch.tokens
         self.zero_grad()
         loss: Any = 0.0
