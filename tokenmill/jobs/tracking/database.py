@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -226,10 +227,13 @@ def _drop_orphans(database: sqlite3.Connection) -> None:
             database.execute(f'DELETE FROM "{table}" WHERE rowid = ?', (rowid,))
 
 
-def set_aside(path: Path, name: str) -> Path:
+def set_aside(path: Path) -> Path:
     """Rename a database, with the journal that belongs to it; returns where it then is."""
+    aside = path.with_name(f"{path.name}-broken-{time.strftime('%Y%m%d-%H%M%S')}")
+    while aside.exists():
+        aside = aside.with_name(f"{aside.name}-2")
     for ending in ("-journal", "-wal", "-shm"):
         beside = path.with_name(path.name + ending)
         if beside.exists():
-            beside.rename(path.with_name(name + ending))
-    return path.rename(path.with_name(name))
+            beside.rename(aside.with_name(aside.name + ending))
+    return path.rename(aside)

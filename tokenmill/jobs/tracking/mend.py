@@ -1,7 +1,6 @@
 """What can be wrong with the MLflow store itself, and how it is mended; the doctor's part of this room."""
 
 import sqlite3
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,12 +80,12 @@ def _replace(path: Path) -> str:
         prepare()
         with making(path) as new:
             rows = copy_rows(path, new)
-            name = f"{path.name}-broken-{time.strftime('%Y%m%d-%H%M%S')}"
-            set_aside(path, name)
+            aside = set_aside(path)
             publish({new: path})
     return (
-        f"set aside as {name}, and a new one made with the {rows['runs']} runs and {rows['model_versions']} "
-        "versions of models that could be read in it; restart `make mlflow` if it runs"
+        f"set aside as {aside.name}, and a new one made with the {rows['runs']} runs and "
+        f"{rows['model_versions']} versions of models that could be read in it; a server that runs on it must "
+        "be started anew"
     )
 
 

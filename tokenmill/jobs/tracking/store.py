@@ -73,6 +73,14 @@ def client() -> Any:
             raise explained(path, error) from None
 
 
+def main() -> None:
+    """Make the store where there is none, before a server is started on it; one line where it is broken."""
+    try:
+        client()
+    except Exception as error:
+        raise SystemExit(f"error: {store_error(error)}") from None
+
+
 def prepare() -> None:
     """What MLflow reads when it is imported and used: nothing reports home, nothing waits for minutes.
 
