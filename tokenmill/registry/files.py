@@ -5,7 +5,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tokenmill.jobs.tracking.mend import local_path
-from tokenmill.jobs.tracking.store import first_line, tracking_uri, without_secrets
+from tokenmill.jobs.tracking.store import tracking_uri
+from tokenmill.jobs.tracking.wording import first_line, without_secrets
 from tokenmill.model.digest import model_digest
 from tokenmill.registry.package import model_in_package
 from tokenmill.registry.records import REGISTRY, read_records

@@ -9,7 +9,8 @@ from typing import Any
 
 from tokenmill.core.errors import UserError
 from tokenmill.jobs.tracking.mend import refuse_moved
-from tokenmill.jobs.tracking.store import client, store_error, tracking_uri, without_secrets
+from tokenmill.jobs.tracking.store import client, store_error, tracking_uri
+from tokenmill.jobs.tracking.wording import without_secrets
 from tokenmill.registry.files import DIGEST_TAG
 from tokenmill.registry.records import Record
 

@@ -108,7 +108,7 @@ def upload_again(mlflow_client: Any, record: Record, version: Any) -> None:
 
     stored, model = stored_version(mlflow_client, version), None
     try:
-        model = mlflow_client.get_logged_model(version.model_id) if version.model_id else None
+        model = mlflow_client.get_logged_model(str(version.source).removeprefix("models:/"))
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise

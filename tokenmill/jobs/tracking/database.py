@@ -19,6 +19,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import remove
 from tokenmill.jobs.process import disk_is_full
 from tokenmill.jobs.publish import publish
+from tokenmill.jobs.tracking.wording import without_secrets
 
 LOCK_WAIT_S = 10.0
 """How long a database may be locked: three stages that write at once hold each other up for a second."""
@@ -118,7 +119,7 @@ def explained(path: Path, error: BaseException) -> UserError:
 def _reason(said: str) -> str:
     """What sqlite said, without what SQLAlchemy wraps around it."""
     line = next(iter(said.strip().splitlines()), "no reason given")
-    return re.sub(r"^\((?:\w+\.)+\w+\)\s*", "", line)[:200]
+    return without_secrets(re.sub(r"^\((?:\w+\.)+\w+\)\s*", "", line))[:200]
 
 
 def _holders(path: Path) -> list[str]:

@@ -84,8 +84,8 @@ def _replace(path: Path) -> str:
             publish({new: path})
     return (
         f"set aside as {aside.name}, and a new one made with the {rows['runs']} runs and "
-        f"{rows['model_versions']} versions of models that could be read in it; a server that runs on it must "
-        "be started anew"
+        f"{rows['model_versions']} versions of models that could be read in it; start a server that runs on "
+        "it anew"
     )
 
 

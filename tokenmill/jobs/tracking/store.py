@@ -11,6 +11,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.jobs.process import disk_is_full
 from tokenmill.jobs.publish import exclusive, project_home
 from tokenmill.jobs.tracking.database import FULL, explained, look, make, sqlite_path
+from tokenmill.jobs.tracking.wording import first_line, without_secrets
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -33,18 +34,6 @@ def default_tracking_uri() -> str:
 def tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI`` where it is set, else :func:`default_tracking_uri`."""
     return os.environ.get("MLFLOW_TRACKING_URI") or default_tracking_uri()
-
-
-def without_secrets(text: str) -> str:
-    """The text with user, password and query blanked in every URL, fit to be printed."""
-    text = re.sub(r"(?<=://)\S*@", "***@", text)
-    return re.sub(r"(://[^\s?]*)\?\S*", r"\1?***", text)
-
-
-def first_line(error: BaseException) -> str:
-    """An exception's first line without secrets, or its type where it says nothing."""
-    lines = str(error).strip().splitlines()
-    return without_secrets(lines[0]) if lines else type(error).__name__
 
 
 def client() -> Any:
