@@ -84,6 +84,15 @@ def test_a_long_text_is_not_sent_back(ask: Ask) -> None:
     assert status == 400 and len(str(answer)) < 1500
 
 
+@pytest.mark.parametrize(
+    ("row", "got"), [(None, "null"), (1, "int"), (["a"], "list"), ({"a": 1}, "dict"), (True, "bool")]
+)
+def test_a_row_that_is_no_text_is_named(ask: Ask, row: Any, got: str) -> None:
+    for name, column in (("mood", "text"), ("gaps", "text"), ("scribe", "prompt")):
+        status, answer = ask(name, {"dataframe_split": {"columns": [column], "data": [["a"], [row]]}})
+        assert status == 400 and answer["message"].endswith(f"{column}: row 1 must be text, got {got}")
+
+
 def test_a_fault_of_ours_is_told_without_its_insides(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
         raise RuntimeError("the insides")

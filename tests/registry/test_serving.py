@@ -149,10 +149,7 @@ def test_mlflow_serves_the_classifier_and_the_generator(registered: Path) -> Non
         assert status == 400
         assert "the model's context is 64" in answer["message"]
         rows = {"dataframe_split": {"columns": ["text"], "data": [["a"], [None]]}}
-        refused = {
-            "error_code": "INVALID_PARAMETER_VALUE",
-            "message": "text: row 1 must be text, got NoneType",
-        }
+        refused = {"error_code": "INVALID_PARAMETER_VALUE", "message": "text: row 1 must be text, got null"}
         assert ask(classifier, rows) == (400, refused)
         for name in ("temperature", "max_new_tokens", "seed"):
             for value in (float("nan"), float("inf"), None):

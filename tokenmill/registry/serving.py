@@ -108,7 +108,9 @@ def _strings(frame, column):
 
     for number, value in enumerate(frame[column]):
         if not isinstance(value, str):
-            raise UserError(f"{column}: row {number} must be text, got {type(value).__name__}")
+            nothing = pd.api.types.is_scalar(value) and pd.isna(value)
+            got = "null" if nothing else type(value).__name__
+            raise UserError(f"{column}: row {number} must be text, got {got}")
     return list(frame[column])
 
 
