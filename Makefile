@@ -55,6 +55,7 @@ readme: setup ## write the generated blocks of the two READMEs
 	$(BIN)/python -m docs.readme
 
 mlflow: setup ## MLflow's UI on http://127.0.0.1:5000
+	@$(BIN)/python -c "from tokenmill.jobs.tracking.store import main; main()"
 	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" \
 	  --default-artifact-root "$(CURDIR)/mlruns"

@@ -76,17 +76,37 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def read_text(path: Path, remedy: str) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        UserError: it is missing, no regular file (a FIFO would never end), not readable, or no UTF-8; the
+            message ends with ``remedy``.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path}: is no file; {remedy}")
+        return path.read_text("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path}: missing; {remedy}") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; {remedy}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    except ValueError:  # a null character
+        raise UserError(f"{path}: no name that a file can have; {remedy}") from None
+
+
 def read_json(path: Path, remedy: str) -> dict[str, Any]:
     """A JSON object from a file.
 
     Raises:
         UserError: it is missing, broken or no object; the message ends with ``remedy``.
     """
+    text = read_text(path, remedy)
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path}: missing; {remedy}") from None
-    except ValueError:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
         raise UserError(f"{path}: not readable as JSON; {remedy}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: must be a JSON object, got {type(value).__name__}; {remedy}")
