@@ -49,7 +49,12 @@ def write_params(folder: Path, **changes: dict[str, Any]) -> None:
         dropout=0.1,
         ngrams=2,
     )
-    params["runtime"] = {"threads": 1, "checkpoint_every_seconds": 0.01, "log_every_steps": 5}
+    params["runtime"] = {
+        "threads": 1,
+        "precision": "float32",
+        "checkpoint_every_seconds": 0.01,
+        "log_every_steps": 5,
+    }
     for group, values in changes.items():
         _merge(params[group], values)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:

@@ -25,6 +25,9 @@ class RuntimeSettings(Settings):
     that one GPU cannot hold."""
     micro_batch: Annotated[int, Field(ge=0, le=2**20)] = 0
     """Rows of a batch that a process computes at a time; 0 means all of its own. Less takes less memory."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What products of a training are computed in; auto follows the kind of processor. Weights and the
+    optimizer's state are float32 in any case."""
     checkpoint_every_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     """What a kill costs at most: a day."""
     log_every_steps: Count = 10

@@ -8,6 +8,7 @@ from pytorch_lightning.strategies import DDPStrategy
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.threads import compute_threads
+from tokenmill.training.precision import chosen_precision
 from tokenmill.training.runtime import Runtime
 from tokenmill.training.sharding import FullySharded
 
@@ -53,12 +54,10 @@ def trainer_settings(runtime: Runtime) -> dict[str, Any]:
     if runtime.nodes > 1:
         place = ":".join(os.environ.get(name, "?") for name in ("MASTER_ADDR", "MASTER_PORT"))
         print(f"waiting for {runtime.processes} processes on {runtime.nodes} machines at {place}", flush=True)
-    # What products are computed in; weights and the optimizer's state stay float32. On a CPU without AMX
-    # bfloat16 is slower (docs/experiments.md).
-    bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    autocast = chosen_precision(runtime.precision) == "bfloat16"
     strategy: Any = "auto"
     if runtime.sharded:
-        strategy, bfloat16 = FullySharded(runtime.processes), False  # it has a precision of its own
+        strategy, autocast = FullySharded(runtime.processes), False  # the pieces have a policy of their own
     elif runtime.processes > 1:
         strategy = DDPStrategy(gradient_as_bucket_view=True)
     return {
@@ -66,5 +65,5 @@ def trainer_settings(runtime: Runtime) -> dict[str, Any]:
         "devices": runtime.devices,
         "num_nodes": runtime.nodes,
         "strategy": strategy,
-        "precision": "bf16-mixed" if bfloat16 else "32-true",
+        "precision": "bf16-mixed" if autocast else "32-true",
     }
