@@ -9,6 +9,14 @@ class UserError(Exception):
     """
 
 
+def shown(value: object, longest: int = 80) -> str:
+    """A value from outside as a message names it: on one line, control characters escaped, cut to ``longest``
+    characters."""
+    text = value if isinstance(value, str) else repr(value)
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: longest + 1])
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 class Stopped(BaseException):
     """The process was asked to stop (SIGTERM or Ctrl-C); what is needed to continue has been kept.
 

@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, shown
 
 
 def to_json(value: Any) -> str:
@@ -76,17 +77,64 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_json(path: Path, remedy: str) -> dict[str, Any]:
-    """A JSON object from a file.
+NO_FILE = "is no ordinary file but a folder, pipe or device; put the file itself there"
+
+
+def read_regular(path: Path, *, most: int | None = None) -> bytes:
+    """The bytes of an ordinary file; a pipe or a device in its place is not waited for.
+
+    Args:
+        path: the file, or a link to it.
+        most: bytes that such a file may have.
 
     Raises:
-        UserError: it is missing, broken or no object; the message ends with ``remedy``.
+        FileNotFoundError: there is nothing.
+        UserError: it is no ordinary file, larger than ``most``, or cannot be read.
     """
     try:
-        value = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(*error.args) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{shown(str(path), 300)}: cannot be opened ({shown(str(error))})") from None
+    with open(descriptor, "rb") as file:
+        state = os.fstat(descriptor)
+        if not stat.S_ISREG(state.st_mode):
+            raise UserError(f"{path}: {NO_FILE}")
+        if most is not None and state.st_size > most:
+            raise UserError(
+                f"{path}: has {state.st_size:,} bytes, at most {most:,} are read; is it that file?"
+            )
+        return file.read()
+
+
+def check_regular(path: Path, remedy: str) -> None:
+    """Refuse what a library must not open by its name.
+
+    Raises:
+        UserError: it is missing, or no ordinary file.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: missing; {remedy}")
+    if not path.is_file():
+        raise UserError(f"{path}: {NO_FILE}")
+
+
+def read_json(path: Path, remedy: str, *, most: int | None = None) -> dict[str, Any]:
+    """A JSON object from a file of at most ``most`` bytes.
+
+    Raises:
+        UserError: it is missing, broken, no object or no ordinary file; the message ends with ``remedy``.
+    """
+    try:
+        value = json.loads(read_regular(path, most=most).decode("utf-8"))
+        if isinstance(value, dict):
+            json.dumps(value, ensure_ascii=False).encode(
+                "utf-8"
+            )  # half a surrogate pair would fail where it is written
+    except FileNotFoundError:
         raise UserError(f"{path}: missing; {remedy}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise UserError(f"{path}: not readable as JSON; {remedy}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: must be a JSON object, got {type(value).__name__}; {remedy}")

@@ -1,6 +1,5 @@
 """Export of model folders for stock ``transformers``, import of folders that it saved."""
 
-import hashlib
 import os
 import shutil
 import tempfile
@@ -9,17 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.files import sha256_file
 from tokenmill.model.folder import (
     ANCESTRY,
-    INDEX,
-    PICKLED,
-    WEIGHTS,
     LoadedModel,
     read_model,
-    read_settings,
     save_model,
 )
 from tokenmill.model.published.architectures import published_class
+from tokenmill.model.tensors import read_settings
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.text.vocabulary import SETTINGS
 
@@ -66,14 +63,13 @@ def import_model(source: Path, target: Path) -> LoadedModel:
             f"{source / SETTINGS}: missing; save the model's tokenizer with it beside its weights"
         )
     read = [path for path in sorted(source.iterdir()) if _belongs(path)]
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in read}
+    files = {path.name: sha256_file(path) for path in read}
     _write(loaded, source, target, {"tokenizer": fingerprint(source), "imported": files})
     return loaded
 
 
 def _belongs(path: Path) -> bool:
-    weights = path.suffix == ".safetensors" or path.name in (INDEX, PICKLED, WEIGHTS)
-    return path.is_file() and (weights or path.suffix == ".json")
+    return path.is_file() and path.suffix in (".safetensors", ".bin", ".json")
 
 
 def _refuse_overwriting(target: Path) -> None:

@@ -13,12 +13,13 @@ from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import FAMILIES
 from tokenmill.model.heads import LanguageModel, Model, build_model
 from tokenmill.model.published import architectures
+from tokenmill.model.tensors import Tensors
 
 
 def imported(published: Any, name: str) -> Model:
     """Our model with the weights of a published one."""
     config = architectures.from_config({**published.config.to_dict(), "architectures": [name]})
-    placed = architectures.from_state(config, published.state_dict())
+    placed = architectures.from_state(config, Tensors.of(published.state_dict()))
     assert not placed.missing_keys
     assert all("pooler" in name for name in placed.unexpected_keys), placed.unexpected_keys
     model = build_model(placed.config)
@@ -73,7 +74,7 @@ def test_a_round_trip_returns_every_tensor_and_the_config(case: str) -> None:
     for name, tensor in stored.items():
         assert torch.equal(tensor, known[name]), name
     values = architectures.to_config(model.config)
-    again = architectures.from_state(architectures.from_config(values), stored)
+    again = architectures.from_state(architectures.from_config(values), Tensors.of(stored))
     assert again.config == model.config
     assert all(torch.equal(again.state[name], tensor) for name, tensor in model.state_dict().items())
     ours, theirs = type(published.config)(**values).to_dict(), published.config.to_dict()
@@ -115,9 +116,9 @@ def test_a_cache_changes_nothing(case: str, tokens_first: int) -> None:
     [
         ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM, which is not known here"),
         ({"architectures": []}, "architectures is empty"),
-        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_type must be default, got 'yarn'"),
-        ({"attention_bias": True}, "attention_bias and mlp_bias must be false"),
-        ({"hidden_act": "mish"}, "activation 'mish' is not known"),
+        ({"rope_parameters": {"rope_type": "yarn"}}, "rope_type must be default, got yarn"),
+        ({"attention_bias": True}, "attention_bias must be false, got True"),
+        ({"hidden_act": "mish"}, "activation mish is not known"),
         ({"num_attention_heads": 5}, "heads must be a multiple of key_value_heads"),
     ],
 )
@@ -145,6 +146,6 @@ def test_a_missing_tensor_is_named() -> None:
     stored = published.state_dict()
     del stored["transformer.h.1.mlp.c_fc.weight"]
     stored["transformer.extra"] = torch.zeros(1)
-    placed = architectures.from_state(config, stored)
+    placed = architectures.from_state(config, Tensors.of(stored))
     assert placed.missing_keys == ["transformer.h.1.mlp.c_fc.weight"]
     assert placed.unexpected_keys == ["transformer.extra"]
