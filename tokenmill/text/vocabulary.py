@@ -149,7 +149,7 @@ def load_vocabulary(folder: Path, settings: Mapping[str, Any]) -> Vocabulary:
         eos=eos,
         mask=number("mask"),
         start=number("decoder_start"),
-        other_ends=frozenset(ends),
+        other_ends=frozenset(ends) - {eos},
         never=frozenset(_ids(written, "suppress_tokens", generation)),
     )
 

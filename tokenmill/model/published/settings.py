@@ -98,16 +98,15 @@ def _harmless(*names: str) -> dict[str, Setting]:
     return {each: Setting(None, lambda value, _: "") for each in names}
 
 
-_BY_THE_CALLER = (
-    "do_sample", "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "num_beams", "length_penalty",
-    "num_return_sequences", "max_length", "max_new_tokens", "early_stopping",
+SUGGESTED = (
+    "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "num_beams", "length_penalty",
 )  # fmt: skip
-SUGGESTED = frozenset(_BY_THE_CALLER)
 """Keys of generation_config.json that our functions take as arguments: who calls them decides, not a file."""
 
 _GENERATION: dict[str, Setting] = {
     **_harmless(
-        *_BY_THE_CALLER,
+        *SUGGESTED,
+        "do_sample", "num_return_sequences", "max_length", "max_new_tokens", "early_stopping",
         # How the same tokens are computed, and what is returned beside them.
         "use_cache", "cache_implementation", "cache_config", "max_cache_len", "return_dict_in_generate",
         "output_attentions", "output_hidden_states", "output_scores", "output_logits", "low_memory", "max_time",
