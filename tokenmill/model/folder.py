@@ -5,6 +5,7 @@ ours; our own config stands in config.json under the key ``tokenmill``. Folders 
 layout are read as well.
 """
 
+import dataclasses
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -138,7 +139,7 @@ def read_model(folder: Path) -> LoadedModel:
     vocabulary = load_vocabulary(folder, values)
     if (folder / GENERATION).exists() and config.kind in GENERATES:
         check_generation(read_settings(folder / GENERATION), str(folder / GENERATION))
-    _check_vocabulary(folder, vocabulary, config)
+    vocabulary = _fitting(folder, vocabulary, config)
     with torch.random.fork_rng(devices=[]):  # initial values are thrown away; leave the caller's random state
         model = build_model(config)
     model.load_state_dict(placed.state)
@@ -218,21 +219,31 @@ def _some(names: list[str]) -> str:
     return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _check_vocabulary(folder: Path, vocabulary: Vocabulary, config: ModelConfig) -> None:
-    """Every id that texts can have must have a row in the model."""
-    last = vocabulary.largest_id()
-    if last >= config.vocab_size:
+def _fitting(folder: Path, vocabulary: Vocabulary, config: ModelConfig) -> Vocabulary:
+    """The vocabulary of the ids for which the model has rows.
+
+    A special token that config.json numbers beyond them, as the class's own defaults may, is none.
+    """
+    size, last = config.vocab_size, vocabulary.largest_id()
+    if last >= size:
         raise UserError(
-            f"{folder / TOKENIZER}: has {last + 1} tokens, but the model's vocabulary is {config.vocab_size}; "
+            f"{folder / TOKENIZER}: has {last + 1} tokens, but the model's vocabulary is {size}; "
             "put the model's own tokenizer there"
         )
-    one = (vocabulary.pad, vocabulary.bos, vocabulary.eos, vocabulary.mask, vocabulary.start)
-    named = max(id for id in (*one, *vocabulary.ends) if id is not None)
-    if named >= config.vocab_size:
-        raise UserError(
-            f"{folder / CONFIG}: a special token has the number {named}, but the model's vocabulary is "
-            f"{config.vocab_size}; take the model's own files"
-        )
+
+    def there(id: int | None) -> int | None:
+        return None if id is None or id >= size else id
+
+    eos = there(vocabulary.eos)
+    return dataclasses.replace(
+        vocabulary,
+        bos=there(vocabulary.bos),
+        eos=eos,
+        mask=there(vocabulary.mask),
+        start=there(vocabulary.start),
+        pad=vocabulary.pad if vocabulary.pad < size else eos or 0,
+        other_ends=frozenset(id for id in vocabulary.other_ends if id < size),
+    )
 
 
 def _check_tokenizer(folder: Path) -> None:

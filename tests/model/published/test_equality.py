@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.model.published.references import CASES, reference, rows
+from tests.model.published.references import CASES, outputs, reference, rows
 from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import FAMILIES
@@ -25,27 +25,6 @@ def imported(published: Any, name: str) -> Model:
     model = build_model(placed.config)
     model.load_state_dict(placed.state)
     return model.eval()
-
-
-def outputs(published: Any, model: Model, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Both models' outputs for rows of unequal length, and where they count."""
-    tokens, attention_mask = rows(seed, batch=3 + seed, longest=9 + 7 * seed)
-    if model.config.kind == "text-to-text":
-        answer, answered = rows(seed + 50, batch=3 + seed, longest=11)
-        theirs = published(
-            input_ids=tokens,
-            attention_mask=attention_mask.long(),
-            decoder_input_ids=answer,
-            decoder_attention_mask=answered.long(),
-        ).logits
-        ours = model(answer, answered, source_BS=tokens, source_attention_mask_BS=attention_mask)
-        return theirs, ours, answered
-    result = published(input_ids=tokens, attention_mask=attention_mask.long())
-    if model.config.kind == "span-extractor":
-        theirs = torch.stack((result.start_logits, result.end_logits), -1)
-    else:
-        theirs = result[0]
-    return theirs, model(tokens, attention_mask), attention_mask
 
 
 @pytest.mark.parametrize("case", CASES)

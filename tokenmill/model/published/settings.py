@@ -137,7 +137,7 @@ _COMMON: dict[str, Setting] = {
     **_harmless(
         *_GENERATION,  # the classes read these from generation_config.json alone
         # Read where they are needed: here, with the tokenizer, and in architectures.py.
-        "architectures", "model_type", "tokenizer_class", "id2label", "label2id", "num_labels", "_num_labels", "problem_type",
+        "architectures", "model_type", "tokenmill", "tokenizer_class", "id2label", "label2id", "num_labels", "_num_labels", "problem_type",
         # Who wrote it, with what, in which precision, for which other programs. No code is taken from anywhere.
         "_name_or_path", "name_or_path", "_commit_hash", "dtype", "torch_dtype", "auto_map", "language",
         "finetuning_task", "task_specific_params", "transformers.js_config", "unsloth_version",
