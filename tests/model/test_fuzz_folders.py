@@ -57,6 +57,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+def odd(draw: Callable[[Any], Any]) -> Any:
+    """A value of its own: the strategy's may be shared."""
+    return json.loads(json.dumps(draw(ODD)))
+
+
 def keys_of(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The way to each value within a JSON value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -69,7 +74,7 @@ def mutate(draw: Callable[[Any], Any], value: Any) -> Any:
     for _ in range(draw(st.integers(1, 3))):
         ways = keys_of(value)
         if not ways:
-            return draw(ODD)
+            return odd(draw)
         *way, last = draw(st.sampled_from(ways))
         holder = value
         for key in way:
@@ -78,9 +83,9 @@ def mutate(draw: Callable[[Any], Any], value: Any) -> Any:
         if how == "remove":
             del holder[last]
         elif how == "add" and isinstance(holder, dict):
-            holder[draw(st.text(max_size=6))] = draw(ODD)
+            holder[draw(st.text(max_size=6))] = odd(draw)
         else:
-            holder[last] = draw(ODD)
+            holder[last] = odd(draw)
     return value
 
 

@@ -97,14 +97,15 @@ def read_regular(path: Path, *, most: int | None = None) -> bytes:
         raise FileNotFoundError(*error.args) from None
     except (OSError, ValueError) as error:
         raise UserError(f"{shown(str(path), 300)}: cannot be opened ({shown(str(error))})") from None
+    state, problem = os.fstat(descriptor), ""
+    if not stat.S_ISREG(state.st_mode):
+        problem = NO_FILE
+    elif most is not None and state.st_size > most:
+        problem = f"has {state.st_size:,} bytes, at most {most:,} are read; is it that file?"
+    if problem:
+        os.close(descriptor)
+        raise UserError(f"{path}: {problem}")
     with open(descriptor, "rb") as file:
-        state = os.fstat(descriptor)
-        if not stat.S_ISREG(state.st_mode):
-            raise UserError(f"{path}: {NO_FILE}")
-        if most is not None and state.st_size > most:
-            raise UserError(
-                f"{path}: has {state.st_size:,} bytes, at most {most:,} are read; is it that file?"
-            )
         return file.read()
 
 

@@ -95,17 +95,21 @@ def open_tensors(folder: Path) -> Tensors:
         UserError: there are none, or a file is broken, or holds more than plain tensors.
     """
     if (folder / WEIGHTS).exists():
-        return _together([_safetensors(folder / WEIGHTS)])
-    if (folder / INDEX).exists():
-        return _together([_safetensors(path) for path in _parts(folder / INDEX)])
-    if (folder / PICKLED).exists():
-        return _together([_pickled(folder / PICKLED)])
-    if (folder / PICKLED_INDEX).exists():
-        return _together([_pickled(path) for path in _parts(folder / PICKLED_INDEX)])
-    raise UserError(
-        f"{folder / WEIGHTS}: missing, and so are {INDEX}, {PICKLED} and {PICKLED_INDEX}; restore it with "
-        "`dvc checkout`, or train the model"
-    )
+        parts = [_safetensors(folder / WEIGHTS)]
+    elif (folder / INDEX).exists():
+        parts = [_safetensors(path) for path in _parts(folder / INDEX)]
+    elif (folder / PICKLED).exists():
+        parts = [_pickled(folder / PICKLED)]
+    elif (folder / PICKLED_INDEX).exists():
+        parts = [_pickled(path) for path in _parts(folder / PICKLED_INDEX)]
+    else:
+        raise UserError(
+            f"{folder / WEIGHTS}: missing, and so are {INDEX}, {PICKLED} and {PICKLED_INDEX}; restore it with "
+            "`dvc checkout`, or train the model"
+        )
+    if not any(part.shapes for part in parts):
+        raise UserError(f"{folder}: the weights hold no tensors; take them anew from where they come")
+    return _together(parts)
 
 
 def _together(parts: list[Tensors]) -> Tensors:
@@ -121,16 +125,17 @@ def _parts(index: Path) -> list[Path]:
     """The files that an index names."""
     by_name = read_settings(index).get("weight_map")
     names = list(by_name.values()) if isinstance(by_name, dict) else []
-    if (
-        not names
-        or not all(type(name) is str and Path(name).name == name != "" for name in names)
-        or (max(len(name.encode()) for name in names) > 255)
-    ):
+    if not names or not all(type(name) is str and _is_plain(name) for name in names):
         raise UserError(
             f"{index}: weight_map must name the file of each tensor, a name without folders; take the model's "
             "own index"
         )
     return [index.parent / name for name in sorted(set(names))]
+
+
+def _is_plain(name: str) -> bool:
+    """Whether it can be the name of a file beside the index."""
+    return Path(name).name == name != "" and name.isprintable() and len(name.encode()) < 256
 
 
 def _safetensors(path: Path) -> Tensors:

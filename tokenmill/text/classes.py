@@ -96,8 +96,7 @@ def named_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
 def as_its_class(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> None:
     """Let a tokenizer do what its class does whatever tokenizer.json says; in place.
 
-    BERT's lowers letters by ``do_lower_case``; ``add_bos_token`` and ``add_eos_token`` say for any class what
-    stands around a text, and where nothing does, the class.
+    BERT's lowers letters by ``do_lower_case``; BERT's and T5's put tokens around a text where the file does not.
     """
     name = str(settings.get("tokenizer_class")).removesuffix("Fast")
     if name == "BertTokenizer" and isinstance(tokenizer.model, models.WordPiece):
@@ -107,17 +106,8 @@ def as_its_class(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> None:
             strip_accents=_flag(settings, "strip_accents", None),
             lowercase=bool(_flag(settings, "do_lower_case", True)),
         )
-    if name in _FRAMES:
-        if tokenizer.post_processor is None:
-            _frame(tokenizer, settings, *_FRAMES[name])
-    elif "add_bos_token" in settings or "add_eos_token" in settings:
-        before = ("bos_token",) if _flag(settings, "add_bos_token", False) else ()
-        after = ("eos_token",) if _flag(settings, "add_eos_token", False) else ()
-        one, other = (
-            tuple(f"{piece}:{part}" for piece in (*before, text, *after))
-            for part, text in enumerate(("$A", "$B"))
-        )
-        _frame(tokenizer, settings, one, one + other)
+    if name in _FRAMES and tokenizer.post_processor is None:
+        _frame(tokenizer, settings, *_FRAMES[name])
 
 
 def _flag(settings: Mapping[str, Any], key: str, default: bool | None) -> bool | None:
