@@ -163,7 +163,8 @@ def test_a_pickle_that_unpacks_to_more_than_it_is_is_refused(folder: Path) -> No
     "index",
     [
         {}, {"weight_map": None}, {"weight_map": ["a"]}, {"weight_map": {}}, {"weight_map": {"a": 3}},
-        {"weight_map": {"a": "../model/model.safetensors"}}, {"weight_map": {"a": ""}}, {"weight_map": {"a": "a\n"}},
+        {"weight_map": {"a": "../model/model.safetensors"}}, {"weight_map": {"a": ""}},
+        {"weight_map": {"a": "a\n"}},
         {"weight_map": {"a": "x" * 5000}}, {"weight_map": {"a": "/etc/passwd"}},
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a published tokenizer's class does beside tokenizer.json is done here: the ids are those of AutoTokenizer."""
+"""What a tokenizer's class does beside tokenizer.json is done here: the ids are those of AutoTokenizer."""
 
 import json
 from pathlib import Path
@@ -69,21 +69,34 @@ END = "<|endoftext|>"
 CASES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "bert": (word_piece, "bert", {}),
     "bert that keeps capitals": (word_piece, "bert", {"do_lower_case": False}),
-    "bert that keeps accents": (word_piece, "bert", {"strip_accents": False, "tokenizer_class": "BertTokenizerFast"}),
+    "bert that keeps accents": (
+        word_piece,
+        "bert",
+        {"strip_accents": False, "tokenizer_class": "BertTokenizerFast"},
+    ),
     "bert with another's class": (word_piece, "llama", {"tokenizer_class": "BertTokenizer"}),
     "gpt2": (lambda: byte_level(END), "gpt2", {}),
     "gpt2 that is to have a beginning": (lambda: byte_level(END), "gpt2", {"add_bos_token": True}),
-    "opt": (lambda: byte_level("</s>"), "opt", {"add_bos_token": True, "bos_token": "</s>", "eos_token": "</s>"}),
+    "opt": (
+        lambda: byte_level("</s>"),
+        "opt",
+        {"add_bos_token": True, "bos_token": "</s>", "eos_token": "</s>"},
+    ),
     "qwen3": (lambda: byte_level(END), "qwen3", {}),
     "t5": (unigram, "t5", {"extra_ids": 0}),
     "any that is to have both": (
         lambda: byte_level("<s>", "</s>"),
         "llama",
-        {"tokenizer_class": "PreTrainedTokenizerFast", "bos_token": "<s>", "eos_token": "</s>",
-         "add_bos_token": True, "add_eos_token": True},
+        {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "bos_token": "<s>",
+            "eos_token": "</s>",
+            "add_bos_token": True,
+            "add_eos_token": True,
+        },
     ),
     "modernbert": (word_piece, "modernbert", {"do_lower_case": False, "pad_token": "[PAD]"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", CASES)

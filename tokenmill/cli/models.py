@@ -176,5 +176,6 @@ def import_folder(path: str, target: str) -> None:
     if suggested := suggested_settings(folder):
         said = ", ".join(f"{key} {shown(value)}" for key, value in suggested.items())
         print(
-            f"its generation_config.json suggests {said}: options of `tokenmill generate`, not taken by themselves"
+            f"its generation_config.json suggests {said}: options of `tokenmill generate`, not "
+            "taken by themselves"
         )

@@ -13,7 +13,7 @@ Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu", "linear"]
 """``gelu_tanh`` is GELU's tanh approximation; ``relu2`` the square of ReLU (So et al. 2021)."""
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-"""How a classifier of texts is to be read: one label is right, each is right or not, each output is a number."""
+"""How a classifier of texts is read: one label is right, each is right or not, each output is a number."""
 
 LARGEST = 2**31
 """Of a whole number in a config: no array of torch's has more rows."""
@@ -116,7 +116,8 @@ class ModelConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise UserError(
-                    f"model config: {name} must be one of {', '.join(allowed)}, got {shown(getattr(self, name))}"
+                    f"model config: {name} must be one of {', '.join(allowed)}, got "
+                    f"{shown(getattr(self, name))}"
                 )
         for name, least in _LEAST.items():
             if getattr(self, name) < least:
@@ -128,8 +129,8 @@ class ModelConfig:
             )
         if self.positions == "relative" and not 4 <= self.relative_buckets < 2 * self.relative_distance:
             raise UserError(
-                "model config: relative_buckets must be at least 4 and less than twice relative_distance, got "
-                f"{self.relative_buckets} and {self.relative_distance}"
+                "model config: relative_buckets must be at least 4 and less than twice "
+                f"relative_distance, got {self.relative_buckets} and {self.relative_distance}"
             )
         if not self.head_width and self.width % self.heads:
             raise UserError(
@@ -158,7 +159,8 @@ class ModelConfig:
             )
         if self.problem_type != "single_label_classification" and self.kind != "sequence-classifier":
             raise UserError(
-                f"model config: problem_type {self.problem_type} is for sequence-classifier, got kind {self.kind}"
+                f"model config: problem_type {self.problem_type} is for sequence-classifier, got "
+                f"kind {self.kind}"
             )
         if self.ngrams and self.kind != "sequence-classifier":
             raise UserError(f"model config: ngrams is for sequence-classifier, got kind {self.kind}")
@@ -238,7 +240,8 @@ _RIGHT: dict[Any, Callable[[Any], bool]] = {
 }
 """Whether a value from JSON is of a type."""
 _LEAST = {
-    "vocab_size": 1, "layers": 1, "width": 1, "heads": 1, "context": 1, "global_every": 1, "decoder_layers": 0,
+    "vocab_size": 1, "layers": 1, "width": 1, "heads": 1, "context": 1, "global_every": 1,
+    "decoder_layers": 0,
     "key_value_heads": 0, "head_width": 0, "window": 0, "intermediate": 0, "segments": 0, "ngrams": 0,
     "norm_eps": 0, "local_rotary_base": 0, "dropout": 0,
 }  # fmt: skip

@@ -87,15 +87,15 @@ except Exception:
     pass
 """
 _TRY_BYTES, _TRY_SECONDS = 2**33, 120
-"""What a stranger's tokenizer may take, at most: 8 GiB and two minutes; the largest published ones take 2 GiB and
-seconds."""
+"""What a stranger's tokenizer may take, at most: 8 GiB and two minutes; the largest published ones take 2 GiB
+and seconds."""
 
 
 def _try_tokenizer(path: Path) -> None:
     """Open a stranger's tokenizer.json in a process of its own first.
 
-    The library is native code: some files make it end its process, or fill the memory. This takes a tenth of a
-    second, once, where the folder comes in; what is wrong with other files :func:`read_model` says.
+    The library is native code: some files make it end its process, or fill the memory. This takes a tenth of
+    a second, once, where the folder comes in; what is wrong with other files :func:`read_model` says.
 
     Raises:
         UserError: the library panicked or died there, or had no end.

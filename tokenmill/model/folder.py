@@ -165,8 +165,8 @@ def _config_of(folder: Path, values: Mapping[str, Any], stored: Tensors) -> Mode
     layers = config.layers + config.decoder_layers
     if layers > len(stored.shapes):
         raise UserError(
-            f"{folder}: config.json asks for {layers} layers, but the weights have {len(stored.shapes)} tensors "
-            "in all; weights and config.json are of different models"
+            f"{folder}: config.json asks for {layers} layers, but the weights have "
+            f"{len(stored.shapes)} tensors in all; weights and config.json are of different models"
         )
     if config.positions in ("rotary", "sinusoidal") and config.context > LONGEST:
         raise UserError(

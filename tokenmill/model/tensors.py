@@ -48,8 +48,8 @@ class Tensors:
         """
         if self.formats[name] not in PLAIN:
             raise UserError(
-                f"{shown(name)} is stored as {self.formats[name]}: quantised weights are not supported; take the "
-                "model in float32, float16 or bfloat16"
+                f"{shown(name)} is stored as {self.formats[name]}: quantised weights are not "
+                "supported; take the model in float32, float16 or bfloat16"
             )
         value = self.values(name).float()
         if value.numel() and not all(torch.isfinite(part) for part in value.aminmax()):
@@ -104,8 +104,8 @@ def open_tensors(folder: Path) -> Tensors:
         parts = [_pickled(path) for path in _parts(folder / PICKLED_INDEX)]
     else:
         raise UserError(
-            f"{folder / WEIGHTS}: missing, and so are {INDEX}, {PICKLED} and {PICKLED_INDEX}; restore it with "
-            "`dvc checkout`, or train the model"
+            f"{folder / WEIGHTS}: missing, and so are {INDEX}, {PICKLED} and {PICKLED_INDEX}; "
+            "restore it with `dvc checkout`, or train the model"
         )
     if not any(part.shapes for part in parts):
         raise UserError(f"{folder}: the weights hold no tensors; take them anew from where they come")
@@ -127,8 +127,8 @@ def _parts(index: Path) -> list[Path]:
     names = list(by_name.values()) if isinstance(by_name, dict) else []
     if not names or not all(type(name) is str and _is_plain(name) for name in names):
         raise UserError(
-            f"{index}: weight_map must name the file of each tensor, a name without folders; take the model's "
-            "own index"
+            f"{index}: weight_map must name the file of each tensor, a name without folders; take "
+            "the model's own index"
         )
     return [index.parent / name for name in sorted(set(names))]
 

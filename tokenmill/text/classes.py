@@ -53,7 +53,7 @@ _FRAMES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 
 def read_tokenizer_settings(folder: Path) -> dict[str, Any]:
-    """tokenizer_config.json as the tokenizer's class completes it: ``tokenizer_class`` and all its ``*_token``.
+    """tokenizer_config.json as the tokenizer's class completes it: ``tokenizer_class`` and all ``*_token``.
 
     Raises:
         UserError: a file is broken, or gives a token no text.
@@ -96,7 +96,7 @@ def named_tokens(settings: Mapping[str, Any]) -> dict[str, str]:
 def as_its_class(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> None:
     """Let a tokenizer do what its class does whatever tokenizer.json says; in place.
 
-    BERT's lowers letters by ``do_lower_case``; BERT's and T5's put tokens around a text where the file does not.
+    BERT's lowers letters by ``do_lower_case``; BERT's and T5's put tokens around a text where no file does.
     """
     name = str(settings.get("tokenizer_class")).removesuffix("Fast")
     if name == "BertTokenizer" and isinstance(tokenizer.model, models.WordPiece):

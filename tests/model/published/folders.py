@@ -1,4 +1,4 @@
-"""Folders of tiny published models, written as the class writes them, with a tokenizer of single characters."""
+"""Folders of tiny published models, as the class writes them, with a tokenizer of single characters."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_folder(folder: Path, case: str, **config: Any) -> dict[str, Tensor]:
-    """A folder of a case of references.py but for the weights, which are returned; ``config`` changes keys."""
+    """A case of references.py as a folder without its weights; returns them. ``config`` changes keys."""
     folder.mkdir(parents=True)
     published = reference(case, 0)
     values = {**json.loads(published.config.to_json_string()), "architectures": [CASES[case][0]], **config}

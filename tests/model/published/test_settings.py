@@ -1,4 +1,4 @@
-"""Every key of config.json and generation_config.json is computed by, known to be harmless, or refused by name."""
+"""Each key of config.json and generation_config.json is computed by, known as harmless, or refused."""
 
 import json
 from pathlib import Path
@@ -66,26 +66,62 @@ def test_what_a_generation_config_can_say_is_known(tmp_path: Path) -> None:
         ("gpt2", {"n_inner": 0}, "n_inner must be a whole number from 1"),
         ("opt", {"word_embed_proj_dim": 16}, "word_embed_proj_dim must be 32, as hidden_size is, got 16"),
         ("opt", {"do_layer_norm_before": False}, "do_layer_norm_before must be true"),
-        ("llama", {"max_position_embeddings": 10**12}, "max_position_embeddings must be a whole number from 1"),
-        ("llama", {"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope_type must be default, got linear"),
+        (
+            "llama",
+            {"max_position_embeddings": 10**12},
+            "max_position_embeddings must be a whole number from 1",
+        ),
+        (
+            "llama",
+            {"rope_scaling": {"type": "linear", "factor": 2.0}},
+            "rope_type must be default, got linear",
+        ),
         ("llama", {"rope_parameters": {"rope_theta": 0}}, "rope_theta must be a number above 0, got 0"),
-        ("llama", {"rope_parameters": {"partial_rotary_factor": 0.5}}, "partial_rotary_factor is not supported"),
+        (
+            "llama",
+            {"rope_parameters": {"partial_rotary_factor": 0.5}},
+            "partial_rotary_factor is not supported",
+        ),
         ("qwen3", {"use_sliding_window": True}, "use_sliding_window must be false"),
-        ("qwen3", {"layer_types": ["full_attention", "sliding_attention"]}, "layer_types must be full_attention"),
-        ("modernbert", {"global_attn_every_n_layers": 0, "layer_types": None}, "must be a whole number from 1"),
+        (
+            "qwen3",
+            {"layer_types": ["full_attention", "sliding_attention"]},
+            "layer_types must be full_attention",
+        ),
+        (
+            "modernbert",
+            {"global_attn_every_n_layers": 0, "layer_types": None},
+            "must be a whole number from 1",
+        ),
         ("modernbert", {"layer_types": ["full_attention"]}, "layer_types must name .* each of 4 layers"),
         ("modernbert", {"rope_parameters": {"full_attention": 3}}, "rope_parameters must hold an object"),
         ("modernbert", {"classifier_pooling": "max"}, "classifier_pooling must be cls or mean, got max"),
-        ("t5 1.0", {"relative_attention_num_buckets": 2}, "relative_attention_num_buckets must be a whole number"),
-        ("t5 1.0", {"relative_attention_max_distance": 16}, "relative_buckets must be at least 4 and less than"),
+        (
+            "t5 1.0",
+            {"relative_attention_num_buckets": 2},
+            "relative_attention_num_buckets must be a whole number",
+        ),
+        (
+            "t5 1.0",
+            {"relative_attention_max_distance": 16},
+            "relative_buckets must be at least 4 and less than",
+        ),
         ("t5 1.0", {"dense_act_fn": "gelu"}, "dense_act_fn is gelu, but feed_forward_proj is relu"),
-        ("bert classifies texts", {"id2label": {"0": "a", "2": "b"}}, "id2label must name the labels 0, 1, 2"),
+        (
+            "bert classifies texts",
+            {"id2label": {"0": "a", "2": "b"}},
+            "id2label must name the labels 0, 1, 2",
+        ),
         ("bert classifies texts", {"id2label": ["a"]}, "id2label must name the labels"),
         ("bert classifies texts", {"id2label": {"0": "a", "1": "a", "2": "b"}}, "a name of its own"),
-        ("bert classifies texts", {"id2label": None, "num_labels": 10**9}, "num_labels must be a whole number"),
+        (
+            "bert classifies texts",
+            {"id2label": None, "num_labels": 10**9},
+            "num_labels must be a whole number",
+        ),
         ("bert classifies texts", {"problem_type": "ranking"}, "problem_type must be one of .*, got ranking"),
     ],
-)  # fmt: skip
+)
 def test_a_config_that_is_not_supported_is_one_line(
     case: str, changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Published checkpoints in the spelling in which they are published: what transformers reads, we read alike."""
+"""Checkpoints in the spelling in which they are published: what transformers reads, we read alike."""
 
 import json
 from collections.abc import Callable
@@ -81,7 +81,8 @@ SPELLINGS: dict[str, tuple[str, Callable[[State], State]]] = {
         "gpt2",
         both(
             no_prefix("transformer."),
-            with_more(h__0__attn__bias=BUFFER, h__1__attn__bias=BUFFER.clone(), h__0__attn__masked_bias=NUMBER),
+            with_more(h__0__attn__bias=BUFFER, h__1__attn__bias=BUFFER.clone(),
+            h__0__attn__masked_bias=NUMBER),
         ),
     ),
     "gpt2: a classifier without prefix": ("gpt2 classifies texts", no_prefix("transformer.")),

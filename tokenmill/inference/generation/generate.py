@@ -28,8 +28,9 @@ def generate(
     """Continue each prompt, or answer it with a text-to-text model.
 
     A text ends at <eos> or another token that the model's files say ends one, before a stop text, or after
-    ``max_new_tokens``; other special tokens are never chosen. What comes out for a prompt depends on that prompt and the settings, not on the other
-    prompts (but for rounding: logits that are equal to the last digits may change places).
+    ``max_new_tokens``; other special tokens are never chosen. What comes out for a prompt depends on that
+    prompt and the settings, not on the other prompts (but for rounding: logits that are equal to the last
+    digits may change places).
 
     Args:
         model: a causal language model or a text-to-text model.

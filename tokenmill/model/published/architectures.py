@@ -83,8 +83,8 @@ def from_config(values: Mapping[str, Any], largest: int = 2**31) -> ModelConfig:
     if len(names) != 1 or type(names[0]) is not str or names[0] not in KINDS:
         known = ", ".join(sorted(KINDS))
         raise UserError(
-            f"config.json: architectures is {', '.join(map(shown, names[:3])) or 'empty'}, which is not known "
-            f"here; use a model of one of {known}"
+            f"config.json: architectures is {', '.join(map(shown, names[:3])) or 'empty'}, which is "
+            f"not known here; use a model of one of {known}"
         )
     family, kind = KINDS[names[0]]
     module = MODULES[family]
@@ -242,7 +242,7 @@ def _embedding(config: ModelConfig) -> str:
 
 
 def _one_value(config: ModelConfig, stored: Tensors, names: dict[str, str]) -> set[str]:
-    """Let each name of a tensor that has several lead to the stored one; returns those that are there twice."""
+    """Let each name of a tensor that has several lead to the stored one; returns those there twice."""
     module = MODULES[config.family]
     copies: set[str] = set()
     for name, preferred in getattr(module, "PREFERRED", {}).items():
@@ -256,8 +256,8 @@ def _one_value(config: ModelConfig, stored: Tensors, names: dict[str, str]) -> s
             continue
         if not same_values(stored, names.setdefault(first, names[copy]), names[copy]):
             raise UserError(
-                f"{copy} and {first} differ in the weights; an encoder and a decoder with embeddings of their "
-                "own are not supported"
+                f"{copy} and {first} differ in the weights; an encoder and a decoder with "
+                "embeddings of their own are not supported"
             )
         copies.add(names[copy])
     return copies

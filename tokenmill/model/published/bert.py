@@ -25,7 +25,7 @@ OUTPUT = "cls.predictions.decoder.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
 PREFIX = "bert."
-"""Before the backbone's tensors, in classes that have a head; some files have it where their class has not, or
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
 lack it."""
 
 IGNORED = re.compile(r"(^|\.)embeddings\.position_ids$")

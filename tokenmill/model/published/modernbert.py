@@ -26,7 +26,7 @@ OUTPUT = "decoder.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
 PREFIX = "model."
-"""Before the backbone's tensors, in classes that have a head; some files have it where their class has not, or
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
 lack it."""
 
 IGNORED = re.compile(r"(^|\.)rotary_emb\.(\w+_)?inv_freq$")
@@ -105,8 +105,8 @@ def _base(values: Mapping[str, Any], kind: str, old: str) -> float:
     own = by_kind.get(kind) or {}
     if not isinstance(own, dict) or not set(by_kind) <= {"full_attention", "sliding_attention"}:
         raise UserError(
-            "config.json: rope_parameters must hold an object for full_attention and one for sliding_attention, "
-            f"got {shown(by_kind)}"
+            "config.json: rope_parameters must hold an object for full_attention and one for "
+            f"sliding_attention, got {shown(by_kind)}"
         )
     return rotary_base({**own, **(values["rope_scaling"] or {})}, values[old], f"rope_parameters.{kind}")
 

@@ -31,7 +31,7 @@ def _whole(value: Any) -> bool:
 
 
 def size(default: int | None, *, optional: bool = False) -> Setting:
-    """A size that some tensor has; null, where that may be or is the default, says that it follows from others."""
+    """A size that some tensor has; null, where it may be that, says that it follows from others."""
 
     def wrong(value: Any, largest: int) -> str:
         if (value is None and (optional or default is None)) or (_whole(value) and 1 <= value <= largest):
@@ -109,11 +109,13 @@ _GENERATION: dict[str, Setting] = {
         "do_sample", "num_return_sequences", "max_length", "max_new_tokens", "early_stopping",
         # How the same tokens are computed, and what is returned beside them.
         "use_cache", "cache_implementation", "cache_config", "max_cache_len", "return_dict_in_generate",
-        "output_attentions", "output_hidden_states", "output_scores", "output_logits", "low_memory", "max_time",
+        "output_attentions", "output_hidden_states", "output_scores", "output_logits", "low_memory",
+        "max_time",
         "return_legacy_cache", "prefill_chunk_size", "compile_config", "disable_compile",
         "continuous_batching_config", "use_mtp", "remove_invalid_values",
         # Drafts by a smaller model: the text is the same.
-        "is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule", "assistant_confidence_threshold",
+        "is_assistant", "num_assistant_tokens", "num_assistant_tokens_schedule",
+        "assistant_confidence_threshold",
         "prompt_lookup_num_tokens", "max_matching_ngram_size", "assistant_early_exit", "assistant_lookbehind",
         "target_lookbehind", "assistant_ensemble_weight", "speculation_type",
         # Who wrote it.
@@ -129,7 +131,8 @@ _GENERATION: dict[str, Setting] = {
     "token_healing": only(False), "penalty_alpha": only(0.0), "begin_suppress_tokens": only([]),
     "bad_words_ids": only([]), "force_words_ids": only([]), "constraints": only([]), "stop_strings": only([]),
     "sequence_bias": only({}), "forced_bos_token_id": only(None), "forced_eos_token_id": only(None),
-    "exponential_decay_length_penalty": only(None), "watermarking_config": only(None), "dola_layers": only(None),
+    "exponential_decay_length_penalty": only(None), "watermarking_config": only(None),
+    "dola_layers": only(None),
     "top_h": only(None),
 }  # fmt: skip
 
@@ -137,8 +140,9 @@ _COMMON: dict[str, Setting] = {
     **_harmless(
         *_GENERATION,  # the classes read these from generation_config.json alone
         # Read where they are needed: here, with the tokenizer, and in architectures.py.
-        "architectures", "model_type", "tokenmill", "tokenizer_class", "id2label", "label2id", "num_labels", "_num_labels", "problem_type",
-        # Who wrote it, with what, in which precision, for which other programs. No code is taken from anywhere.
+        "architectures", "model_type", "tokenmill", "tokenizer_class", "id2label", "label2id", "num_labels",
+        "_num_labels", "problem_type",
+        # Who wrote it, with what, in which precision, for which other programs. No code is taken from it.
         "_name_or_path", "name_or_path", "_commit_hash", "dtype", "torch_dtype", "auto_map", "language",
         "finetuning_task", "task_specific_params", "transformers.js_config", "unsloth_version",
         "unsloth_fixed", "sentence_transformers", "model_max_length", "max_sequence_length",
@@ -149,9 +153,11 @@ _COMMON: dict[str, Setting] = {
         "_attn_implementation_internal", "_attn_implementation_autoset", "_experts_implementation",
         "_experts_implementation_internal", "use_flash_attention_2",
         # Training alone.
-        "initializer_range", "initializer_factor", "initializer_cutoff_factor", "init_std", "classifier_dropout",
+        "initializer_range", "initializer_factor", "initializer_cutoff_factor", "init_std",
+        "classifier_dropout",
         "hidden_dropout_prob", "attention_probs_dropout_prob", "attention_dropout", "activation_dropout",
-        "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout", "dropout_rate", "layerdrop", "embedding_dropout",
+        "resid_pdrop", "embd_pdrop", "attn_pdrop", "dropout", "dropout_rate", "layerdrop",
+        "embedding_dropout",
         "mlp_dropout",
     ),
     "is_encoder_decoder": only(False), "add_cross_attention": only(False), "tie_encoder_decoder": only(False),
@@ -256,16 +262,16 @@ def published_settings(values: Mapping[str, Any], model_type: str, largest: int)
     if (quantised := values.get("quantization_config")) is not None:
         method = quantised.get("quant_method", "unknown") if isinstance(quantised, dict) else "unknown"
         raise UserError(
-            f"config.json: quantization_config says that the weights are quantised ({shown(method, 30)}), which "
-            "is not supported; take the model in float32, float16 or bfloat16"
+            f"config.json: quantization_config says that the weights are quantised "
+            f"({shown(method, 30)}), which is not supported; take the model in float32, float16 or bfloat16"
         )
     known = {**_COMMON, **BY_MODEL_TYPE[model_type]}
     given = dict(values)
     for alias, key in _ALIASES.get(model_type, {}).items():
         if (value := given.pop(alias, None)) is not None and given.setdefault(key, value) != value:
             raise UserError(
-                f"config.json: {alias} is {shown(value)} and {key}, which is the same, is {shown(given[key])}; "
-                "keep the right one"
+                f"config.json: {alias} is {shown(value)} and {key}, which is the same, is "
+                f"{shown(given[key])}; keep the right one"
             )
     check_known(given, known, "config.json", largest)
     return {key: given.get(key, setting.default) for key, setting in known.items()} | {

@@ -18,7 +18,7 @@ OUTPUT = "lm_head.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
 PREFIX = "transformer."
-"""Before the backbone's tensors, in classes that have a head; some files have it where their class has not, or
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
 lack it."""
 
 IGNORED = re.compile(r"^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$")
