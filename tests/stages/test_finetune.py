@@ -12,7 +12,7 @@ import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
-from benchmarks import kill
+from benchmarks.kill import training as kill
 from tests.tiny_models import write_model
 from tests.tiny_project import write_project
 from tokenmill.core.files import digest_tree

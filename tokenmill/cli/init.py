@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, one_line
 
 EXAMPLES = Path("examples")
 PARAMS = Path("params.yaml")
@@ -40,7 +40,7 @@ def init(project: Path, folder: Path, example: str) -> None:
     shutil.copy(project / EXAMPLES / f"{example}.yaml", folder / PARAMS)
     (folder / "data/sources").mkdir(parents=True, exist_ok=True)
     _commit(folder, example)
-    print(f"{wishes(folder / PARAMS)} Then: cd {folder} && make repro")
+    print(f"{wishes(folder / PARAMS)} Then: cd {one_line(str(folder))} && make repro")
 
 
 def needed(project: Path) -> Iterator[Path]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.rows import by_length, check_finite, check_lengths
+from tokenmill.inference.rows import by_length, check_finite, check_lengths, check_texts
 from tokenmill.model.config import ProblemType
 from tokenmill.model.heads import Model, TaskModel
 from tokenmill.model.names import Kind
@@ -47,6 +47,7 @@ def classify(
         UserError: the model is no classifier of texts, or its weights are damaged.
     """
     classifier = _task_model(model, "sequence-classifier", "sentiment")
+    check_texts(texts)
     rows = [row or [vocabulary.pad] for row in vocabulary.encode(texts, model.config.context)]
     result = np.empty((len(rows), len(model.config.labels)), np.float32)
     device, longest = next(model.parameters()).device, model.config.ngrams
@@ -83,6 +84,7 @@ def tag(
         UserError: the model is no classifier of tokens.
     """
     tagger = _task_model(model, "token-classifier", "ner")
+    check_texts(texts)
     pieces = vocabulary.encode_whole(texts, model.config.context)
     encodings = [piece for text in pieces for piece in text]
     rows = [encoding.ids or [vocabulary.pad] for encoding in encodings]
@@ -116,6 +118,8 @@ def answer(
         UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
     """
     extractor = _task_model(model, "span-extractor", "one fine-tuned for question answering")
+    check_texts([question], "question")
+    check_texts([passage], "passage")
     encoding = vocabulary.encode_pair(question, passage)
     check_lengths([encoding.ids], model.config.context)
     inside = torch.tensor([sequence == 1 for sequence in encoding.sequence_ids])

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from tokenmill.inference.rows import by_length, check_finite
+from tokenmill.inference.rows import by_length, check_finite, check_texts
 from tokenmill.model.heads import Model, pool
 from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
@@ -38,6 +38,7 @@ def embed(
         batch_size: so many texts at a time.
     """
     model.eval()
+    check_texts(texts)
     rows = [row or [vocabulary.pad] for row in vocabulary.encode(texts, model.config.context)]
     result = np.empty((len(rows), model.config.width), np.float32)
     device = next(model.parameters()).device

@@ -9,8 +9,9 @@ import torch
 from tokenmill.core.errors import UserError
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
+from tokenmill.inference.generation.limits import MOST_SEQUENCES
 from tokenmill.inference.generation.sampling import GenerationConfig, banned_ids
-from tokenmill.inference.rows import NO_MASK, check_finite, check_lengths
+from tokenmill.inference.rows import NO_MASK, check_finite, check_lengths, check_texts
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.text.vocabulary import Vocabulary
 
@@ -55,7 +56,10 @@ def fill(
         )
     if top_k < 1:
         raise UserError(f"top_k must be at least 1, got {top_k}")
+    if model.config.kind == "text-to-text" and top_k > MOST_SEQUENCES // 2:
+        raise UserError(f"top_k must be at most {MOST_SEQUENCES // 2} for a text-to-text model, got {top_k}")
     model.eval()
+    check_texts(texts)
     rows = _read(vocabulary, texts)
     check_lengths(rows, model.config.context)
     if model.config.kind == "text-to-text":

@@ -30,6 +30,25 @@ def check_finite(outputs: Tensor) -> Tensor:
     return outputs
 
 
+def check_texts(texts: Sequence[str], what: str = "text") -> None:
+    """Refuse what is no text before a tokenizer sees it.
+
+    Raises:
+        UserError: an element is no string, or holds a lone surrogate, which Python makes of bytes that are no
+            UTF-8.
+    """
+    for number, text in enumerate(texts, 1):
+        if not isinstance(text, str):
+            raise UserError(f"{what} {number} must be a string, got {type(text).__name__}")
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UserError(
+                f"{what} {number} is not UTF-8 at character {error.start + 1}; "
+                "convert it, as with `iconv -t UTF-8`"
+            ) from None
+
+
 def check_lengths(rows: Sequence[Sequence[int]], context: int) -> None:
     """Refuse a text that would not be read to its end.
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.rows import NO_MASK, by_length, check_finite, check_lengths
+from tokenmill.inference.rows import NO_MASK, by_length, check_finite, check_lengths, check_texts
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
@@ -68,6 +68,7 @@ def score(
             f"got {len(texts)} texts and {len(sources or ())} sources"
         )
     model.eval()
+    check_texts(texts)
     if sources is not None:
         return _score_answers(model, vocabulary, texts, sources, batch_size)
     rows = vocabulary.encode(texts)
@@ -77,7 +78,7 @@ def score(
     begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
     if begin is not None:
         rows = [row if row[:1] == [begin] else [begin, *row] for row in rows]
-    check_lengths(rows, model.config.context + 1)  # nothing is predicted after the last token
+    check_lengths([row[:-1] for row in rows], model.config.context)  # the last token is not read
     return _score_next(model, vocabulary, rows, batch_size)
 
 
@@ -115,6 +116,7 @@ def _score_answers(
 ) -> list[Score]:
     device = next(model.parameters()).device
     start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
+    check_texts(sources, "source")
     rows, read = vocabulary.encode(texts), vocabulary.encode(sources)
     check_lengths(rows, model.config.context)
     check_lengths(read, model.config.context)

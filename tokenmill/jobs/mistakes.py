@@ -58,7 +58,13 @@ def quote(value: Any) -> str:
     """The value as it stands in YAML, cut where it is long."""
     if value is None:
         return "nothing"
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
+    if isinstance(value, str | bool):
+        text = json.dumps(value[:80] if isinstance(value, str) else value, ensure_ascii=False)
+    else:
+        try:
+            text = str(value)
+        except ValueError:  # Python writes no number of more than 4,300 digits
+            text = "a number with thousands of digits"
     return text if len(text) < 80 else text[:77] + "..."
 
 

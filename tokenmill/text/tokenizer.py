@@ -94,11 +94,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def _read(folder: Path) -> bytes:
-    path = folder / FILE
-    try:
-        return read_regular(path, most=LARGEST)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; make it with `dvc repro tokenize`") from None
+    return read_regular(folder / FILE, "make it with `dvc repro tokenize`", most=LARGEST)
 
 
 def encode_document(tokenizer: Tokenizer, text: str) -> npt.NDArray[np.uint32]:

@@ -34,9 +34,9 @@ def take_tokenizer(model: Path, folder: Path) -> SpecialTokens:
         )
     config = read_json(model / CONFIG, REMEDY, most=SETTINGS_BYTES) if (model / CONFIG).exists() else {}
     numbers = {key: value for key, value in config.items() if key.endswith("_token_id") and value is not None}
-    write_bytes(folder / FILE, read_regular(model / FILE, most=LARGEST))
+    write_bytes(folder / FILE, read_regular(model / FILE, REMEDY, most=LARGEST))
     write_json(folder / SETTINGS, read_tokenizer_settings(model))
     write_json(folder / CONFIG, numbers)
     if (model / GENERATION).exists():
-        write_bytes(folder / GENERATION, read_regular(model / GENERATION, most=SETTINGS_BYTES))
+        write_bytes(folder / GENERATION, read_regular(model / GENERATION, REMEDY, most=SETTINGS_BYTES))
     return special_tokens(load_vocabulary(folder, numbers), model)

@@ -7,8 +7,10 @@ import numpy as np
 import torch
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.memory import free_memory
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
+from tokenmill.inference.generation.limits import ROWS_AT_ONCE
 from tokenmill.inference.generation.sampling import (
     GenerationConfig,
     RepetitionPenalty,
@@ -17,8 +19,12 @@ from tokenmill.inference.generation.sampling import (
     row_numbers,
 )
 from tokenmill.inference.generation.streaming import TextStream, cut
+from tokenmill.inference.rows import check_texts
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.text.vocabulary import Vocabulary
+
+LOGITS = 8
+"""Tensors of the size of a step's logits: probabilities, their sums in 64 bits, what sampling sorts."""
 
 
 @torch.inference_mode()
@@ -49,6 +55,7 @@ def generate(
     chosen = GenerationConfig(**settings)
     language_model, rows = _prepare(model, vocabulary, prompts, chosen)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    batch_size = max(1, min(batch_size, ROWS_AT_ONCE // chosen.copies))
     results: list[list[str]] = [[] for _ in rows]
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
@@ -88,6 +95,7 @@ def _prepare(
             f"this model is a {model.config.kind}; give a causal or a text-to-text model, such as gpt"
         )
     model.eval()
+    check_texts(prompts, "prompt")
     answers = model.config.kind == "text-to-text"
     rows = vocabulary.encode(prompts)
     begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
@@ -120,10 +128,28 @@ def _begin(
     else:
         start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
         prompts, sources = [[start] for _ in rows], rows
+    _check_memory(model, len(rows) * copies, max(map(len, prompts)) + settings.max_new_tokens)
     decoding = Decoding(
         model, prompts, settings.max_new_tokens, pad=vocabulary.pad, rows_per_prompt=copies, sources=sources
     )
     return decoding, prompts
+
+
+def _check_memory(model: LanguageModel, rows: int, length: int) -> None:
+    """Refuse what cannot be held in main memory: keys and values of all positions, logits and their copies.
+
+    Raises:
+        UserError: it is more than there is.
+    """
+    config = model.config
+    layers = (config.decoder_layers or config.layers) if config.cell == "attention" else 0
+    values = 2 * layers * config.groups * config.width_of_head * length + LOGITS * config.vocab_size
+    need, there = 4 * rows * values, free_memory()
+    if need > there and next(model.parameters()).device.type == "cpu":
+        raise UserError(
+            f"{rows:,} texts of {length:,} tokens at once take {need / 2**30:,.1f} GiB, and there are "
+            f"{there / 2**30:,.1f}; ask for fewer num_return_sequences, num_beams or max_new_tokens"
+        )
 
 
 def _generate(

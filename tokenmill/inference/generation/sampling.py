@@ -1,8 +1,10 @@
 """The settings of generation, filters of logits, and sampling of the next token."""
 
 import hashlib
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +12,30 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
+from tokenmill.inference.generation.limits import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    MOST_NEW_TOKENS,
+    MOST_SEQUENCES,
+)
 from tokenmill.inference.rows import check_finite
 from tokenmill.model.heads import LanguageModel
 from tokenmill.text.vocabulary import Vocabulary
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "max_new_tokens": (1, MOST_NEW_TOKENS),
+    "temperature": (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE),
+    "top_k": (1, math.inf),
+    "top_p": (1e-6, 1),
+    "min_p": (0, 1),
+    "repetition_penalty": (0.01, 100),
+    "num_beams": (1, MOST_SEQUENCES),
+    "length_penalty": (-10, 10),
+    "num_return_sequences": (1, MOST_SEQUENCES),
+    "seed": (0, 2**63 - 1),
+}
+"""Least and greatest value. Beyond those of the penalties numbers overflow, or all tokens but one vanish."""
+WHOLE = frozenset({"max_new_tokens", "top_k", "num_beams", "num_return_sequences", "seed"})
 
 
 @dataclass(frozen=True)
@@ -45,24 +68,20 @@ class GenerationConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("max_new_tokens", 1),
-            ("num_beams", 1),
-            ("num_return_sequences", 1),
-            ("seed", 0),
-        ):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if self.temperature < 0:
-            raise UserError(f"temperature must be 0 (greedy) or more, got {self.temperature}")
-        if self.top_k is not None and self.top_k < 1:
-            raise UserError(f"top_k must be at least 1, got {self.top_k}")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise UserError(f"top_p must be above 0 and at most 1, got {self.top_p}")
-        if self.min_p is not None and not 0 <= self.min_p <= 1:
-            raise UserError(f"min_p must be between 0 and 1, got {self.min_p}")
-        if self.repetition_penalty <= 0:
-            raise UserError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
+        for name, (least, most) in BOUNDS.items():
+            value = getattr(self, name)
+            whole = name in WHOLE
+            known = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+            if value is None and name in ("top_k", "top_p", "min_p"):
+                continue
+            if not known:
+                kind = "a whole number" if whole else "a number"
+                raise UserError(f"{name} must be {kind}, got {value!r}")
+            if name == "temperature" and value == 0:
+                continue
+            if not least <= value <= most:  # nor is NaN
+                or_greedy = "0 (greedy), or " if name == "temperature" else ""
+                raise UserError(f"{name} must be {or_greedy}from {least} to {most}, got {value}")
         if "" in self.stop:
             raise UserError("stop must hold texts of one character at least, got an empty one")
         if 1 < self.num_beams < self.num_return_sequences:
@@ -70,6 +89,11 @@ class GenerationConfig:
                 f"num_return_sequences must be at most num_beams, got {self.num_return_sequences} "
                 f"and {self.num_beams}"
             )
+
+    @property
+    def copies(self) -> int:
+        """Rows that each prompt takes."""
+        return self.num_beams if self.num_beams > 1 else self.num_return_sequences
 
 
 def filter_logits(
