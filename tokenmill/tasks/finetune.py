@@ -14,10 +14,11 @@ from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.digest import CONTROL
-from tokenmill.model.folder import ANCESTRY, load_model, read_settings, save_model
+from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
+from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.labelling import Labelling
 from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.settings import FinetuneSettings
