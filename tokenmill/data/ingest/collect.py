@@ -4,7 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tokenmill.core.errors import UserError
-from tokenmill.data.ingest.records import Record, Reject, Rows
+from tokenmill.data.ingest.labels import Labels
+from tokenmill.data.ingest.records import Note, Record, Reject, Rows
 from tokenmill.data.ingest.settings import Source
 from tokenmill.data.ingest.table_writer import TableWriter
 
@@ -39,6 +40,13 @@ class Collector:
     total: Counts = field(default_factory=Counts)
     first: str = ""
     ids: set[str] = field(default_factory=set)
+    labels: Labels = field(default_factory=Labels)
+    empty: set[str] = field(init=False)
+    """Mapped columns of which no document had a value so far."""
+    files_by_note: dict[str, list[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.empty = {str(column) for column in self.source.columns}
 
     def collect(self, file: str, rows: Rows, label: str | None) -> Counts:
         """Write a file's rows; ``label`` is that of all its documents. Returns the file's counts.
@@ -55,12 +63,16 @@ class Collector:
                     row = identity
                 else:
                     self._write(identity, row, label)
+                    if self.empty:
+                        self.empty = {name for name in self.empty if getattr(row, name) is None}
                     counts.documents += 1
                     counts.characters += len(row.text)
             if isinstance(row, Reject):
                 self.rejects.add((file, row.line, row.reason, row.raw))
                 self.first = self.first or f"{file} line {row.line}: {row.reason}"
                 counts.rejects += 1
+            elif isinstance(row, Note):
+                self.files_by_note.setdefault(row.text, []).append(file)
         self.total.add(counts)
         return counts
 
@@ -81,14 +93,15 @@ class Collector:
 
     def _write(self, identity: str, row: Record, label: str | None) -> None:
         language = row.language or self.source.language
-        source, label = row.source or self.name, label or row.label
+        source, label = row.source or self.name, self.labels.add(label or row.label)
         self.documents.add((identity, source, row.text, label, row.target, language))
 
     def check(self) -> None:
         """Check the source as a whole, once all its files are read.
 
         Raises:
-            UserError: more than ``max_bad_share`` of its lines are bad, or it has no document.
+            UserError: more than ``max_bad_share`` of its lines are bad, it has no document, or none has
+                anything in a column that settings name.
         """
         total, allowed = self.total, self.source.max_bad_share
         lines = total.documents + total.rejects
@@ -102,3 +115,16 @@ class Collector:
             raise UserError(
                 f"{where}: not one document in its files; check `paths` and `format` in params.yaml"
             )
+        for column in sorted(self.empty):
+            raise UserError(
+                f"{where}.columns: no document has a value for {column} in "
+                f"{self.source.columns[column]!r}; name the right column, or none"  # type: ignore[index]
+            )
+
+    def notes(self) -> list[str]:
+        """What was taken for granted in reading: a sentence each, with the first file that it is about."""
+        about = [
+            f"{files[0]}{f' and {len(files) - 1:,} more' if len(files) > 1 else ''}: {text}"
+            for text, files in self.files_by_note.items()
+        ]
+        return [*about, *self.labels.notes()]

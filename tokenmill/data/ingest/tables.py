@@ -1,6 +1,6 @@
 """Columnar input: parquet files, and datasets of the Hugging Face library."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,14 @@ import polars as pl
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
-from tokenmill.data.ingest.line_formats import missing_column
+from tokenmill.data.ingest.line_formats import check_columns, unread
 from tokenmill.data.ingest.records import Record, Reject, Rows, make_record, show
 from tokenmill.data.ingest.settings import HuggingFaceSource
 
 BATCH_ROWS = 8192
 
 
-def read_parquet(file: SourceFile, columns: Mapping[str, str], named: Set[str]) -> Rows:
+def read_parquet(file: SourceFile, columns: Mapping[str, str]) -> Rows:
     """Rows of a parquet file, numbered from 1, in batches.
 
     Raises:
@@ -25,14 +25,11 @@ def read_parquet(file: SourceFile, columns: Mapping[str, str], named: Set[str]) 
         existing = list(pl.read_parquet_schema(file.path))
     except (pl.exceptions.PolarsError, OSError) as error:
         raise UserError(f"{file.name}: no readable parquet file ({str(error).splitlines()[0]})") from None
-    present = {}
-    for ours, theirs in columns.items():
-        if theirs in existing:
-            present[ours] = theirs
-        elif ours in named:
-            raise missing_column(file.name, ours, theirs, existing)
+    check_columns(file.name, columns, existing)
+    if note := unread(existing, columns):
+        yield note
     frame = pl.scan_parquet(file.path, glob=False).select(
-        [pl.col(theirs).alias(ours) for ours, theirs in present.items()]
+        [pl.col(theirs).alias(ours) for ours, theirs in columns.items()]
     )
     try:
         yield from _rows(frame.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True))
@@ -56,9 +53,7 @@ def record_or_reject(number: int, fields: Mapping[str, Any]) -> Record | Reject:
         return Reject(number, str(error), show(repr(dict(fields))))
 
 
-def read_dataset(
-    name: str, source: HuggingFaceSource, root: Path, columns: Mapping[str, str], named: Set[str]
-) -> Rows:
+def read_dataset(name: str, source: HuggingFaceSource, root: Path, columns: Mapping[str, str]) -> Rows:
     """Rows of a dataset: a folder of ``save_to_disk`` below ``root`` (data/sources), or one on a hub.
 
     Class labels become their names.
@@ -68,21 +63,18 @@ def read_dataset(
     """
     dataset = _load(name, source, root)
     existing = dataset.column_names
-    for ours in named:
-        if columns[ours] not in existing:
-            raise missing_column(
-                f"params.yaml: sources.{name}.dataset {source.dataset}", ours, columns[ours], existing
-            )
-    present = {ours: theirs for ours, theirs in columns.items() if theirs in existing}
+    check_columns(f"params.yaml: sources.{name}.dataset {source.dataset}", columns, existing)
+    if note := unread(existing, columns):
+        yield note
     features = dataset.features
     classes = {
-        ours: features[theirs].names for ours, theirs in present.items() if hasattr(features[theirs], "names")
+        ours: features[theirs].names for ours, theirs in columns.items() if hasattr(features[theirs], "names")
     }
     number = 0
-    for batch in dataset.select_columns(sorted(set(present.values()))).iter(batch_size=BATCH_ROWS):
-        for values in zip(*(batch[theirs] for theirs in present.values()), strict=True):
+    for batch in dataset.select_columns(sorted(set(columns.values()))).iter(batch_size=BATCH_ROWS):
+        for values in zip(*(batch[theirs] for theirs in columns.values()), strict=True):
             number += 1
-            fields = dict(zip(present, values, strict=True))
+            fields = dict(zip(columns, values, strict=True))
             for ours, names in classes.items():
                 code = fields[ours]
                 # -1 marks an example without a label.
