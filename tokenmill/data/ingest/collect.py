@@ -1,9 +1,11 @@
 """The rows of a source, with their ids and labels, into tables of documents and of rejects; and counted."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.code import LOOKED_AT, is_code_file, looks_like_code
 from tokenmill.data.ingest.labels import Labels
 from tokenmill.data.ingest.records import Note, Record, Reject, Rows
 from tokenmill.data.ingest.settings import Source
@@ -43,6 +45,9 @@ class Collector:
     labels: Labels = field(default_factory=Labels)
     empty: set[str] = field(init=False)
     """Mapped columns of which no document had a value so far."""
+    looked_at: int = 0
+    like_code: int = 0
+    """Documents that look like program code, of those at the beginning that were ``looked_at``."""
     files_by_note: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -94,6 +99,9 @@ class Collector:
     def _write(self, identity: str, row: Record, label: str | None) -> None:
         language = row.language or self.source.language
         source, label = row.source or self.name, self.labels.add(label or row.label)
+        if self.looked_at < LOOKED_AT:
+            self.looked_at += 1
+            self.like_code += looks_like_code(row.text)
         self.documents.add((identity, source, row.text, label, row.target, language))
 
     def check(self) -> None:
@@ -128,3 +136,8 @@ class Collector:
             for text, files in self.files_by_note.items()
         ]
         return [*about, *self.labels.notes()]
+
+    def is_code(self, files: Iterable[str]) -> bool:
+        """Whether most files are of programs by their names, or most documents by what they look like."""
+        by_name = [is_code_file(name) for name in files]
+        return 2 * sum(by_name) > len(by_name) or 2 * self.like_code > self.looked_at

@@ -28,6 +28,9 @@ class SourceSettings(Settings):
     columns: dict[Column, str] = Field(default={})
     """Our column -> the file's column. No other column is read; the text is in ``text`` unless this says
     otherwise."""
+    remove_html: bool | None = None
+    """Of this source alone, instead of ``measure.remove_html``; null: as there, but for program code, which
+    is told by the names of its files or by its documents, and keeps all that looks like HTML."""
     max_bad_share: Share = 0.01
     """More unreadable lines than this share of a source fail the stage."""
 

@@ -46,7 +46,15 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
     documents.finish(out / f"{name}.parquet", labels=collector.labels.folded())
     if rejects.rows:
         rejects.finish(out / f"{name}.rejects.parquet")
-    if notes := collector.notes():
+    notes = collector.notes()
+    if source.remove_html is not None:
+        entry["remove_html"] = source.remove_html
+    elif collector.is_code(file["name"] for file in entry.get("files", ())):
+        entry["remove_html"] = False
+        notes.append(
+            "program code, so what looks like HTML stays; `remove_html` of the source says otherwise"
+        )
+    if notes:
         entry["notes"] = notes
     digest = sha256_file(out / f"{name}.parquet")
     return {**entry, "license": licence, **collector.total.as_dict(), "sha256": digest}
