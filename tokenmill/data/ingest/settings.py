@@ -2,13 +2,23 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from tokenmill.core.settings import Settings, Share
+from tokenmill.core.settings import Count, Settings, Share
+from tokenmill.data.ingest.encodings import is_encoding
 
 Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
 Role = Literal["text", "test", "good", "bad"]
 Column = Literal["id", "source", "text", "label", "target", "language"]
+
+
+def _encoding(name: str) -> str:
+    if not is_encoding(name):
+        raise ValueError(f"no encoding {name[:40]!r}; use a name such as gb18030, big5, utf-16-le or latin-1")
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
 
 
 class SourceSettings(Settings):
@@ -26,6 +36,9 @@ class SourceSettings(Settings):
     """Our column -> the file's column. What is not named keeps its own name."""
     max_bad_share: Share = 0.01
     """More unreadable lines than this share of a source fail the stage."""
+    max_document_bytes: Count = 16 << 20
+    """A longer document is a bad line. No novel comes to 16 MiB of UTF-8; a file without line ends does, and
+    what is made to fill memories."""
 
 
 class PackageSource(SourceSettings):
@@ -36,6 +49,8 @@ class PackageSource(SourceSettings):
     paths: list[str] = Field(min_length=1)
     """Globs over the distribution's file list."""
     format: Format = "auto"
+    encoding: Encoding | None = None
+    """A name that Python knows, for files whose encoding is not told from their bytes."""
     labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
 
@@ -46,6 +61,7 @@ class FilesSource(SourceSettings):
     kind: Literal["files"]
     paths: list[str] = Field(min_length=1)
     format: Format = "auto"
+    encoding: Encoding | None = None
     labels: dict[str, str] = Field(default={})
 
 
