@@ -194,9 +194,9 @@ def test_datasets_saved_on_disk(tmp_path: Path) -> None:
         ("x:saved:3", "two", None),
     ]
     assert pl.read_parquet(tmp_path / "raw/x.rejects.parquet")["reason"].to_list() == ["no text"]
-    with pytest.raises(UserError, match="split 'test' is not in saved; it has train"):
+    with pytest.raises(UserError, match="'saved': has no split 'test'; it has train"):
         read(dataset="saved", split="test")
-    with pytest.raises(UserError, match=r"no folder 'other'.*give the revision"):
+    with pytest.raises(UserError, match=r"'other': no folder of that name.*give the revision"):
         read(dataset="other")
 
 

@@ -91,7 +91,9 @@ def _unzstd(file: SourceFile, raw: io.BufferedReader) -> Iterator[bytes]:
                     compressed, begun = frame.unused_data, False
                     frame = decoder.decompressobj()
             if size >= CHUNK:
-                yield b"".join(ready)
+                data = b"".join(ready)
+                for place in range(0, size, CHUNK):
+                    yield data[place : place + CHUNK]
                 ready, size = [], 0
     except zstandard.ZstdError as error:
         if "too much memory" in str(error):
