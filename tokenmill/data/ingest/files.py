@@ -66,8 +66,7 @@ def local_files(name: str, source: FilesSource, root: Path) -> list[SourceFile]:
     found = _match(name, source, _walk(root), f"the files below {root.as_posix()}")
     home = os.path.realpath(root)
     for file in found:
-        if problem := _no_file(file.path):
-            raise UserError(f"{file.path.as_posix()}: {problem}; remove it, or name other files in `paths`")
+        _check_file(file.name, file.path)
         if not Path(os.path.realpath(file.path)).is_relative_to(home):
             raise UserError(
                 f"{file.path.as_posix()}: a link to outside {root.as_posix()}, where changes go unseen; "
@@ -76,13 +75,31 @@ def local_files(name: str, source: FilesSource, root: Path) -> list[SourceFile]:
     return found
 
 
-def _no_file(path: Path) -> str | None:
-    """Why a path is no file to read: a link that leads nowhere, a pipe on which reading would wait."""
+def check_folder(root: Path) -> None:
+    """Look for what keeps DVC from reading a folder, whether a source names it or not.
+
+    Raises:
+        UserError: there is a name that is no UTF-8, a link that leads nowhere, or a pipe, on which it waits.
+    """
+    for name, path in _walk(root).items() if root.exists() else ():
+        _check_file(name, path)
+
+
+def _check_file(name: str, path: Path) -> None:
+    # Names become part of ids, and stand in messages of one line.
+    if any(unicodedata.category(character) in NOT_IN_NAMES for character in name):
+        shown = path.as_posix().encode("unicode_escape").decode()
+        raise UserError(f"{shown}: a name that is no UTF-8 or has control characters; rename the file")
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    return None if stat.S_ISREG(mode) else "no file but a pipe, a socket or a device"
+        raise UserError(f"{path.as_posix()}: cannot be read ({error.strerror}); remove it") from None
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path.as_posix()}: no file but a pipe, a socket or a device; remove it")
+
+
+NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+"""Control characters, halves of surrogate pairs (so Python shows bytes that are no UTF-8), line ends."""
 
 
 def _unlisted(error: OSError) -> None:
@@ -119,18 +136,9 @@ def _match(
                 f"params.yaml: sources.{name}.paths: {glob!r} matches none of {where}; mend the pattern"
             )
         chosen |= matched
-    for file in sorted(chosen):
-        # Names become part of ids, and stand in messages of one line.
-        if any(unicodedata.category(character) in NOT_IN_NAMES for character in file):
-            shown = file.encode("unicode_escape").decode()
-            raise UserError(f"{shown}: a name that is no UTF-8 or has control characters; rename the file")
     return [
         SourceFile(file, listed[file], source.encoding, source.max_document_bytes) for file in sorted(chosen)
     ]
-
-
-NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
-"""Control characters, halves of surrogate pairs (so Python shows bytes that are no UTF-8), line ends."""
 
 
 def file_labels(name: str, labels: dict[str, str], files: list[SourceFile]) -> dict[str, str]:
