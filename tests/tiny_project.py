@@ -85,7 +85,8 @@ def write_clean(folder: Path) -> None:
         )
     schema = {name: pl.String for name in rows[0]}
     pl.DataFrame(rows, schema=schema).write_parquet(documents / "reviews.parquet")
-    write_json(folder / "data/clean/manifest.json", {"raw": {}})
+    measure = {"remove_html": True, "simplify_chinese": False, "replace_pii": True}
+    write_json(folder / "data/clean/manifest.json", {"params": {"measure": measure}, "raw": {}})
 
 
 def write_tokens(folder: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from tokenmill.core.errors import UserError
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
+from tokenmill.inference.normalization import beginnings, whole_texts
 from tokenmill.model.exchange import export_model, import_model
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
@@ -69,7 +70,8 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
     answers = loaded.model.config.kind == "text-to-text"
     single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
     if single and not as_json and sys.stdout.isatty():
-        pieces = stream(loaded.model, loaded.vocabulary, chosen[0], **settings)
+        (read,) = (whole_texts if answers else beginnings)(loaded.normalization, chosen)
+        pieces = stream(loaded.model, loaded.vocabulary, read, **settings)
         first = next(pieces, "")  # a mistake shows before anything is printed
         print("" if answers else chosen[0], end=first, flush=True)
         for piece in pieces:

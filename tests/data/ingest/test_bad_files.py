@@ -73,8 +73,9 @@ def test_files_that_are_something_else(tmp_path: Path, name: str, content: bytes
     content = gzip.compress(content, mtime=0) if name.endswith(".gz") else content
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / name).write_bytes(content)
+    columns = {"label": "label"} if "label is" in message else {}
     with pytest.raises(UserError, match=message) as stopped:
-        read_source(tmp_path, {}, paths=[name], max_bad_share=0.01)
+        read_source(tmp_path, {}, paths=[name], max_bad_share=0.01, columns=columns)
     assert "\n" not in str(stopped.value)
 
 

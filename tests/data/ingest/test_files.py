@@ -183,7 +183,7 @@ def test_datasets_saved_on_disk(tmp_path: Path) -> None:
 
     def read(**settings: str) -> None:
         source = HuggingFaceSource(
-            kind="huggingface", columns={"text": "body"}, max_bad_share=0.5, **settings
+            kind="huggingface", columns={"text": "body", "label": "label"}, max_bad_share=0.5, **settings
         )
         run(tmp_path, "x", source)
 

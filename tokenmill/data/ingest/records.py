@@ -1,7 +1,11 @@
 """What readers yield: records, and rejects with the reason."""
 
+import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
+
+from tokenmill.data.documents.languages import language_code
 
 COLUMNS = ("text", "label", "target", "language", "id", "source")
 """Fields of a record that a file may carry, text first."""
@@ -42,7 +46,13 @@ class Reject(NamedTuple):
     raw: str
 
 
-Row = Record | Reject
+class Note(NamedTuple):
+    """What a reader took for granted, for the person to see: a sentence about the file."""
+
+    text: str
+
+
+Row = Record | Reject | Note
 Rows = Iterator[Row]
 
 
@@ -73,8 +83,14 @@ def decode(line: bytes) -> str:
     return text
 
 
+EXACT = 2**53
+"""Whole numbers below this are exact as floating point; beyond it two of them may be one."""
+
+
 def make_record(line: int, fields: Mapping[str, Any]) -> Record:
-    """A record from a row's fields (our names). Numbers and booleans become text where a label or id is one.
+    """A record from a row's fields (our names).
+
+    Numbers become text but for the text itself, ``1.0`` as ``1``. The language becomes its code.
 
     Raises:
         ValueError: there is no text, or a field cannot be text. The message is a reject's reason.
@@ -84,8 +100,8 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
         value = fields.get(name)
         if value is None or isinstance(value, str):
             values[name] = value
-        elif name not in ("text", "target") and isinstance(value, bool | int | float):
-            values[name] = str(value).lower()
+        elif name != "text" and isinstance(value, bool | int | float | Decimal):
+            values[name] = _number(name, value)
         else:
             raise ValueError(f"{name} is {_kind(value)}, not text")
         text = values[name]
@@ -96,6 +112,8 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
                 raise ValueError(f"half a surrogate pair in {name}")
     if values["text"] is None:
         raise ValueError("no text")
+    if values["language"] is not None:
+        values["language"] = language_code(values["language"])
     return Record(line, **values)  # type: ignore[arg-type]
 
 
@@ -105,6 +123,21 @@ def make_pair(line: int, text: str, target: str) -> Record | Reject:
         return make_record(line, {"text": text, "target": target})
     except ValueError as error:
         return Reject(line, str(error), show(repr([text, target])))
+
+
+def _number(name: str, value: bool | int | float | Decimal) -> str | None:
+    """A number as text; None for NaN, by which tables mark what is missing.
+
+    Whole ones have no point; of labels that is said and counted in its own place.
+    """
+    if isinstance(value, int):
+        return str(value).lower()
+    if math.isnan(value):
+        return None
+    if math.isinf(value) or (isinstance(value, float) and abs(value) >= EXACT):
+        raise ValueError(f"{name} is a number whose last digits are lost, {value:g}; store it as text")
+    whole = name != "label" and value == int(value)
+    return str(int(value)) if whole else str(value).lower()
 
 
 def _encodable(text: str) -> bool:

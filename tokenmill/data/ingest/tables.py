@@ -1,38 +1,35 @@
 """Columnar input: parquet files, and datasets of the Hugging Face library."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.apart import open_table, read_rows
 from tokenmill.data.ingest.files import SourceFile
-from tokenmill.data.ingest.line_formats import missing_column
+from tokenmill.data.ingest.line_formats import check_columns, unread
 from tokenmill.data.ingest.records import RAW_CHARACTERS, TOO_LONG, Record, Reject, Rows, make_record, show
 from tokenmill.data.ingest.settings import HuggingFaceSource
 
 
-def read_parquet(file: SourceFile, columns: Mapping[str, str], named: Set[str]) -> Rows:
+def read_parquet(file: SourceFile, columns: Mapping[str, str]) -> Rows:
     """Rows of a parquet file, numbered from 1.
 
     Raises:
         UserError: it is no parquet file, is damaged, or lacks a column that is needed.
     """
     existing = open_table(file.name, "parquet", path=str(file.path))
-    yield from _rows(file.name, existing, columns, named, file.max_bytes)
+    yield from _rows(file.name, existing, columns, file.max_bytes)
 
 
-def _rows(
-    where: str, existing: list[str], columns: Mapping[str, str], named: Set[str], max_bytes: int
-) -> Iterator[Record | Reject]:
+def _rows(where: str, existing: list[str], columns: Mapping[str, str], max_bytes: int) -> Rows:
     """The rows of the table that is open."""
-    for ours in named:
-        if columns[ours] not in existing:
-            raise missing_column(where, ours, columns[ours], existing)
-    present = {ours: theirs for ours, theirs in columns.items() if theirs in existing}
-    for number, values in enumerate(read_rows(where, list(present.values()), max_bytes), start=1):
-        yield record_or_reject(number, dict(zip(present, values, strict=True)), max_bytes)
+    check_columns(where, columns, existing)
+    if note := unread(existing, columns):
+        yield note
+    for number, values in enumerate(read_rows(where, list(columns.values()), max_bytes), start=1):
+        yield record_or_reject(number, dict(zip(columns, values, strict=True)), max_bytes)
 
 
 def record_or_reject(number: int, fields: Mapping[str, Any], max_bytes: int) -> Record | Reject:
@@ -50,9 +47,7 @@ def record_or_reject(number: int, fields: Mapping[str, Any], max_bytes: int) -> 
 HUB_NAME = re.compile(r"(?:[\w.-]+/)?[\w.-]+", re.ASCII)
 
 
-def read_dataset(
-    name: str, source: HuggingFaceSource, root: Path, columns: Mapping[str, str], named: Set[str]
-) -> Rows:
+def read_dataset(name: str, source: HuggingFaceSource, root: Path, columns: Mapping[str, str]) -> Rows:
     """Rows of a dataset: a folder of ``save_to_disk`` below ``root`` (data/sources), or one on a hub.
 
     Class labels become their names.
@@ -82,7 +77,7 @@ def read_dataset(
         split=source.split,
         revision=source.revision,
     )
-    yield from _rows(where, existing, columns, named, source.max_document_bytes)
+    yield from _rows(where, existing, columns, source.max_document_bytes)
 
 
 def dataset_folder(source: HuggingFaceSource, root: Path) -> Path | None:
