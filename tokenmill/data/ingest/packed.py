@@ -18,7 +18,7 @@ SLICE = 1 << 13
 back at once to 256 MiB."""
 MAX_WINDOW = 1 << 27
 """The largest window of a .zst, in bytes: also what ``zstd -d`` takes without being asked for more."""
-MAX_RATIO, FREE = 250, 64 << 20
+MAX_RATIO, FREE = 250, 16 << 20
 """Beyond ``FREE`` bytes, what a file unpacks to may be so many times its size. Text comes to 3 or 4 times,
 logs to 30; what was made to fill memories comes to 1,000 (gzip) or 30,000 (zstd)."""
 
