@@ -14,7 +14,7 @@ from tokenmill.data.ingest.files import check_folder
 from tokenmill.data.ingest.globs import glob_pattern
 from tokenmill.data.ingest.settings import HuggingFaceSource
 
-ODD_NAMES = {b"caf\xe9.txt": "caf\\udce9.txt", b"a\nb.txt": "a\\nb.txt", b"\x1b[31m.txt": "\\x1b[31m.txt"}
+ODD_NAMES = {b"caf\xe9.txt": "caf\\xe9.txt", b"a\nb.txt": "a\\nb.txt", b"\x1b[31m.txt": "\\x1b[31m.txt"}
 
 
 def make_odd(folder: Path, kind: str) -> Path:

@@ -88,8 +88,7 @@ def check_folder(root: Path) -> None:
 def _check_file(name: str, path: Path) -> None:
     # Names become part of ids, and stand in messages of one line.
     if any(unicodedata.category(character) in NOT_IN_NAMES for character in name):
-        shown = path.as_posix().encode("unicode_escape").decode()
-        raise UserError(f"{shown}: a name that is no UTF-8 or has control characters; rename the file")
+        raise UserError(f"{path.as_posix()}: a name that is no UTF-8 or has control characters; rename the file")
     try:
         mode = path.stat().st_mode
     except OSError as error:
