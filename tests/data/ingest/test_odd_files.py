@@ -67,9 +67,9 @@ def test_names_that_are_no_line_of_text(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError) as stopped:
         read_source(tmp_path, {}, paths=["*.txt"])
     assert str(stopped.value) == (
-        f"{tmp_path}/sources/{name}: a name that is no UTF-8 or has control characters; rename the file"
+        f"{tmp_path}/sources/{name}: no UTF-8, or control characters, in its name; rename it"
     )
-    with pytest.raises(UserError, match="rename the file"):
+    with pytest.raises(UserError, match="rename it"):
         check_folder(tmp_path / "sources")
     # Where no source names it, it hinders nothing.
     documents, _ = read_source(tmp_path, {}, paths=["a.txt"])

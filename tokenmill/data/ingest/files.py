@@ -88,7 +88,7 @@ def check_folder(root: Path) -> None:
 def _check_file(name: str, path: Path) -> None:
     # Names become part of ids, and stand in messages of one line.
     if any(unicodedata.category(character) in NOT_IN_NAMES for character in name):
-        raise UserError(f"{path.as_posix()}: a name that is no UTF-8 or has control characters; rename the file")
+        raise UserError(f"{path.as_posix()}: no UTF-8, or control characters, in its name; rename it")
     try:
         mode = path.stat().st_mode
     except OSError as error:
