@@ -1,5 +1,6 @@
 """What all tests share: a project folder of their own with an MLflow store of their own."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # No test depends on how fast a machine is.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any-machine")
+# By hand, for as long as it takes: HYPOTHESIS_PROFILE=long. Tests that name a number of their own keep it.
+settings.register_profile("long", settings.get_profile("any-machine"), max_examples=20_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any-machine"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files first: of two processes that take file after file, none then ends minutes after the other."""
+    """Slow files first: of two processes that take file by file, none then ends minutes after the other."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     whole_runs = {ROOT / "tests" / room for room in ("stages", "flows", "registry", "docs")}
     items.sort(key=lambda item: item.path not in slow and not whole_runs.intersection(item.path.parents))

@@ -115,9 +115,10 @@ class Collector:
         lines = total.documents + total.rejects
         where = f"sources.{self.name}"
         if total.rejects > allowed * lines:
+            remedy = "set their `encoding`" if "not UTF-8" in self.first else "mend them"
             raise UserError(
                 f"{where}: {total.rejects:,} of {lines:,} lines are bad ({total.rejects / lines:.1%}), more "
-                f"than max_bad_share {allowed:g}, first {self.first}; mend them or raise it in params.yaml"
+                f"than max_bad_share {allowed:g}, first {self.first}; {remedy} or raise it in params.yaml"
             )
         if not total.documents:
             raise UserError(

@@ -13,7 +13,8 @@ from tokenmill.data.ingest.records import Note, Reject, Rows, decode, make_recor
 from tokenmill.data.ingest.settings import Quoting
 
 MAX_RECORD_LINES = 1000
-"""A quoted field may span lines, but one that was never closed must not swallow the rest of the file."""
+"""A quoted field may span lines, but one that was never closed must not swallow the rest of the file. A
+record of more bytes than a document may have is taken for such a one."""
 
 Line = tuple[int, bytes]
 
@@ -35,7 +36,7 @@ def read_delimited(file: SourceFile, columns: Mapping[str, str], delimiter: str,
             yield Note(note)
     records = _records if quoting == "minimal" else _lines
     header: list[str] | None = None
-    for number, lines, fields, problem in records(read_lines(file), delimiter):
+    for number, lines, fields, problem in records(read_lines(file), delimiter, file.max_bytes):
         if header is None:
             if problem is not None:
                 raise UserError(f"{file.name}: line {number} should be the header, but: {problem}")
@@ -69,7 +70,7 @@ def guess_quoting(file: SourceFile, delimiter: str) -> tuple[Quoting, str | None
     width = lost_quoted = lost_plain = merged = 0
     mark = delimiter.encode()
     # Which characters the bytes stand for makes no difference here.
-    for _, lines, fields, problem in _records(read_lines(file), delimiter, _latin):
+    for _, lines, fields, problem in _records(read_lines(file), delimiter, file.max_bytes, _latin):
         if not width:  # the header
             width = lines[0].count(mark) + 1
         odd = 0
@@ -100,7 +101,7 @@ def _latin(line: bytes) -> str:
     return line.decode("latin-1")
 
 
-def _lines(lines: Iterator[Line], delimiter: str) -> Iterator["Parsed"]:
+def _lines(lines: Iterator[Line], delimiter: str, max_bytes: int) -> Iterator["Parsed"]:
     """Each line as a record."""
     for number, line in lines:
         if line:
@@ -120,14 +121,16 @@ class Parsed(NamedTuple):
 
 
 def _records(
-    lines: Iterator[Line], delimiter: str, decode: Callable[[bytes], str] = decode
+    lines: Iterator[Line], delimiter: str, max_bytes: int, decode: Callable[[bytes], str] = decode
 ) -> Iterator[Parsed]:
     """Group lines into records. A bad record costs its first line; reading goes on at the line after it."""
     waiting: deque[Line] = deque()
     taken: list[Line] = []
 
     def feed() -> Iterator[str]:
-        while len(taken) < MAX_RECORD_LINES:
+        size = 0
+        while len(taken) < MAX_RECORD_LINES and size <= max_bytes:
+            size = size + len(taken[-1][1]) if taken else 0
             line = waiting.popleft() if waiting else next(lines, None)
             if line is None:
                 return

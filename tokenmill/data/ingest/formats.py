@@ -6,8 +6,10 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.delimited import read_delimited
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import read_jsonl, read_tagged, read_txt
-from tokenmill.data.ingest.lines import is_compressed, suffix
-from tokenmill.data.ingest.pairs import read_catalog, read_conversations, read_po
+from tokenmill.data.ingest.lines import suffix
+from tokenmill.data.ingest.packed import is_compressed
+from tokenmill.data.ingest.pairs import read_catalog, read_conversations
+from tokenmill.data.ingest.po import read_po
 from tokenmill.data.ingest.records import Rows
 from tokenmill.data.ingest.settings import Quoting
 from tokenmill.data.ingest.tables import read_parquet

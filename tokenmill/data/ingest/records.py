@@ -12,6 +12,19 @@ COLUMNS = ("text", "label", "target", "language", "id", "source")
 RAW_CHARACTERS = 10_000
 """A reject keeps this much of its line: enough to see what is wrong, bounded when the line is a gigabyte."""
 
+UNDECODABLE = b"\xfe\xff"
+"""Stands in a line for what is nothing in the encoding of its file; it is no UTF-8."""
+TOO_LONG = "longer than max_document_bytes"
+
+
+class Cut(bytes):
+    """The beginning of a line that is longer than its source allows, and an end that is no UTF-8."""
+
+    @classmethod
+    def of(cls, line: bytes) -> "Cut":
+        """What is kept of a line for its reject."""
+        return cls(line[: 4 * RAW_CHARACTERS] + UNDECODABLE)
+
 
 class Record(NamedTuple):
     """A document as its file has it. ``line`` counts from 1 (rows or entries where a format has no lines)."""
@@ -55,11 +68,15 @@ def decode(line: bytes) -> str:
     """A line as text.
 
     Raises:
-        ValueError: the bytes are no UTF-8, or hold a NUL. The message is a reject's reason.
+        ValueError: the bytes are no UTF-8, too many, or hold a NUL. The message is a reject's reason.
     """
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
+        if isinstance(line, Cut):
+            raise ValueError(TOO_LONG) from None
+        if UNDECODABLE in line:
+            raise ValueError("bytes that are nothing in the file's encoding") from None
         raise ValueError(f"not UTF-8 at byte {error.start + 1}") from None
     if "\0" in text:
         raise ValueError("NUL character")
@@ -98,6 +115,14 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
     if values["language"] is not None:
         values["language"] = language_code(values["language"])
     return Record(line, **values)  # type: ignore[arg-type]
+
+
+def make_pair(line: int, text: str, target: str) -> Record | Reject:
+    """A text and its target as a record, or as a reject that shows them."""
+    try:
+        return make_record(line, {"text": text, "target": target})
+    except ValueError as error:
+        return Reject(line, str(error), show(repr([text, target])))
 
 
 def _number(name: str, value: bool | int | float | Decimal) -> str | None:

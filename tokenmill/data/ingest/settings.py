@@ -4,14 +4,24 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from tokenmill.core.settings import Settings, Share
+from tokenmill.core.settings import Count, Settings, Share
 from tokenmill.data.documents.languages import language_code
+from tokenmill.data.ingest.encodings import is_encoding
 
 Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
 Role = Literal["text", "test", "good", "bad"]
 Column = Literal["id", "source", "text", "label", "target", "language"]
 Quoting = Literal["auto", "minimal", "none"]
 Language = Annotated[str, AfterValidator(language_code)]
+
+
+def _encoding(name: str) -> str:
+    if not is_encoding(name):
+        raise ValueError(f"no encoding {name[:40]!r}; use a name such as gb18030, big5, utf-16-le or latin-1")
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
 
 
 class SourceSettings(Settings):
@@ -33,6 +43,9 @@ class SourceSettings(Settings):
     is told by the names of its files or by its documents, and keeps all that looks like HTML."""
     max_bad_share: Share = 0.01
     """More unreadable lines than this share of a source fail the stage."""
+    max_document_bytes: Count = 16 << 20
+    """A longer document is a bad line. No novel comes to 16 MiB of UTF-8; a file without line ends does, and
+    what is made to fill memories."""
 
 
 class FileSettings(SourceSettings):
@@ -41,6 +54,8 @@ class FileSettings(SourceSettings):
     paths: list[str] = Field(min_length=1)
     """Globs over the distribution's file list, or below data/sources."""
     format: Format = "auto"
+    encoding: Encoding | None = None
+    """A name that Python knows, for files whose encoding is not told from their bytes."""
     quoting: Quoting = "auto"
     """Whether fields of csv and tsv may stand between quotation marks (``minimal``, RFC 4180) or a quotation
     mark is text like any other (``none``); ``auto`` tells it from the whole file."""

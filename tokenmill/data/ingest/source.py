@@ -40,6 +40,8 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
         for file in files:
             rows = read_file(file, source.format, columns, source.quoting)
             counts = collector.collect(file.name, rows, labels.get(file.name))
+            for note in sorted(file.notes):
+                collector.files_by_note.setdefault(note, []).append(file.name)
             fingerprint = {"sha256": sha256_file(file.path), "bytes": file.path.stat().st_size}
             entry["files"].append({"name": file.name, **fingerprint, **counts.as_dict()})
     collector.check()
