@@ -11,6 +11,7 @@ from tokenmill.core.errors import UserError, one_line, shown
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
 from tokenmill.inference.generation.sampling import GenerationConfig
+from tokenmill.inference.normalization import beginnings, whole_texts
 from tokenmill.model.exchange import export_model, import_model, suggested_settings
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
@@ -105,7 +106,8 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
         answers = loaded.model.config.kind == "text-to-text"
         single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
         if single and not as_json and sys.stdout.isatty():
-            pieces = stream(loaded.model, loaded.vocabulary, chosen[0], **settings)
+            (read,) = (whole_texts if answers else beginnings)(loaded.normalization, chosen)
+            pieces = stream(loaded.model, loaded.vocabulary, read, **settings)
             first = next(pieces, "")  # a mistake shows before anything is printed
             print("" if answers else chosen[0], end=first, flush=True)
             for piece in pieces:

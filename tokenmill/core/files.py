@@ -61,7 +61,7 @@ def digest_tree(path: Path, *, without: Collection[str] = ()) -> str:
         for file in sorted(path.rglob("*"))
         if file.is_file() and file.relative_to(path).parts[0] not in without
     ]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(os.fsencode("".join(lines))).hexdigest()
 
 
 def digest_value(value: Any) -> str:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from tokenmill.core.errors import UserError, shown
 from tokenmill.core.files import to_json
+from tokenmill.core.normalization import Normalization, read_normalization, write_normalization
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
 from tokenmill.model.published import architectures
@@ -44,7 +45,14 @@ OURS = "tokenmill"
 """Key of our config in config.json, and model_type of what ``transformers`` has no class for."""
 
 
-def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping[str, Any]) -> None:
+def save_model(
+    folder: Path,
+    model: Model,
+    *,
+    tokenizer: Path,
+    ancestry: Mapping[str, Any],
+    normalization: Normalization | None = None,
+) -> None:
     """Write a model folder: weights, configs, tokenizer, ancestry, README. Equal models give equal bytes.
 
     Args:
@@ -52,7 +60,10 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
         model: any that :func:`tokenmill.model.heads.build_model` builds.
         tokenizer: the folder whose tokenizer the model was trained with: shards, or another model.
         ancestry: goes to ancestry.json as it is.
+        normalization: what the model's training texts went through; without it what the tokenizer's folder
+            says, if anything.
     """
+    normalization = normalization or read_normalization(tokenizer)
     folder.mkdir(parents=True, exist_ok=True)
     config = model.config
     state: Mapping[str, Tensor] = {name: value.detach().cpu() for name, value in model.state_dict().items()}
@@ -70,7 +81,9 @@ def save_model(folder: Path, model: Model, *, tokenizer: Path, ancestry: Mapping
     )
     _write_json(folder / CONFIG, {**values, OURS: config.to_dict()})
     _write_json(folder / ANCESTRY, ancestry)
-    (folder / README).write_text(model_readme(model, ancestry), "utf-8")
+    (folder / README).write_text(model_readme(model, ancestry, normalization), "utf-8")
+    if normalization is not None:
+        write_normalization(folder, normalization)
     if config.kind in GENERATES:
         generation = tokenizer / GENERATION
         # Special tokens other than <eos> are never written, by transformers' `generate` no more than by ours.
@@ -103,6 +116,8 @@ class LoadedModel:
     vocabulary: Vocabulary
     unexpected_keys: tuple[str, ...] = ()
     """Tensors of the folder that the model has no place for."""
+    normalization: Normalization | None = None
+    """What its training texts went through, and what it is asked with must; None where nothing says it."""
 
 
 def load_model(folder: Path) -> tuple[Model, Vocabulary]:
@@ -143,7 +158,7 @@ def read_model(folder: Path) -> LoadedModel:
     with torch.random.fork_rng(devices=[]):  # initial values are thrown away; leave the caller's random state
         model = build_model(config)
     model.load_state_dict(placed.state)
-    return LoadedModel(model.eval(), vocabulary, tuple(placed.unexpected_keys))
+    return LoadedModel(model.eval(), vocabulary, tuple(placed.unexpected_keys), read_normalization(folder))
 
 
 def _config_of(folder: Path, values: Mapping[str, Any], stored: Tensors) -> ModelConfig:
