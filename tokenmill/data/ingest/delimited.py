@@ -2,7 +2,7 @@
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from tokenmill.core.errors import UserError
@@ -69,10 +69,14 @@ def guess_quoting(file: SourceFile, delimiter: str) -> tuple[Quoting, str | None
         return "minimal", None
     width = lost_quoted = lost_plain = merged = 0
     mark = delimiter.encode()
-    for _, lines, fields, problem in _records(read_lines(file), delimiter, file.max_bytes):
-        odd = sum(line.count(mark) + 1 != width for line in lines if line)
+    # Which characters the bytes stand for makes no difference here.
+    for _, lines, fields, problem in _records(read_lines(file), delimiter, file.max_bytes, _latin):
         if not width:  # the header
-            width, odd = lines[0].count(mark) + 1, 0
+            width = lines[0].count(mark) + 1
+        odd = 0
+        for line in lines:
+            if line and line.count(mark) + 1 != width:
+                odd += 1
         lost_plain += odd
         if problem is not None or len(fields) != width:
             lost_quoted += 1
@@ -91,6 +95,10 @@ def guess_quoting(file: SourceFile, delimiter: str) -> tuple[Quoting, str | None
             "quotation mark is text, set `quoting: none` of the source"
         )
     return "minimal", None
+
+
+def _latin(line: bytes) -> str:
+    return line.decode("latin-1")
 
 
 def _lines(lines: Iterator[Line], delimiter: str, max_bytes: int) -> Iterator["Parsed"]:
@@ -112,7 +120,9 @@ class Parsed(NamedTuple):
     problem: str | None = None
 
 
-def _records(lines: Iterator[Line], delimiter: str, max_bytes: int) -> Iterator[Parsed]:
+def _records(
+    lines: Iterator[Line], delimiter: str, max_bytes: int, decode: Callable[[bytes], str] = decode
+) -> Iterator[Parsed]:
     """Group lines into records. A bad record costs its first line; reading goes on at the line after it."""
     waiting: deque[Line] = deque()
     taken: list[Line] = []

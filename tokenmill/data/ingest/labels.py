@@ -12,6 +12,8 @@ TRUTH = {"true": "1", "false": "0"}
 MOST = 1000
 """Labels, and changed spellings, that are kept in mind at most: a column with more is no label."""
 SHOWN = 5
+LONGEST = 1000
+"""Characters of a label that is kept in mind."""
 
 
 @lru_cache(1 << 12)
@@ -29,18 +31,24 @@ class Labels:
     """The labels of a source, each in one spelling, and what was changed for that."""
 
     def __init__(self) -> None:
-        self._found: Counter[str] = Counter()
-        self._changed: Counter[tuple[str, str]] = Counter()
+        self._written: Counter[str] = Counter()
 
     def add(self, label: str | None) -> str | None:
         """The spelling of a document's label."""
-        found = None if label is None else spelling(label)
-        if found is None or label is None:
+        if label is None:
             return None
-        if found in self._found or len(self._found) < MOST:
-            self._found[found] += 1
-        if found != label and ((label, found) in self._changed or len(self._changed) < MOST):
-            self._changed[label, found] += 1
+        if len(label) > LONGEST:
+            return spelling.__wrapped__(label)
+        if label in self._written or len(self._written) < MOST:
+            self._written[label] += 1
+        return spelling(label)
+
+    @property
+    def _found(self) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for label, count in self._written.items():
+            if spelt := spelling(label):
+                found[spelt] += count
         return found
 
     def folded(self) -> Mapping[str, str]:
@@ -58,8 +66,10 @@ class Labels:
 
     def notes(self) -> Iterator[str]:
         """What was changed, and what looks as if it were one label and stays two."""
-        folded = self.folded()
-        changes = [*self._changed.items(), *(((old, new), self._found[old]) for old, new in folded.items())]
+        folded, found = self.folded(), self._found
+        spelt = ((label, spelling(label), count) for label, count in self._written.items())
+        changes = [((old, new), count) for old, new, count in spelt if new and new != old]
+        changes += [((old, new), found[old]) for old, new in folded.items()]
         if changes:
             total = sum(count for _, count in changes)
             most = sorted(changes, key=lambda change: (-change[1], change[0]))[:SHOWN]
@@ -67,7 +77,7 @@ class Labels:
             more = ", ..." if len(changes) > SHOWN else ""
             yield f"{total:,} labels are spelt in one way: {', '.join(shown)}{more}"
         alike: dict[str, list[str]] = {}
-        for label in sorted({folded.get(label, label) for label in self._found}):
+        for label in sorted({folded.get(label, label) for label in found}):
             alike.setdefault(unicodedata.normalize("NFKC", label).casefold(), []).append(label)
         for labels in [labels for labels in alike.values() if len(labels) > 1][:SHOWN]:
             names = " and ".join(repr(label[:40]) for label in labels[:SHOWN])

@@ -42,6 +42,7 @@ def read_jsonl(file: SourceFile, columns: Mapping[str, str]) -> Rows:
         UserError: no line of the file has the text field.
     """
     documents, without, first = 0, 0, True
+    others = [ours for ours in columns if ours != "text"]
     there: list[str] = []
     for number, line in read_lines(file):
         if not line.strip():
@@ -60,10 +61,11 @@ def read_jsonl(file: SourceFile, columns: Mapping[str, str]) -> Rows:
                 there = there or sorted(row)
                 raise ValueError(f"no field {columns['text']!r}")
             fields = {ours: row.get(theirs) for ours, theirs in columns.items()}
-            if any(isinstance(value, float) and abs(value) >= EXACT for value in fields.values()):
-                # Whole numbers beyond 64 bits are exact in Python's own parser, and in orjson are not.
-                row = json.loads(line)
-                fields = {ours: row.get(theirs) for ours, theirs in columns.items()}
+            for ours in others:
+                value = fields[ours]
+                if type(value) is float and abs(value) >= EXACT:
+                    # Whole numbers beyond 64 bits are exact in Python's own parser, and in orjson are not.
+                    fields[ours] = json.loads(line)[columns[ours]]
             yield make_record(number, fields)
             documents += 1
         except ValueError as error:

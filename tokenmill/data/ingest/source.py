@@ -53,9 +53,7 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
         entry["remove_html"] = source.remove_html
     elif collector.is_code(file["name"] for file in entry.get("files", ())):
         entry["remove_html"] = False
-        notes.append(
-            "program code, so what looks like HTML stays; `remove_html` of the source says otherwise"
-        )
+        notes.append("program code: what looks like HTML stays; `remove_html` of the source says otherwise")
     if notes:
         entry["notes"] = notes
     digest = sha256_file(out / f"{name}.parquet")

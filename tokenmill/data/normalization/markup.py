@@ -33,6 +33,7 @@ BLOCKS = frozenset(_BLOCKS.split())
 """Elements that end a line; without those of a page's head, which texts rather talk about."""
 INLINE = frozenset(_INLINE.split())
 """Elements within a line."""
+KNOWN = BLOCKS | INLINE
 
 TAG = re.compile(
     r"<(?P<close>/?)(?P<name>[A-Za-z][A-Za-z0-9]*)"
@@ -64,17 +65,17 @@ def script_edits(text: str) -> Iterator[Edit]:
 
 def tag_edits(text: str) -> Iterator[Edit]:
     """Tags of HTML: a line end for a block, nothing for an element within a line."""
-    tags = [tag for tag in TAG.finditer(text) if tag["name"].lower() in BLOCKS | INLINE]
+    tags = [(tag, tag["name"].lower()) for tag in TAG.finditer(text)]
     paired = set[int]()
     waiting: dict[str, list[int]] = defaultdict(list)
-    for number, tag in enumerate(tags):
+    for number, (tag, name) in enumerate(tags):
         if not tag["close"]:
-            waiting[tag["name"].lower()].append(number)
-        elif waiting[tag["name"].lower()]:
-            paired.add(waiting[tag["name"].lower()].pop())
-    for number, tag in enumerate(tags):
-        if number in paired or _is_html(tag):
-            yield tag.start(), tag.end(), "\n" if tag["name"].lower() in BLOCKS else ""
+            waiting[name].append(number)
+        elif waiting[name]:
+            paired.add(waiting[name].pop())
+    for number, (tag, name) in enumerate(tags):
+        if name in KNOWN and (number in paired or _is_html(tag)):
+            yield tag.start(), tag.end(), "\n" if name in BLOCKS else ""
 
 
 def _is_html(tag: re.Match[str]) -> bool:
