@@ -132,8 +132,8 @@ def pipeline(targets: list[str] | None = None) -> None:
     """
     graph = Graph()
     params = load_params(graph.root / "params.yaml")
-    check_folder(graph.root / "data" / "sources")
     nodes = graph.plan(targets)
+    check_folder(graph.root / "data" / "sources")
     runner = Runner(graph.root, tags={"pipeline.run": str(flow_run.get_id())})
     run = _Run(graph, runner)
     futures: dict[str, PrefectFuture[State]] = {}
