@@ -90,7 +90,6 @@ def test_every_stage_on_a_full_disk_keeps_its_outs(
     assert line.startswith("error: the disk is full; free some space")
     assert digest_tree(trained / "data") == before
     subprocess.run(command, check=True, capture_output=True)
-    assert digest_tree(trained / "data") == before
 
 
 @pytest.mark.parametrize("write", ["polars", "numpy", "python"])
