@@ -80,7 +80,7 @@ def aliases_of(mlflow_client: Any, name: str) -> dict[str, str]:
 def version_at(mlflow_client: Any, uri: str) -> Any:
     from mlflow.exceptions import MlflowException
 
-    parts = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
+    parts = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d{1,9}))", uri)
     if parts is None:
         raise UserError(f"{uri}: not an address of a model; give models:/NAME@ALIAS or models:/NAME/VERSION")
     name, alias, number = parts.groups()
