@@ -145,7 +145,7 @@ def pieces(table: Table, columns: list[str], max_bytes: int) -> Iterator[list[li
         except (pa.ArrowException, OSError, ValueError, IndexError) as error:
             raise Problem(f"damaged after row {done:,} ({first_line(error)})") from None
     raise Problem(
-        f"takes more than {table.memory_bytes >> 30} GiB of memory after row {done:,}; write it as .jsonl, or "
+        f"takes over {table.memory_bytes >> 30} GiB of memory after row {done:,}; write it as .jsonl, or "
         f"in smaller pages"
     )
 
