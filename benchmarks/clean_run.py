@@ -17,6 +17,7 @@ from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
 
 MEASURE = MeasureSettings(remove_html=True, simplify_chinese=False, replace_pii=True)
+STEPS = MEASURE.of_source(None)
 PAGE = Path(__file__).resolve().parents[1] / "docs/cleaning.md"
 
 

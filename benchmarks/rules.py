@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.clean_run import MEASURE, settings
+from benchmarks.clean_run import STEPS, settings
 from tokenmill.data.clean.apply_rules import rule_expressions
 from tokenmill.data.measure.detect_language import languages
 from tokenmill.data.measure.normalize import normalize
@@ -36,10 +36,10 @@ def _once(work: Callable[[], Any]) -> float:
 def print_rules(raw: Path, megabytes: float) -> None:
     """MB/s of every measure, then of those without n-grams with reading and writing."""
     table = pl.concat([pl.read_parquet(path) for path in sorted(raw.glob("*.parquet"))])
-    texts = normalize(table["text"], MEASURE)
+    texts = normalize(table["text"], STEPS)
     found = units(texts)
     rules: dict[str, Callable[[], Any]] = {
-        "normalize": lambda: normalize(table["text"], MEASURE),
+        "normalize": lambda: normalize(table["text"], STEPS),
         "personal data": lambda: replace_pii(table),
         "language": lambda: languages(texts, table["language"]),
         "content hash": lambda: content_hash(texts),

@@ -6,6 +6,7 @@ from pathlib import Path
 from flows.dag import Due, Graph, RepoBusy
 from stages.params import Params, load_params
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.files import check_folder
 
 SHOWN = 3
 """So many reasons of a stage are told."""
@@ -15,9 +16,11 @@ def check(root: Path) -> Iterator[str]:
     """Lines that say what ``dvc repro`` would do in the project ``root``, and what params.yaml leaves out.
 
     Raises:
-        UserError: params.yaml, dvc.yaml or dvc.lock is not right, or dvc is at work.
+        UserError: params.yaml, dvc.yaml or dvc.lock is not right, something below data/sources cannot be
+            read, or dvc is at work.
     """
     params = load_params(root / "params.yaml")
+    check_folder(root / "data" / "sources")
     try:
         due = Graph(root).due()
     except RepoBusy as busy:

@@ -27,6 +27,7 @@ from flows.runner import Outcome, Runner, StageBusy, StageFailed
 from flows.settings import require_server, server_answers
 from stages.params import load_params
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.files import check_folder
 
 BUSY_DELAYS_S = [2.0, 4.0, 8.0]
 """Waits before the first retries while another process is at a stage; the last one repeats. It stays short,
@@ -130,7 +131,8 @@ def pipeline(targets: list[str] | None = None) -> None:
         targets: names of stages (``report``, ``pretrain@gpt``) or of a whole group (``pretrain``).
 
     Raises:
-        UserError: params.yaml is not right, or a target is none of dvc.yaml's; nothing has run then.
+        UserError: params.yaml is not right, something below data/sources cannot be read, or a target is
+            none of dvc.yaml's; nothing has run then.
         PipelineFailed: a stage did not complete. (Returned states would mark the run as failed, too, but the
             process would end with exit status 0.)
     """
@@ -140,6 +142,7 @@ def pipeline(targets: list[str] | None = None) -> None:
     for line in _clear_away(graph):
         get_run_logger().info(line)
     nodes = graph.plan(targets)
+    check_folder(graph.root / "data" / "sources")
     runner = Runner(graph.root, tags={"pipeline.run": str(flow_run.get_id())})
     run = _Run(graph, runner)
     futures: dict[str, PrefectFuture[State]] = {}

@@ -11,7 +11,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
 from tokenmill.core.settings import Name, Settings
 from tokenmill.data.clean.settings import CleanSettings
-from tokenmill.data.ingest.settings import HuggingFaceSource, Source
+from tokenmill.data.ingest.settings import Column, HuggingFaceSource, Source
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings
 from tokenmill.jobs.mistakes import explain, quote
@@ -31,7 +31,12 @@ WITHOUT: dict[Needs, tuple[str, ...]] = {
     "tags": ("txt", "catalog", "po", "conversations"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
-REMEDIES: dict[Needs, str] = {"labels": "give it `labels`", "tags": "give it `format: tagged`"}
+COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
+"""Where tables have it."""
+REMEDIES: dict[Needs, str] = {
+    "labels": "name the column of its labels under `columns`, or give it `labels`",
+    "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
+}
 
 Entry = TypeVar("Entry")
 
@@ -242,12 +247,16 @@ def _holds_model(folder: Path) -> bool:
 
 def may_have(needs: Needs, source: Any) -> bool:
     """Whether documents of a source can have what a task needs, as far as its settings tell."""
-    if isinstance(source, HuggingFaceSource) or (needs == "labels" and source.labels):
+    mapped = COLUMNS[needs] in source.columns
+    if isinstance(source, HuggingFaceSource):
+        return mapped
+    if (needs == "labels" and source.labels) or (needs == "tags" and source.format == "tagged"):
         return True
+    formats = [source.format]
     if source.format == "auto":
         names = [PurePath(path.removesuffix(".gz").removesuffix(".zst")) for path in source.paths]
-        return any(name.suffix.removeprefix(".") not in WITHOUT[needs] for name in names)
-    return source.format not in WITHOUT[needs]
+        formats = [name.suffix.removeprefix(".") for name in names]
+    return mapped and any(format_ not in WITHOUT[needs] for format_ in formats)
 
 
 def _kind(name: str, params: Params, project: Path) -> Any:

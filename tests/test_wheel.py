@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.tiny_models import write_model
+from tokenmill.core.normalization import Normalization, write_normalization
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,7 +73,7 @@ import json, sys
 sys.modules.update(dict.fromkeys(json.loads(sys.argv[2])))  # importing one of these is an ImportError
 import tokenmill
 from tokenmill.cli.main import main
-assert len(tokenmill.embed(sys.argv[1], "我喜欢")) == 1
+assert len(tokenmill.embed(sys.argv[1], "<b>我喜欢</b> cafÃ©")) == 1
 sys.argv = ["tokenmill", "generate", sys.argv[1], "我喜欢", "--max-new-tokens", "4"]
 main()
 """
@@ -84,6 +85,7 @@ main()
     ]
     assert {"mlflow", "polars", "dvc", "prefect"} <= set(absent)
     folder = write_model(tmp_path / "gpt")
+    write_normalization(folder, Normalization(remove_html=True, simplify_chinese=False, replace_pii=True))
     command = [sys.executable, "-c", code, str(folder), json.dumps(absent)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,8 @@ from tokenmill.text.tokenizer import encode_documents, fingerprint, load_tokeniz
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("peoples-daily", "reviews")
 """Of the shards: those of the shipped params.yaml."""
+MEASURE = {"remove_html": True, "simplify_chinese": False, "replace_pii": True}
+"""What the documents went through."""
 SUBJECTS = ["这本书", "这家酒店", "房间", "服务", "屏幕", "键盘", "the book", "the room"]
 GOOD, BAD = ["很好", "喜欢", "干净", "great"], ["很差", "失望", "太慢", "awful"]
 
@@ -91,7 +93,7 @@ def write_clean(folder: Path) -> None:
         )
     schema = {name: pl.String for name in rows[0]}
     pl.DataFrame(rows, schema=schema).write_parquet(documents / "reviews.parquet")
-    write_json(folder / "data/clean/manifest.json", {"raw": {}})
+    write_json(folder / "data/clean/manifest.json", {"params": {"measure": MEASURE}, "raw": {}})
 
 
 def write_tokens(folder: Path) -> None:

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlflow
@@ -18,6 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from tests.registry.helpers import SETTINGS, run_stage
 from tests.servers import free_port, running, with_our_programs
+from tokenmill.core.normalization import Normalization, write_normalization
 from tokenmill.inference.classify import classify
 from tokenmill.inference.generation.generate import generate
 from tokenmill.jobs.tracking.store import ENVIRONMENT, tracking_uri
@@ -93,6 +95,22 @@ def test_every_kind_that_can_be_registered_answers(
         gaps.predict(pd.DataFrame({"text": ["ab"]}))
     replies = mlflow.pyfunc.load_model("models:/our-replies@champion")
     assert len(replies.predict(pd.DataFrame({"prompt": ["很好"]}), params={"max_new_tokens": 3})["text"]) == 1
+
+
+def test_what_is_sent_is_normalised_as_training_texts_were(
+    project: Path, make_model: Callable[..., Path]
+) -> None:
+    from tokenmill.registry.package import environment as needed
+    from tokenmill.registry.serving import Model
+
+    folder = make_model("mood")
+    write_normalization(folder, Normalization(remove_html=True, simplify_chinese=True, replace_pii=True))
+    model = Model()
+    model.load_context(SimpleNamespace(artifacts={"model": str(folder)}))
+    texts = ["<b>很ＯＫ</b>，電話13812345678", "很OK，电话[PHONE]"]
+    sent, normal = model.predict(None, pd.DataFrame({"text": texts})).to_dict("records")
+    assert sent == normal
+    assert any(line.startswith("opencc==") for line in needed(folder)["dependencies"][-1]["pip"])
 
 
 def test_nothing_in_a_package_is_a_pickle(registered: Path) -> None:

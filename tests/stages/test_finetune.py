@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from benchmarks.kill import training as kill
 from tests.tiny_models import write_model
-from tests.tiny_project import write_project
+from tests.tiny_project import MEASURE, write_project
 from tokenmill.core.files import digest_tree
 from tokenmill.model.digest import CONTROL, model_digest
 from tokenmill.model.folder import load_model
@@ -50,6 +50,7 @@ def test_a_classifier_and_its_control_come_out_and_have_learned(with_gpt: Path) 
     metrics = read(with_gpt / "data/metrics/finetune-sentiment.json")
     assert metrics["documents"] == 160
     model = with_gpt / "data/models/sentiment"
+    assert not (with_gpt / "data/models/gpt/normalization.json").exists()  # its shards say nothing
     gpt = read(with_gpt / "data/models/gpt/ancestry.json")
     for which, folder in (("validation", model), ("control", model / CONTROL)):
         record, ancestry = read(folder / RECORD), read(folder / "ancestry.json")
@@ -60,6 +61,7 @@ def test_a_classifier_and_its_control_come_out_and_have_learned(with_gpt: Path) 
         assert config["model_type"] == "tokenmill"  # no published class weighs n-grams
         assert config["tokenmill"]["labels"] == ["negative", "positive"]
         assert config["tokenmill"]["causal"] is False  # averaged positions see the whole text
+        assert read(folder / "normalization.json") == MEASURE
         assert ancestry.get("control", False) == (which == "control")
         assert ancestry["parent"] == gpt and ancestry["data"] == gpt["data"]
         assert ancestry["task"] == ancestry["finetune"]["task"] == "classification"
@@ -78,6 +80,9 @@ def test_settings_that_do_not_fit_the_encoder_are_refused(with_gpt: Path) -> Non
     params.write_text(text.replace("max_tokens: 32", "max_tokens: 64"))
     output = run("stages.finetune", "sentiment")
     assert output.startswith("1\n") and "max_tokens is 64, but the context of data/models/gpt is 32" in output
+    params.write_text(text.replace("ngrams: 2", "ngrams: 2\n    freeze: ['*']"))
+    output = run("stages.finetune", "sentiment")
+    assert output.startswith("1\n") and "finetune.sentiment.freeze leaves nothing to train" in output
     params.write_text(text)
     (with_gpt / "data/models/gpt/tokenizer.json").write_text("{}")
     output = run("stages.finetune", "sentiment")

@@ -30,7 +30,7 @@ sources:
   own:
     kind: files
     paths: [data/sources/*.csv]
-    columns: {text: Body}
+    columns: {text: Body, label: Topic}
   news: {kind: files, paths: [data/sources/*.txt.gz]}
   exam: {kind: files, paths: [data/sources/exam.jsonl], role: test}
   fine: {kind: files, paths: [data/sources/fine.jsonl], role: good}
@@ -133,7 +133,7 @@ def test_what_is_written_is_what_is_loaded(tmp_path: Path) -> None:
         {"pos.txt": "positive"},
         0.01,
     )
-    assert params.sources["own"].columns == {"text": "Body"}
+    assert params.sources["own"].columns == {"text": "Body", "label": "Topic"}
     assert params.pretrain["gpt"].mlm_probability == 0.15
     assert params.evaluate["gpt"].prompts == ["中国"]
     assert (params.runtime.threads, params.runtime.log_every_steps) == (0, 10)
@@ -182,7 +182,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("{max_characters: 500}", "{max_character: 500}", "clean.thresholds.zh.max_character is not a setting; did you mean max_characters?"),
     ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, precision, strategy, threads, workers"),
     ("  reviews:", "  My Reviews:", "sources: the name \"My Reviews\" should match pattern '^[a-z0-9][a-z0-9-]*$'; use lower-case letters, digits and hyphens"),
-    ("{text: Body}", "{txt: Body}", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target' or 'language'"),
+    ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target' or 'language'"),
     # kinds of sources
     ("kind: files", "kind: file", 'sources.own.kind should be one of files, huggingface, package, got "file"'),
     ("    kind: files\n", "", "sources.own.kind should be one of files, huggingface, package, got nothing"),
@@ -227,8 +227,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("sources: [news]", "sources: [own]", 'pretrain.more.sources names "own", which does not stand under tokenize.words.sources; use one of news, reviews'),
     ("source: reviews", "source: views", 'finetune.sentiment.source names "views", which does not stand under sources; use one of news, own, reviews'),
     ("source: reviews", "source: fine", 'finetune.sentiment.source names "fine", whose role is good: no text to learn from; remove it'),
-    ("source: reviews", "source: news", "finetune.sentiment.source: sources.news has no labels; give it `labels`, or name another source"),
-    ("task: classification\n    source: reviews", "task: token-classification\n    source: reviews", "finetune.sentiment.source: sources.reviews has no tags; give it `format: tagged`, or name another source"),
+    ("source: reviews", "source: news", "finetune.sentiment.source: sources.news has no labels; name the column of its labels under `columns`, or give it `labels`, or name another source"),
+    ("task: classification\n    source: reviews", "task: token-classification\n    source: reviews", "finetune.sentiment.source: sources.reviews has no tags; give it `format: tagged`, or name its column of tagged text as `target` under `columns`, or name another source"),
     ("sources: [own]", "sources: [poor]", 'evaluate.sentiment.sources names "poor", whose role is bad: no text to learn from; remove it'),
     ("role: bad", "role: text", "clean.selection learns from samples: give a source `role: bad`, or set it to null"),
     # models
@@ -297,7 +297,7 @@ DOUBLING = b"".join(b"a%d: &a%d {%%s[*a%d, *a%d]}\n" % (n, n, n - 1, n - 1) for 
         (b"a: !!bool x\n", '"x" cannot be read as bool'),
         (b"a: 2020-13-45\n", '"2020-13-45" cannot be read as timestamp (month must be in 1..12)'),
         (b"a: " + b"9" * 5000, "line 1, column 4 "),
-        (b"0x" + b"f" * 5000, "got a number with thousands of digits"),
+        (b"0x" + b"f" * 5000, "ffff... is larger than any setting"),
         (b'"\\U00110000": 1', "chr() arg not in range"),
         # characters that no text, or no line, can have
         (b'"\\ud800": 1', "line 1, column 1 a text holds what is no character"),

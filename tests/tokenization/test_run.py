@@ -10,6 +10,7 @@ import pytest
 from tests.samples import Document, reviews, splits, write_clean
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree, sha256_file, write_json
+from tokenmill.core.normalization import Normalization, read_normalization
 from tokenmill.core.splits import SPLITS, Split
 from tokenmill.text.shards import open_split, read_manifest, split_totals
 from tokenmill.text.special import OURS, SpecialTokens
@@ -93,6 +94,18 @@ def test_the_manifest_tells_the_ancestry(clean: Path, tmp_path: Path) -> None:
         "clean_params": of_clean["params"]["sha256"],
         "raw": {source: of_clean["raw"][source]["sha256"] for source in ("news", "reviews")},
     }
+
+
+def test_the_normalisation_of_its_texts_goes_with_the_shards(clean: Path, tmp_path: Path) -> None:
+    manifest = json.loads((clean / "manifest.json").read_text("utf-8"))
+    steps = {"remove_html": True, "simplify_chinese": True, "replace_pii": False}
+    manifest["params"]["measure"] = steps
+    manifest["raw"]["news"]["remove_html"] = False
+    write_json(clean / "manifest.json", manifest)
+    for settings, html in ((SETTINGS, True), (ONLY_NEWS, False)):
+        folder = tmp_path / str(html)
+        tokenize(clean, folder, settings, name="mine")
+        assert read_normalization(folder) == Normalization(**{**steps, "remove_html": html})
 
 
 def test_equal_inputs_give_equal_bytes(clean: Path, tmp_path: Path) -> None:

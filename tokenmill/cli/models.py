@@ -7,11 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from tokenmill.core.errors import UserError, one_line
+from tokenmill.core.errors import UserError, one_line, shown
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
 from tokenmill.inference.generation.sampling import GenerationConfig
-from tokenmill.model.exchange import export_model, import_model
+from tokenmill.inference.normalization import beginnings, whole_texts
+from tokenmill.model.exchange import export_model, import_model, suggested_settings
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
 
@@ -105,7 +106,8 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
         answers = loaded.model.config.kind == "text-to-text"
         single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
         if single and not as_json and sys.stdout.isatty():
-            pieces = stream(loaded.model, loaded.vocabulary, chosen[0], **settings)
+            (read,) = (whole_texts if answers else beginnings)(loaded.normalization, chosen)
+            pieces = stream(loaded.model, loaded.vocabulary, read, **settings)
             first = next(pieces, "")  # a mistake shows before anything is printed
             print("" if answers else chosen[0], end=first, flush=True)
             for piece in pieces:
@@ -222,4 +224,10 @@ def import_folder(path: str, target: str) -> None:
     numbers = sum(parameter.numel() for parameter in loaded.model.parameters())
     print(one_line(f"{folder}: written, a {config.family} model, {config.kind}, {numbers:,} parameters"))
     if loaded.unexpected_keys:
-        print(one_line(f"not used: {', '.join(loaded.unexpected_keys)}"))
+        print(one_line(f"not used: {', '.join(map(shown, loaded.unexpected_keys))}"))
+    if suggested := suggested_settings(folder):
+        said = ", ".join(f"{key} {shown(value)}" for key, value in suggested.items())
+        print(
+            f"its generation_config.json suggests {said}: options of `tokenmill generate`, not "
+            "taken by themselves"
+        )

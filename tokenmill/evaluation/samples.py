@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from tokenmill.core.normalization import read_normalization
 from tokenmill.evaluation.subject import Subject
 from tokenmill.inference.generation.generate import generate
+from tokenmill.inference.normalization import beginnings, whole_texts
 
 SAMPLES = 3
 """Continuations of each prompt."""
@@ -16,7 +18,9 @@ def generate_samples(subject: Subject) -> list[dict[str, Any]]:
         UserError: a prompt and its new tokens do not fit into the model's context.
     """
     settings, samples = subject.settings, []
-    for number, prompt in enumerate(settings.prompts):
+    read = whole_texts if subject.model.config.kind == "text-to-text" else beginnings
+    prompts = read(read_normalization(subject.folder), settings.prompts)
+    for number, (prompt, written) in enumerate(zip(prompts, settings.prompts, strict=True)):
         # A seed of its own for each prompt: with the same draws a weak model says the same thing after each.
         (texts,) = generate(
             subject.model,
@@ -27,5 +31,5 @@ def generate_samples(subject: Subject) -> list[dict[str, Any]]:
             num_return_sequences=SAMPLES,
             seed=settings.seed + number,
         )
-        samples.append({"prompt": prompt, "continuations": texts})
+        samples.append({"prompt": written, "continuations": texts})
     return samples

@@ -2,9 +2,13 @@
 
 Each takes a model that :func:`load` returned, or its folder, which is then loaded for this one call; and
 texts, of which a single one may be given as it is. What they return has an element for each text.
+
+Texts are normalised as those were that the model was trained on, where its folder says how. Places in what is
+returned are those in the texts as they were given.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +22,7 @@ from tokenmill.inference import score as scoring
 from tokenmill.inference.classify import Span
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
+from tokenmill.inference.normalization import beginnings, edited_texts, texts_with_gaps, whole_texts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
 
@@ -60,9 +65,9 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
             fit into the context.
     """
     loaded = _loaded(model)
-    return generation.generate(
-        loaded.model, loaded.vocabulary, _texts(prompts), batch_size=batch_size, **settings
-    )
+    answers = loaded.model.config.kind == "text-to-text"
+    read = (whole_texts if answers else beginnings)(loaded.normalization, _texts(prompts))
+    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **settings)
 
 
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
@@ -75,7 +80,8 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
     """
     loaded = _loaded(model)
     labels = loaded.model.config.labels
-    found = classifiers.classify(loaded.model, loaded.vocabulary, _texts(texts), batch_size=batch_size)
+    read = whole_texts(loaded.normalization, _texts(texts))
+    found = classifiers.classify(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
 
 
@@ -88,7 +94,13 @@ def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Spa
         UserError: the model is no classifier of tokens.
     """
     loaded = _loaded(model)
-    return classifiers.tag(loaded.model, loaded.vocabulary, _texts(texts), batch_size=batch_size)
+    edited = edited_texts(loaded.normalization, _texts(texts))
+    read = [text.text for text in edited]
+    found = classifiers.tag(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
+    return [
+        [_moved(span, text.origin(span.start, span.end)) for span in spans]
+        for text, spans in zip(edited, found, strict=True)
+    ]
 
 
 def answer(model: AnyModel, question: str, passage: str, *, max_tokens: int = 30) -> Span:
@@ -98,7 +110,10 @@ def answer(model: AnyModel, question: str, passage: str, *, max_tokens: int = 30
         UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
     """
     loaded = _loaded(model)
-    return classifiers.answer(loaded.model, loaded.vocabulary, question, passage, max_tokens=max_tokens)
+    asked, read = edited_texts(loaded.normalization, [question, passage])
+    found = classifiers.answer(loaded.model, loaded.vocabulary, asked.text, read.text, max_tokens=max_tokens)
+    start, end = read.origin(found.start, found.end)
+    return replace(found, start=start, end=end, label=passage[start:end])
 
 
 def fill(
@@ -122,9 +137,8 @@ def fill(
         UserError: the model is of another kind, a text has no gap, or it is longer than the context.
     """
     loaded = _loaded(model)
-    return filling.fill(
-        loaded.model, loaded.vocabulary, _texts(texts), top_k=top_k, max_new_tokens=max_new_tokens
-    )
+    read = texts_with_gaps(loaded.normalization, _texts(texts), loaded.vocabulary)
+    return filling.fill(loaded.model, loaded.vocabulary, read, top_k=top_k, max_new_tokens=max_new_tokens)
 
 
 def score(
@@ -146,8 +160,9 @@ def score(
             the model's context.
     """
     loaded = _loaded(model)
-    given = None if sources is None else _texts(sources)
-    return scoring.score(loaded.model, loaded.vocabulary, _texts(texts), sources=given, batch_size=batch_size)
+    read = whole_texts(loaded.normalization, _texts(texts))
+    given = None if sources is None else whole_texts(loaded.normalization, _texts(sources))
+    return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
 
 
 def embed(
@@ -173,7 +188,7 @@ def embed(
     return embeddings.embed(
         loaded.model,
         loaded.vocabulary,
-        _texts(texts),
+        whole_texts(loaded.normalization, _texts(texts)),
         pooling=pooling,
         normalise=normalise,
         batch_size=batch_size,
@@ -182,6 +197,10 @@ def embed(
 
 def _loaded(model: AnyModel) -> LoadedModel:
     return model if isinstance(model, LoadedModel) else load(model)
+
+
+def _moved(span: Span, place: tuple[int, int]) -> Span:
+    return replace(span, start=place[0], end=place[1])
 
 
 def _texts(texts: Texts) -> list[str]:

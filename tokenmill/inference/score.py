@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.rows import by_length, check_lengths, check_texts
+from tokenmill.inference.rows import NO_MASK, by_length, check_finite, check_lengths, check_texts
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
@@ -83,7 +83,9 @@ def score(
 
 
 def _log_probabilities(logits_NV: Tensor, tokens_N: Tensor) -> list[float]:
-    chosen: list[float] = logits_NV.float().log_softmax(-1).gather(1, tokens_N[:, None])[:, 0].tolist()
+    chosen: list[float] = (
+        check_finite(logits_NV.float()).log_softmax(-1).gather(1, tokens_N[:, None])[:, 0].tolist()
+    )
     return chosen
 
 
@@ -135,7 +137,8 @@ def _score_answers(
 
 
 def _score_masked(model: LanguageModel, vocabulary: Vocabulary, row: list[int], batch_size: int) -> Score:
-    assert vocabulary.mask is not None
+    if vocabulary.mask is None:
+        raise UserError(NO_MASK)
     device = next(model.parameters()).device
     places = [place for place, token in enumerate(row) if token not in vocabulary.special]
     values: list[float] = []

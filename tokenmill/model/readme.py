@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tokenmill.core.normalization import FILE, Normalization
 from tokenmill.model.heads import Model
 from tokenmill.model.names import Kind
 from tokenmill.model.published.architectures import published_class
@@ -39,13 +40,33 @@ USE: Mapping[Kind, Use] = {
 }
 
 
+STEPS = {
+    "remove_html": "HTML removed",
+    "simplify_chinese": "Traditional Chinese made Simplified",
+    "replace_pii": "personal data replaced by placeholders such as [PHONE]",
+}
+"""The steps of normalising in words."""
+
+
+def normalised(normalization: Normalization, *, published: bool) -> str:
+    """What the model's texts went through, in a sentence or two."""
+    steps = "".join(f", {words}" for name, words in STEPS.items() if getattr(normalization, name))
+    ours = (
+        "Its training texts were normalised: full-width letters and digits, white space and Unicode in one "
+        f"form{steps}. {FILE} says so, and Tokenmill does the same to what the model is asked with."
+    )
+    return f"{ours} Stock `transformers` does not: give it texts in that form." if published else ours
+
+
 def transformers_call(kind: Kind, folder: str) -> tuple[str, str]:
     """What to import from ``transformers`` for a kind of model, and the call that loads a folder."""
     call = USE[kind].transformers.format(folder)
     return call.split("(")[0].split(".")[0], call
 
 
-def model_readme(model: Model, ancestry: Mapping[str, Any]) -> str:
+def model_readme(
+    model: Model, ancestry: Mapping[str, Any], normalization: Normalization | None = None
+) -> str:
     """The text of README.md, as Markdown with the hub's front matter."""
     config, published = model.config, published_class(model.config)
     use = USE[config.kind]
@@ -86,6 +107,8 @@ def model_readme(model: Model, ancestry: Mapping[str, Any]) -> str:
             call,
             "```",
         ]
+    if normalization is not None:
+        lines += ["", normalised(normalization, published=published is not None)]
     lines += ["", "## What it comes from", "", "ancestry.json has all of it; the digests are SHA-256.", ""]
     lines += [f"- {name}: `{value}`" for name, value in sorted(ancestry.items()) if isinstance(value, str)]
     return "\n".join(lines) + "\n"

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from tokenmill.core.files import remove, write_text
+from tokenmill.core.normalization import read_normalization
 from tokenmill.model.digest import CONTROL
 from tokenmill.registry.records import ServedKind
 
 CODE = Path(__file__).parents[1]
 """The package, stored with every model: it loads where this project is not."""
 
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
+REQUIREMENTS = ("ftfy", "mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
 """What serving.py and the parts of ``tokenmill`` that it uses import."""
+SIMPLIFYING = ("opencc",)
+"""And for a model whose texts have Simplified characters alone."""
 
 DEFAULTS = {"max_new_tokens": 50, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "seed": 0}
 """Sampling unless a request says otherwise; ``top_k`` 0 is no limit."""
@@ -39,13 +42,15 @@ def signature(kind: ServedKind) -> Any:
     return ModelSignature(prompt, text, params)
 
 
-def environment() -> dict[str, Any]:
-    """What the model needs to run, as a Conda environment.
+def environment(folder: Path) -> dict[str, Any]:
+    """What the model in a folder needs to run, as a Conda environment.
 
     Written out in full: MLflow's own names this environment's pip, which one that uv made has not.
     """
     # A local build of torch (2.13.0+cpu) is published under the plain version.
-    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS]
+    steps = read_normalization(folder)
+    needed = (*REQUIREMENTS, *(SIMPLIFYING if steps and steps.simplify_chinese else ()))
+    pinned = [f"{name}=={version(name).partition('+')[0]}" for name in needed]
     python = f"python={platform.python_version()}"
     return {
         "name": "tokenmill",
@@ -73,7 +78,7 @@ def save_package(path: Path, folder: Path, kind: ServedKind, card: str, mlflow_m
             artifacts={"model": str(folder.resolve())},
             code_paths=[str(CODE)],
             signature=signature(kind),
-            conda_env=environment(),
+            conda_env=environment(folder),
         )
     remove(model_in_package(path) / CONTROL)
     write_text(path / "README.md", card)

@@ -6,7 +6,6 @@ It stands alone: beside MLflow it imports only ``tokenmill``, which is stored wi
 import json
 import logging
 import math
-from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -33,11 +32,9 @@ class Model(PythonModel):
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
-        from tokenmill.model.folder import load_model
+        from tokenmill.inference import api
 
-        self.model: Any
-        self.vocabulary: Any
-        self.model, self.vocabulary = load_model(Path(context.artifacts["model"]))
+        self.loaded: Any = api.load(context.artifacts["model"])
 
     # From any other type hint MLflow derives a signature that replaces ours, and with it drops ``params``.
     # Without one it warns each time that the model is loaded.
@@ -50,7 +47,7 @@ class Model(PythonModel):
         from tokenmill.core.errors import UserError
 
         try:
-            match self.model.config.kind:
+            match self.loaded.model.config.kind:
                 case "sequence-classifier":
                     rows = self._classify(_strings(model_input, "text"))
                     return pd.DataFrame(rows, columns=["label", "probability"])
@@ -65,28 +62,27 @@ class Model(PythonModel):
             raise Refused(message, INTERNAL_ERROR) from None
 
     def _classify(self, texts):
-        from tokenmill.inference.classify import classify
+        from tokenmill.inference import api
 
-        probabilities = classify(self.model, self.vocabulary, texts)
-        labels = self.model.config.labels
-        return [(labels[row.argmax()], float(row.max())) for row in probabilities]
+        return [next(iter(found.items())) for found in api.classify(self.loaded, texts)]
 
     def _fill(self, texts: list[str]) -> list[str]:
-        from tokenmill.inference.fill import fill
+        from tokenmill.inference import api
 
-        assert self.vocabulary.mask is not None, "a masked language model has a mask token"
-        mask, filled = self.vocabulary.token(self.vocabulary.mask), []
-        for text, gaps in zip(texts, fill(self.model, self.vocabulary, texts, top_k=1), strict=True):
+        vocabulary = self.loaded.vocabulary
+        assert vocabulary.mask is not None, "a masked language model has a mask token"
+        mask, filled = vocabulary.token(vocabulary.mask), []
+        for text, gaps in zip(texts, api.fill(self.loaded, texts, top_k=1), strict=True):
             for candidates in gaps:
                 text = text.replace(mask, candidates[0].text, 1)
             filled.append(text)
         return filled
 
     def _generate(self, prompts, params):
-        from tokenmill.inference.generation.generate import generate
+        from tokenmill.inference import api
 
         chosen = _sampling(params)
-        return [texts[0] for texts in generate(self.model, self.vocabulary, prompts, **chosen)]
+        return [texts[0] for texts in api.generate(self.loaded, prompts, **chosen)]
 
 
 def _sampling(params):
@@ -97,7 +93,7 @@ def _sampling(params):
     for name, value in chosen.items():
         if name in NO_LIMIT and value in (None, NO_LIMIT[name]):
             chosen[name] = None
-        elif value is None or not math.isfinite(value):
+        elif value is None or (isinstance(value, float) and not math.isfinite(value)):
             raise UserError(f"{name} must be a finite number, got {json.dumps(value)}")
     return chosen
 

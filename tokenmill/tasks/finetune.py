@@ -8,16 +8,18 @@ from typing import Any
 import torch
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.normalization import Normalization, normalization_of
 from tokenmill.data.documents.reading import read_documents
 from tokenmill.jobs.job import Job
 from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.digest import CONTROL
-from tokenmill.model.folder import ANCESTRY, load_model, read_settings, save_model
+from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
+from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.labelling import Labelling
 from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.settings import FinetuneSettings
@@ -57,7 +59,8 @@ def finetune(
         name, settings, documents, vocabulary, base.config
     )
     check_memory(name, task, base, runtime)
-    run = _Finetuning(name, settings, task, init_from, job, runtime)
+    normalization = normalization_of(clean, [settings.source])
+    run = _Finetuning(name, settings, task, init_from, normalization, job, runtime)
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
     control, control_curve = run.train("control", None, folder / CONTROL)
@@ -89,6 +92,7 @@ class _Finetuning:
     settings: FinetuneSettings
     task: Labelling
     init_from: Path
+    normalization: Normalization | None
     job: Job
     runtime: Runtime
 
@@ -118,7 +122,13 @@ class _Finetuning:
         )
         trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
-        save_model(folder, model, tokenizer=self.init_from, ancestry=self._ancestry(control=base is None))
+        save_model(
+            folder,
+            model,
+            tokenizer=self.init_from,
+            ancestry=self._ancestry(control=base is None),
+            normalization=self.normalization,
+        )
         write_record(
             folder,
             trained,

@@ -167,6 +167,7 @@ def label_config(
         base,
         kind=TASKS[settings.task].kind,
         labels=tuple(labels),
+        problem_type="single_label_classification",
         dropout=settings.dropout,
         context=settings.max_tokens,
         ngrams=settings.ngrams,

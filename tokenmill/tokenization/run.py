@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, sha256_file, write_text
+from tokenmill.core.normalization import normalization_of, write_normalization
 from tokenmill.core.splits import SPLITS, Split
 from tokenmill.jobs.workers import each
 from tokenmill.text.shards import SplitWriter, write_manifest
@@ -59,6 +60,8 @@ def tokenize(
         special = OURS
     else:
         special = take_tokenizer(Path(settings.from_pretrained), folder)
+    if steps := normalization_of(clean, settings.sources):
+        write_normalization(folder, steps)
     encoder = new_encoder(folder, special, small_sample(list(tables.values())))
     return write_shards(encoder, folder, tables, name=name, ancestry=ancestry, workers=workers)
 

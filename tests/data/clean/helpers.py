@@ -17,6 +17,7 @@ COLUMNS = ("id", "source", "text", "label", "target", "language")
 Row = tuple[str, str | None, str | None]
 """Text, label, target."""
 MEASURE = MeasureSettings(remove_html=True, simplify_chinese=False, replace_pii=True)
+STEPS = MEASURE.of_source(None)
 
 
 def settings(**changes: Any) -> CleanSettings:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.data.clean.helpers import COLUMNS, MEASURE, Row, clean_tables, row, table
+from tests.data.clean.helpers import COLUMNS, STEPS, Row, clean_tables, row, table
 from tokenmill.core.files import digest_tree
 from tokenmill.data.measure.normalize import normalize
 
@@ -35,7 +35,7 @@ def test_every_document_is_in_exactly_one_place_and_no_text_is_invented(
     documents, drops = clean_tables(tmp_path_factory.mktemp("any"), tables(corpus))
     assert sorted([*documents["id"], *drops["id"]]) == raw["id"].sort().to_list()
     assert drops["reasons"].list.len().min() in (None, *range(1, 10))
-    expected = raw.with_columns(normalize(raw["text"], MEASURE), normalize(raw["target"], MEASURE))
+    expected = raw.with_columns(normalize(raw["text"], STEPS), normalize(raw["target"], STEPS))
     for part in (documents, drops):
         same = expected.join(part, on="id", how="semi").drop("language")
         assert part.select(COLUMNS).drop("language").sort("id").equals(same.sort("id"))

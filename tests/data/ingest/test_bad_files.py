@@ -62,7 +62,7 @@ def test_files_with_nothing_in_them(tmp_path: Path, name: str, content: bytes) -
         ("a.csv", b'{"text": "one", "label": "two"}\n', "a.csv: no column 'text' for text; it has "),
         ("a.jsonl", b"text,label\none,two\n", "sources.mine: 2 of 2 lines are bad .* malformed JSON"),
         ("a.jsonl", b'[{"text": "one"}]', "sources.mine: 1 of 1 lines are bad .* not a JSON object"),
-        ("a.txt", "中文文本\n".encode("gbk"), "sources.mine: 1 of 1 lines are bad .* not UTF-8 at byte 1"),
+        ("a.txt", "中文\n".encode("gbk"), "sources.mine: 1 of 1 lines are bad .* not UTF-8 at byte 1"),
         ("a.parquet", parquet(text=[1, 2]), "2 of 2 lines are bad .* text is a number, not text"),
         ("a.parquet", parquet(text=[["a"]]), "1 of 1 lines are bad .* text is a list, not text"),
         ("a.parquet", parquet(text=[b"a"]), "1 of 1 lines are bad .* text is a bytes, not text"),
@@ -73,8 +73,9 @@ def test_files_that_are_something_else(tmp_path: Path, name: str, content: bytes
     content = gzip.compress(content, mtime=0) if name.endswith(".gz") else content
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / name).write_bytes(content)
+    columns = {"label": "label"} if "label is" in message else {}
     with pytest.raises(UserError, match=message) as stopped:
-        read_source(tmp_path, {}, paths=[name], max_bad_share=0.01)
+        read_source(tmp_path, {}, paths=[name], max_bad_share=0.01, columns=columns)
     assert "\n" not in str(stopped.value)
 
 
@@ -85,7 +86,8 @@ HUGE = 100_000_000
 def test_one_line_of_100_megabytes(tmp_path: Path, name: str) -> None:
     text = "x" * HUGE
     content = text if name == "a.txt" else f'{{"text": "{text}"}}'
-    documents, rejects = read_source(tmp_path, {name: f"{content}\n", "b.txt": "after"})
+    files: dict[str, bytes | str] = {name: f"{content}\n", "b.txt": "after"}
+    documents, rejects = read_source(tmp_path, files, max_document_bytes=2 * HUGE)
     assert documents["text"].str.len_bytes().to_list() == [HUGE, 5] and rejects.is_empty()
 
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from tests.data.ingest.helpers import read_source
 from tokenmill.core.errors import UserError
 
+LABEL = {"label": "label"}
+
 JSONL = [
-    (b'{"text": "first"}', None),
+    (b'{"text": "first", "label": "a"}', None),
     (b'{"text": "broken', "malformed JSON"),
     (b'{"text": "bytes \xff\xfe"}', "not UTF-8 at byte 17"),
     (b'\xef\xbb\xbf{"text": "mark"}', "malformed JSON"),
@@ -35,7 +37,7 @@ JSONL = [
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_jsonl(tmp_path: Path, suffix: str) -> None:
     name = f"a.jsonl{suffix}"
-    documents, rejects = read_source(tmp_path, {name: b"\n".join(line for line, _ in JSONL)})
+    documents, rejects = read_source(tmp_path, {name: b"\n".join(line for line, _ in JSONL)}, columns=LABEL)
     assert documents["text"].to_list() == ["first", "last 😀"]
     assert documents["id"].to_list() == [f"mine:{name}:1", f"mine:{name}:16"]
     expected = [(number, reason) for number, (_, reason) in enumerate(JSONL, start=1) if reason]
@@ -75,7 +77,7 @@ CSV = [
 
 
 def test_csv(tmp_path: Path) -> None:
-    documents, rejects = read_source(tmp_path, {"a.csv": "\n".join(CSV)})
+    documents, rejects = read_source(tmp_path, {"a.csv": "\n".join(CSV)}, columns=LABEL)
     assert documents.select("text", "label").rows() == [
         ("plain", "a"),
         ('quoted, with "quotes"', "b"),
@@ -96,13 +98,15 @@ def test_csv(tmp_path: Path) -> None:
 
 def test_a_quote_that_is_never_closed_costs_one_line(tmp_path: Path) -> None:
     lines = ["text,label", '"open,a', *(f"line {n},b" for n in range(3000))]
-    documents, rejects = read_source(tmp_path, {"a.csv": "\n".join(lines)})
+    documents, rejects = read_source(tmp_path, {"a.csv": "\n".join(lines)}, quoting="minimal")
     assert documents.height == 3000
     assert rejects.select("line", "reason").rows() == [(2, "quote never closed")]
 
 
 def test_bad_bytes_in_csv_and_tsv(tmp_path: Path) -> None:
-    documents, rejects = read_source(tmp_path, {"a.tsv": b"label\ttext\na\tone\nb\t\xff\nc\t\x00\nd\ttwo\n"})
+    documents, rejects = read_source(
+        tmp_path, {"a.tsv": b"label\ttext\na\tone\nb\t\xff\nc\t\x00\nd\ttwo\n"}, columns=LABEL
+    )
     assert documents.select("text", "label").rows() == [("one", "a"), ("two", "d")]
     assert rejects["line"].to_list() == [3, 4]
 
@@ -110,7 +114,7 @@ def test_bad_bytes_in_csv_and_tsv(tmp_path: Path) -> None:
 def test_parquet(tmp_path: Path) -> None:
     table = tmp_path / "made.parquet"
     pl.DataFrame({"text": ["one", None, "nul \0", "two"], "label": [1, 2, 3, None]}).write_parquet(table)
-    documents, rejects = read_source(tmp_path, {"a.parquet": table.read_bytes()})
+    documents, rejects = read_source(tmp_path, {"a.parquet": table.read_bytes()}, columns=LABEL)
     assert documents.select("text", "label").rows() == [("one", "1"), ("two", None)]
     assert rejects.select("line", "reason").rows() == [(2, "no text"), (3, "NUL character in text")]
 

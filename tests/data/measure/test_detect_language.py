@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
+from tokenmill.data.documents.languages import UNDETERMINED
 from tokenmill.data.measure import detect_language
-from tokenmill.data.measure.detect_language import UNKNOWN, languages
+from tokenmill.data.measure.detect_language import languages
 
 
 def found(*texts: str, declared: str | None = None) -> list[str]:
@@ -44,7 +45,7 @@ def test_declared_languages_are_for_what_is_too_short() -> None:
 
 
 def test_without_letters_there_is_no_language() -> None:
-    assert found("", " ", "12 + 3 = 15", "——", "🎉", declared="zh") == [UNKNOWN] * 5
+    assert found("", " ", "12 + 3 = 15", "——", "🎉", declared="zh") == [UNDETERMINED] * 5
 
 
 def test_what_was_found_and_is_declared_again_stays() -> None:
@@ -68,7 +69,7 @@ def test_without_the_model_scripts_and_declarations_are_left(
     detect_language._detector.cache_clear()
     try:
         long = "A long English sentence that only a model could tell from others."
-        assert found("今天天气很好", long) == ["zh", UNKNOWN]
+        assert found("今天天气很好", long) == ["zh", UNDETERMINED]
         assert found(long, declared="en") == ["en"]
         assert capsys.readouterr().err.startswith("warning: languages are told by script alone")
     finally:

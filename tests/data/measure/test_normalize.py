@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenmill.data.measure.normalize import WIDE, normalize
-from tokenmill.data.measure.settings import MeasureSettings
+from tokenmill.core.normalization import Normalization
+from tokenmill.data.measure.normalize import normalize
+from tokenmill.data.normalization.steps import WIDE
 
 
 def normalized(*texts: str | None, html: bool = True, simplify: bool = False) -> list[str | None]:
-    settings = MeasureSettings(remove_html=html, simplify_chinese=simplify, replace_pii=False)
-    return normalize(pl.Series("text", texts, dtype=pl.String), settings).to_list()
+    steps = Normalization(remove_html=html, simplify_chinese=simplify, replace_pii=False)
+    return normalize(pl.Series("text", texts, dtype=pl.String), steps).to_list()
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,14 @@ def test_examples(text: str, expected: str) -> None:
             "if a <b and c> d, see <filename> or List<String>",
         ),
         ("《书名》 <三体> 1<2", "《书名》 <三体> 1<2"),
-        ("<<i>b>x</b>", "x"),
+        ("<<i>b>x</b>", "<<i>b>x"),
+        # names of HTML where no tag is meant
+        ("vector<i> and Foo<A>, Map<P>", "vector<i> and Foo<A>, Map<P>"),
+        ("Enter <input> here, see <table> 3", "Enter <input> here, see <table> 3"),
+        ("vector<i> <i>x</i>", "vector<i> x"),
+        ("<I>x</i> <p>one <P>two<BR>three<img/> </div>", "x\none\ntwo\nthree"),
+        ('<input type="text"> <b>open', "<b>open"),
+        ("std::vector&lt;i&gt;", "std::vector<i>"),
     ],
 )
 def test_repairs(text: str, expected: str) -> None:
@@ -66,7 +74,7 @@ def test_repairs(text: str, expected: str) -> None:
 
 
 def test_rows_are_repaired_each_on_its_own() -> None:
-    texts = ["plain", None, "&lt;", "schÃ¶n", "", "<b>x</b>", "&lt;b>y"]
+    texts = ["plain", None, "&lt;", "schÃ¶n", "", "<b>x</b>", "&lt;b&gt;y&lt;/b&gt;"]
     assert normalized(*texts) == ["plain", None, "<", "schön", "", "x", "y"]
 
 

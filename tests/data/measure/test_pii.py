@@ -7,9 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tokenmill.data.measure.pii import COUNTS, KINDS, replace_pii
-from tokenmill.data.measure.pii.bank_card import luhn
-from tokenmill.data.measure.pii.id_card import check_character
+from tokenmill.data.measure.pii import COUNTS, replace_pii
+from tokenmill.data.normalization.pii.bank_card import luhn
+from tokenmill.data.normalization.pii.id_card import check_character
+from tokenmill.data.normalization.pii.table import KINDS
 from tokenmill.text.tokenizer import SPECIAL_TOKENS
 
 FOUND = [

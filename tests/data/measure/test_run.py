@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
-from tests.data.clean.helpers import COLUMNS, MEASURE, measure_tables, row, table, write_raw
+from tests.data.clean.helpers import COLUMNS, MEASURE, STEPS, measure_tables, row, table, write_raw
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree
 from tokenmill.data.clean.settings import CleanSettings
@@ -28,7 +28,7 @@ ONE = RuntimeSettings(workers=1)
 
 
 def measured(folder: Path, *texts: str | None) -> pl.DataFrame:
-    return measure_table(table("s", [row(text) for text in texts]), "s", MEASURE)  # type: ignore[arg-type]
+    return measure_table(table("s", [row(text) for text in texts]), "s", STEPS)  # type: ignore[arg-type]
 
 
 def test_tags_follow_their_text_where_personal_data_is_replaced() -> None:
@@ -38,7 +38,7 @@ def test_tags_follow_their_text_where_personal_data_is_replaced() -> None:
         row("号码00138001380001", target="号码/n 00/m 13800138000/m 1/m"),
         row("call 13800138000", target="打 13800138000 吧"),
     ]
-    frame = measure_table(table("s", rows), "s", MEASURE)
+    frame = measure_table(table("s", rows), "s", STEPS)
     assert frame.select("text", "target").rows() == [
         ("电话[PHONE]。", "电话/n [PHONE]/m 。/w"),
         ("号码00138001380001", "号码/n 00/m 13800138000/m 1/m"),
@@ -96,7 +96,7 @@ def test_each_of_several_processes_has_one_thread(monkeypatch: pytest.MonkeyPatc
 def test_finished_parts_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_raw(tmp_path / "raw", {"a": table("a", [row("one")]), "b": table("b", [row("two")])})
     work = tmp_path / "parts"
-    measure_part(tmp_path / "raw", work, MEASURE, Part("a", 0, 0, 1))
+    measure_part(tmp_path / "raw", work, {"a": STEPS}, Part("a", 0, 0, 1))
     before = (work / "a/000000.parquet").stat().st_mtime_ns
     (work / "b").mkdir()
     (work / "b/.000000.parquet.half.tmp").write_bytes(b"PAR1")  # what a kill leaves
@@ -132,6 +132,13 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(
     for name in ("parts", "fresh"):
         measure(tmp_path / "raw", tmp_path / f"out-{name}", tmp_path / name, MEASURE, ONE)
     assert digest_tree(tmp_path / "out-parts") == digest_tree(tmp_path / "out-fresh")
+
+
+def test_a_folder_whose_name_reads_like_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "pro[j]ect*"
+    write_raw(folder / "raw", {"s": table("s", [row("好")])})
+    measure(folder / "raw", folder / "out", folder / "parts", MEASURE, ONE)
+    assert pl.read_parquet(folder / "out/s/000000.parquet", glob=False).height == 1
 
 
 def test_the_manifest_knows_the_raw_files(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import AfterValidator, Field, create_model, model_validator
 
 from tokenmill.core.settings import Settings, Share
 from tokenmill.data.clean.rules import DOCUMENT_RULES
+from tokenmill.data.documents.languages import UNDETERMINED, language_code
 
 
 def _fields() -> dict[str, Any]:
@@ -98,10 +99,14 @@ class SplitSettings(Settings):
         return self
 
 
+Language = Annotated[str, AfterValidator(lambda spelt: language_code(spelt) or UNDETERMINED)]
+"""As measure writes it."""
+
+
 class CleanSettings(Settings):
     """Which documents stay. A change of these measures nothing anew."""
 
-    languages: list[str] | None = None
+    languages: list[Language] | None = None
     """ISO 639 codes of the languages that stay; null for all."""
     thresholds: LanguageThresholds
     selection: SelectionSettings | None = None

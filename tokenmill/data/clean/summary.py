@@ -99,7 +99,7 @@ def _languages(counts: pl.DataFrame) -> dict[str, int]:
 def _pii(measured: Path, source: str) -> dict[str, int]:
     """Personal data replaced in a source, by kind; in all that was measured, kept or not."""
     counts = pl.scan_parquet(measured / source / "*.parquet").select(pl.selectors.starts_with("pii_").sum())
-    return {name.removeprefix("pii_"): count for name, count in counts.collect().row(0, named=True).items()}
+    return {column.name.removeprefix("pii_"): column.item() for column in counts.collect()}
 
 
 def _lengths(counts: pl.DataFrame) -> list[int]:

@@ -7,7 +7,7 @@ import polars as pl
 
 TOKEN = r"(\[*?)(\[[A-Z_]+\]|[^\s\[]\S*|\[)/([A-Za-z]+(?:\][A-Za-z]+)*)"
 """``[中央/n  电视台/n]nt`` marks a group with a tag of its own; the bracket belongs to no word. A bracket
-alone is the punctuation mark itself, and ``[PHONE]`` a placeholder of :mod:`tokenmill.data.measure.pii`."""
+alone is the punctuation mark itself, and ``[PHONE]`` a placeholder of ``normalization.pii``."""
 
 _TOKEN = re.compile(TOKEN)
 

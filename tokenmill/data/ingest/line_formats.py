@@ -1,6 +1,7 @@
 """Formats where a line is a document: plain text, JSON lines, part-of-speech tagged text."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -8,7 +9,17 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.documents.tagged import tagged_words
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.lines import read_lines
-from tokenmill.data.ingest.records import Record, Reject, Rows, decode, make_record, show
+from tokenmill.data.ingest.records import (
+    COLUMNS,
+    EXACT,
+    Note,
+    Record,
+    Reject,
+    Rows,
+    decode,
+    make_record,
+    show,
+)
 
 
 def read_txt(file: SourceFile) -> Rows:
@@ -30,8 +41,9 @@ def read_jsonl(file: SourceFile, columns: Mapping[str, str]) -> Rows:
     Raises:
         UserError: no line of the file has the text field.
     """
-    documents, without = 0, 0
-    fields: list[str] = []
+    documents, without, first = 0, 0, True
+    others = [ours for ours in columns if ours != "text"]
+    there: list[str] = []
     for number, line in read_lines(file):
         if not line.strip():
             continue
@@ -40,17 +52,27 @@ def read_jsonl(file: SourceFile, columns: Mapping[str, str]) -> Rows:
             row = orjson.loads(line)
             if not isinstance(row, dict):
                 raise ValueError("not a JSON object")
+            if first:
+                first = False
+                if note := unread(row, columns):
+                    yield note
             if columns["text"] not in row:
                 without += 1
-                fields = fields or sorted(row)
+                there = there or sorted(row)
                 raise ValueError(f"no field {columns['text']!r}")
-            yield make_record(number, {ours: row.get(theirs) for ours, theirs in columns.items()})
+            fields = {ours: row.get(theirs) for ours, theirs in columns.items()}
+            for ours in others:
+                value = fields[ours]
+                if type(value) is float and abs(value) >= EXACT:
+                    # Whole numbers beyond 64 bits are exact in Python's own parser, and in orjson are not.
+                    fields[ours] = json.loads(line)[columns[ours]]
+            yield make_record(number, fields)
             documents += 1
         except ValueError as error:
             reason = f"malformed JSON: {error}" if isinstance(error, orjson.JSONDecodeError) else str(error)
             yield Reject(number, reason, show(line))
     if without and not documents:
-        raise missing_column(file.name, "text", columns["text"], fields)
+        raise missing_column(file.name, "text", columns["text"], there)
 
 
 def read_tagged(file: SourceFile) -> Rows:
@@ -68,9 +90,31 @@ def read_tagged(file: SourceFile) -> Rows:
             yield Reject(number, str(error), show(line))
 
 
-def missing_column(where: str, ours: str, theirs: str, existing: list[str]) -> UserError:
+def check_columns(where: str, columns: Mapping[str, str], existing: Sequence[str]) -> None:
+    """Look for the columns that settings ask for among those that a file has.
+
+    Raises:
+        UserError: one is not there, or stands there twice.
+    """
+    for ours, theirs in columns.items():
+        if theirs not in existing:
+            raise missing_column(where, ours, theirs, existing)
+        if existing.count(theirs) > 1:
+            raise UserError(f"{where}: column {theirs!r} stands twice in its header; rename one of them")
+
+
+def missing_column(where: str, ours: str, theirs: str, existing: Sequence[str]) -> UserError:
     """The error for a column that settings ask for and a file lacks."""
     return UserError(
         f"{where}: no column {theirs!r} for {ours}; it has {', '.join(existing) or 'none'}; "
         f"name the right one under `columns` of the source in params.yaml"
     )
+
+
+def unread(existing: Iterable[str], columns: Mapping[str, str]) -> Note | None:
+    """A note that a file has columns of our names which are not read, for settings do not name them."""
+    names = [name for name in COLUMNS[1:] if name in existing and name not in columns.values()]
+    if not names:
+        return None
+    which = f"columns {', '.join(names)} are" if len(names) > 1 else f"column {names[0]} is"
+    return Note(f"its {which} not read; name what is wanted under `columns` of the source")

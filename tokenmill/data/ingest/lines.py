@@ -1,124 +1,121 @@
-"""Lines of a file, plain or compressed, as bytes, in bounded memory."""
+"""Lines of text files as UTF-8, whatever their encoding and line ends, in bounded memory."""
 
-import gzip
-import zlib
 from collections.abc import Iterator
-
-import zstandard
+from itertools import chain
 
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.encodings import guess, to_utf8
 from tokenmill.data.ingest.files import SourceFile
+from tokenmill.data.ingest.packed import SUFFIXES, unpack
+from tokenmill.data.ingest.records import Cut
 
-CHUNK = 1 << 20
-"""Bytes read at a time."""
-
-
-MARKS = {
-    b"\xff\xfe": "is UTF-16; save it as UTF-8",
-    b"\xfe\xff": "is UTF-16; save it as UTF-8",
+KINDS = {
     b"\x1f\x8b": "is compressed by gzip; let its name end with .gz",
     b"\x28\xb5\x2f\xfd": "is compressed by zstd; let its name end with .zst",
     b"PK\x03\x04": "is a zip archive; unpack it",
     b"PAR1": "is a parquet file; let its name end with .parquet",
 }
-"""How files begin whose names promise lines of text, and what to do about them."""
+"""How files begin whose names promise text, and what to do about them."""
+WHOLE_BYTES = 32 << 20
+"""The largest file that is read whole. JSON of this size may take 700 MB as objects."""
 
 
 def suffix(name: str) -> str:
     """The suffix that tells the format: ``.jsonl`` of ``a.jsonl.gz``."""
-    for compression in (".gz", ".zst"):
+    for compression in SUFFIXES:
         name = name.removesuffix(compression)
     last = name.rpartition("/")[2]
     return f".{last.rpartition('.')[2].lower()}" if "." in last else ""
 
 
-def is_compressed(name: str) -> bool:
-    """Whether :func:`read_lines` decompresses the file."""
-    return name.endswith((".gz", ".zst"))
-
-
 def read_lines(file: SourceFile) -> Iterator[tuple[int, bytes]]:
-    """``(number from 1, line without its end)``; a byte order mark before the first line is dropped.
+    """``(number from 1, line without its end)``. A line longer than ``file.max_bytes`` is a :class:`Cut`.
 
     Raises:
-        UserError: the compressed data are cut off or damaged, or the file is of another kind.
+        UserError: the file cannot be read or unpacked, or is of another kind.
     """
-    number = 0
+    number, size, longest = 0, 0, file.max_bytes
     pending: list[bytes] = []
-    for chunk in _chunks(file):
+    for chunk in read_text(file):
         *lines, rest = chunk.split(b"\n")
         if lines:
             lines[0] = b"".join([*pending, lines[0]])
-            pending = []
-        pending.append(rest)
+            pending, size = [], 0
         for line in lines:
             number += 1
-            yield number, _trim(line, number, file)
-    last = b"".join(pending)
-    if last:
-        yield number + 1, _trim(last, number + 1, file)
+            yield number, line.removesuffix(b"\r") if len(line) <= longest else Cut.of(line)
+        if size <= longest:  # of a longer line the rest is not kept
+            pending.append(rest)
+            size += len(rest)
+    if last := b"".join(pending):
+        yield number + 1, last.removesuffix(b"\r") if len(last) <= longest else Cut.of(last)
 
 
-def _trim(line: bytes, number: int, file: SourceFile) -> bytes:
-    if number == 1:
-        for mark, advice in MARKS.items():
-            if line.startswith(mark):
-                raise UserError(f"{file.name}: {advice}")
-        line = line.removeprefix(b"\xef\xbb\xbf")
-    return line.removesuffix(b"\r")
+def read_whole(file: SourceFile) -> str:
+    """The text of a file that is read at once.
 
-
-def _chunks(file: SourceFile) -> Iterator[bytes]:
-    if file.name.endswith(".gz"):
-        return _gzip_chunks(file)
-    if file.name.endswith(".zst"):
-        return _zstd_chunks(file)
-    return _plain_chunks(file)
-
-
-def _plain_chunks(file: SourceFile) -> Iterator[bytes]:
-    with file.path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            yield chunk
-
-
-def _gzip_chunks(file: SourceFile) -> Iterator[bytes]:
+    Raises:
+        UserError: it is too large for that, or no text, or as :func:`read_lines`.
+    """
+    text = b""
+    for chunk in read_text(file):
+        text += chunk
+        if len(text) > WHOLE_BYTES:
+            raise UserError(
+                f"{file.name}: larger than {WHOLE_BYTES >> 20} MiB, too large for a format that is "
+                f"read whole; split it, or write its texts as .jsonl"
+            )
     try:
-        with gzip.open(file.path, "rb") as stream:
-            while chunk := stream.read(CHUNK):
-                yield chunk
-    except EOFError:
-        raise _cut_off(file) from None
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise _damaged(file, error) from None
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{file.name}: not UTF-8 in line {line}; save it as UTF-8, or name its `encoding` in params.yaml"
+        ) from None
 
 
-def _zstd_chunks(file: SourceFile) -> Iterator[bytes]:
-    # stream_reader() ends without a word where the data are cut off; decompressobj() knows.
-    # A file may be several frames one after the other.
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    begun = False
-    try:
-        for compressed in _plain_chunks(file):
-            while compressed:
-                begun = True
-                if data := frame.decompress(compressed):
-                    yield data
-                compressed = b""
-                if frame.eof:
-                    compressed, begun = frame.unused_data, False
-                    frame = zstandard.ZstdDecompressor().decompressobj()
-    except zstandard.ZstdError as error:
-        raise _damaged(file, error) from None
-    if begun:
-        raise _cut_off(file)
+def read_text(file: SourceFile) -> Iterator[bytes]:
+    """The bytes of a text file as UTF-8 without a mark, in pieces, with lines that end with LF or CR LF.
+
+    Its encoding is that of settings or else guessed, which becomes a note of the file.
+
+    Raises:
+        UserError: as :func:`read_lines`.
+    """
+    chunks = unpack(file)
+    first = next(chunks, b"")
+    for mark, advice in KINDS.items():
+        if first.startswith(mark):
+            raise UserError(f"{file.name}: {advice}")
+    chunks = chain([first], chunks)
+    chunks = _guessed(file, chunks) if file.encoding is None else to_utf8(chunks, file.encoding)
+    first = next(chunks, b"").removeprefix(b"\xef\xbb\xbf")
+    chunks = chain([first], chunks)
+    # What ended lines on Macintoshes. A CR here and there is text.
+    if first.count(b"\r") - first.count(b"\r\n") > first.count(b"\n"):
+        file.notes.add("its lines end with CR")
+        return _without_cr(chunks)
+    return chunks
 
 
-def _cut_off(file: SourceFile) -> UserError:
-    return UserError(f"{file.name}: the compressed file is cut off; fetch or copy it again")
+def _guessed(file: SourceFile, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """ASCII is the same in most encodings: what a file is in shows at the first piece that is not ASCII."""
+    for chunk in chunks:
+        if not chunk.isascii() or b"\0" in chunk:
+            chunks = chain([chunk], chunks)
+            encoding = guess(chunk)
+            if encoding is not None:
+                file.notes.add(f"read as {encoding}, as its bytes suggest; `encoding` can say otherwise")
+                chunks = to_utf8(chunks, encoding)
+            yield from chunks
+            return
+        yield chunk
 
 
-def _damaged(file: SourceFile, error: Exception) -> UserError:
-    return UserError(
-        f"{file.name}: cannot be decompressed ({str(error).splitlines()[0]}); fetch or copy it again"
-    )
+def _without_cr(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for chunk in chunks:
+        chunk = held + chunk
+        held = b"\r" if chunk.endswith(b"\r") else b""  # the next piece may begin with LF
+        yield chunk.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    yield held.replace(b"\r", b"\n")

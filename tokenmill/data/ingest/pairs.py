@@ -1,16 +1,32 @@
-"""Formats of paired texts: message catalogues, gettext files, conversations."""
+"""Formats of paired texts that are read whole: message catalogues, conversations."""
 
+import io
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml.events import (
+    CollectionEndEvent,
+    CollectionStartEvent,
+    MappingEndEvent,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
-from tokenmill.data.ingest.records import Record, Reject, Rows, make_record, show
+from tokenmill.data.ingest.lines import read_whole
+from tokenmill.data.ingest.records import Reject, Rows, make_pair, show
 
 CONTEXT_END = "\u0004"
 """Between a message's context and the message, as in gettext's compiled files."""
+NULLS = ("", "~", "null", "Null", "NULL")
+
+Events = Iterator[Any]
 
 
 def read_catalog(file: SourceFile) -> Rows:
@@ -19,10 +35,10 @@ def read_catalog(file: SourceFile) -> Rows:
     The header (key ``""``) and messages without a translation are no documents.
 
     Raises:
-        UserError: the file is no JSON object.
+        UserError: the file is no JSON object, or as :func:`read_whole`.
     """
     try:
-        catalog = orjson.loads(file.path.read_text("utf-8-sig"))
+        catalog = orjson.loads(read_whole(file))
         if not isinstance(catalog, dict):
             raise ValueError("not a JSON object")
     except ValueError as error:
@@ -33,72 +49,75 @@ def read_catalog(file: SourceFile) -> Rows:
         if not isinstance(translations, list) or not all(isinstance(t, str) for t in translations):
             yield Reject(number, "translations are no list of texts", show(repr({key: translations})))
         elif text := next(filter(str.strip, translations), None):
-            yield _pair(number, key.rpartition(CONTEXT_END)[2], text)
-
-
-def read_po(file: SourceFile) -> Rows:
-    """A gettext .po file: translated messages, numbered by line. Fuzzy and obsolete ones are no documents.
-
-    Raises:
-        UserError: polib is not installed, or the file is no .po file.
-    """
-    try:
-        import polib
-    except ImportError:
-        raise UserError(f"{file.name}: .po files need `pip install 'tokenmill[sample-data]'`") from None
-    try:
-        entries = polib.pofile(file.path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{file.name}: no .po file: {str(error).splitlines()[0]}") from None
-    for entry in entries:
-        if entry.obsolete or entry.fuzzy:
-            continue
-        forms = [entry.msgstr_plural[form] for form in sorted(entry.msgstr_plural)] or [entry.msgstr]
-        if text := next(filter(str.strip, forms), None):
-            yield _pair(entry.linenum, entry.msgid, text)
+            yield make_pair(number, key.rpartition(CONTEXT_END)[2], text)
 
 
 def read_conversations(file: SourceFile) -> Rows:
     """A conversation file of ChatterBot: each turn with the one that answers it. Numbered by line.
 
     Raises:
-        UserError: the file is no YAML, or has no list of conversations.
+        UserError: the file is no YAML, or has no list of conversations, or as :func:`read_whole`.
     """
-    # Nodes keep their lines, and turns as written: a turn `42` or `Yes` is text.
+    # Events keep lines, and turns as written: a turn `42` or `Yes` is text. They take neither memory nor
+    # stack for what is nested, and an alias repeats nothing.
+    events: Events = iter(YAML(typ="safe").parse(io.StringIO(read_whole(file))))
+    found = False
     try:
-        root = YAML(typ="safe").compose(file.path.read_text("utf-8"))
-        conversations = next(value for key, value in root.value if key.value == "conversations").value
-        if not isinstance(conversations, list):
-            raise ValueError
-    except (YAMLError, UnicodeDecodeError) as error:
+        for root in events:
+            if not isinstance(root, MappingStartEvent):
+                _skip(root, events)
+                continue
+            while not isinstance(key := next(events), MappingEndEvent):
+                _skip(key, events)
+                value = next(events)
+                is_it = getattr(key, "value", None) == "conversations"
+                if not is_it or not isinstance(value, SequenceStartEvent):
+                    _skip(value, events)
+                    continue
+                found = True
+                while not isinstance(conversation := next(events), SequenceEndEvent):
+                    yield from _turns(conversation, events)
+    except YAMLError as error:
         raise UserError(f"{file.name}: no YAML: {' '.join(str(error).split())[:200]}") from None
-    except (AttributeError, StopIteration, TypeError, ValueError):
-        raise UserError(f"{file.name}: has no list under `conversations`") from None
-    for conversation in conversations:
-        if not isinstance(conversation.value, list):
-            yield Reject(
-                _line(conversation), "a conversation is no list of turns", show(str(conversation.value))
-            )
-            continue
-        turns = [_turn(node) for node in conversation.value]
-        for node, text, target in zip(conversation.value, turns, turns[1:], strict=False):
+    if not found:
+        raise UserError(f"{file.name}: has no list under `conversations`")
+
+
+def _turns(conversation: NodeEvent, events: Events) -> Rows:
+    """The pairs of a conversation, whose first event was taken."""
+    if not isinstance(conversation, SequenceStartEvent):
+        said = getattr(conversation, "value", "")
+        yield Reject(_line(conversation), "a conversation is no list of turns", show(said))
+        _skip(conversation, events)
+        return
+    before: tuple[int, str | None] | None = None
+    while not isinstance(event := next(events), SequenceEndEvent):
+        turn = _line(event), _text(event)
+        _skip(event, events)
+        if before is not None:
+            (line, text), target = before, turn[1]
             if text is None or target is None:
-                yield Reject(_line(node), "a turn is no text", show(repr([text, target])))
+                yield Reject(line, "a turn is no text", show(repr([text, target])))
             else:
-                yield _pair(_line(node), text, target)
+                yield make_pair(line, text, target)
+        before = turn
 
 
-def _turn(node: Any) -> str | None:
-    is_text = isinstance(node.value, str) and not node.tag.endswith(":null")
-    return node.value if is_text else None
+def _text(event: NodeEvent) -> str | None:
+    if not isinstance(event, ScalarEvent):
+        return None
+    # Of what is not in quotes and has no tag, null alone is no text.
+    is_null = event.implicit[0] and event.value in NULLS
+    return None if is_null or str(event.tag or "").endswith(":null") else str(event.value)
 
 
-def _line(node: Any) -> int:
-    return int(node.start_mark.line) + 1
+def _skip(event: Any, events: Events) -> None:
+    """Take what follows the first event of a node, up to its end."""
+    depth = int(isinstance(event, CollectionStartEvent))
+    while depth:
+        event = next(events)
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
 
 
-def _pair(number: int, text: str, target: str) -> Record | Reject:
-    try:
-        return make_record(number, {"text": text, "target": target})
-    except ValueError as error:
-        return Reject(number, str(error), show(repr([text, target])))
+def _line(event: NodeEvent) -> int:
+    return int(event.start_mark.line) + 1

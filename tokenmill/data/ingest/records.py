@@ -1,12 +1,29 @@
 """What readers yield: records, and rejects with the reason."""
 
+import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, NamedTuple
+
+from tokenmill.data.documents.languages import language_code
 
 COLUMNS = ("text", "label", "target", "language", "id", "source")
 """Fields of a record that a file may carry, text first."""
 RAW_CHARACTERS = 10_000
 """A reject keeps this much of its line: enough to see what is wrong, bounded when the line is a gigabyte."""
+
+UNDECODABLE = b"\xfe\xff"
+"""Stands in a line for what is nothing in the encoding of its file; it is no UTF-8."""
+TOO_LONG = "longer than max_document_bytes"
+
+
+class Cut(bytes):
+    """The beginning of a line that is longer than its source allows, and an end that is no UTF-8."""
+
+    @classmethod
+    def of(cls, line: bytes) -> "Cut":
+        """What is kept of a line for its reject."""
+        return cls(line[: 4 * RAW_CHARACTERS] + UNDECODABLE)
 
 
 class Record(NamedTuple):
@@ -29,7 +46,13 @@ class Reject(NamedTuple):
     raw: str
 
 
-Row = Record | Reject
+class Note(NamedTuple):
+    """What a reader took for granted, for the person to see: a sentence about the file."""
+
+    text: str
+
+
+Row = Record | Reject | Note
 Rows = Iterator[Row]
 
 
@@ -45,19 +68,29 @@ def decode(line: bytes) -> str:
     """A line as text.
 
     Raises:
-        ValueError: the bytes are no UTF-8, or hold a NUL. The message is a reject's reason.
+        ValueError: the bytes are no UTF-8, too many, or hold a NUL. The message is a reject's reason.
     """
     try:
         text = line.decode("utf-8")
     except UnicodeDecodeError as error:
+        if isinstance(line, Cut):
+            raise ValueError(TOO_LONG) from None
+        if UNDECODABLE in line:
+            raise ValueError("bytes that are nothing in the file's encoding") from None
         raise ValueError(f"not UTF-8 at byte {error.start + 1}") from None
     if "\0" in text:
         raise ValueError("NUL character")
     return text
 
 
+EXACT = 2**53
+"""Whole numbers below this are exact as floating point; beyond it two of them may be one."""
+
+
 def make_record(line: int, fields: Mapping[str, Any]) -> Record:
-    """A record from a row's fields (our names). Numbers and booleans become text where a label or id is one.
+    """A record from a row's fields (our names).
+
+    Numbers become text but for the text itself, ``1.0`` as ``1``. The language becomes its code.
 
     Raises:
         ValueError: there is no text, or a field cannot be text. The message is a reject's reason.
@@ -67,8 +100,8 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
         value = fields.get(name)
         if value is None or isinstance(value, str):
             values[name] = value
-        elif name not in ("text", "target") and isinstance(value, bool | int | float):
-            values[name] = str(value).lower()
+        elif name != "text" and isinstance(value, bool | int | float | Decimal):
+            values[name] = _number(name, value)
         else:
             raise ValueError(f"{name} is {_kind(value)}, not text")
         text = values[name]
@@ -79,7 +112,32 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
                 raise ValueError(f"half a surrogate pair in {name}")
     if values["text"] is None:
         raise ValueError("no text")
+    if values["language"] is not None:
+        values["language"] = language_code(values["language"])
     return Record(line, **values)  # type: ignore[arg-type]
+
+
+def make_pair(line: int, text: str, target: str) -> Record | Reject:
+    """A text and its target as a record, or as a reject that shows them."""
+    try:
+        return make_record(line, {"text": text, "target": target})
+    except ValueError as error:
+        return Reject(line, str(error), show(repr([text, target])))
+
+
+def _number(name: str, value: bool | int | float | Decimal) -> str | None:
+    """A number as text; None for NaN, by which tables mark what is missing.
+
+    Whole ones have no point; of labels that is said and counted in its own place.
+    """
+    if isinstance(value, int):
+        return str(value).lower()
+    if math.isnan(value):
+        return None
+    if math.isinf(value) or (isinstance(value, float) and abs(value) >= EXACT):
+        raise ValueError(f"{name} is a number whose last digits are lost, {value:g}; store it as text")
+    whole = name != "label" and value == int(value)
+    return str(int(value)) if whole else str(value).lower()
 
 
 def _encodable(text: str) -> bool:

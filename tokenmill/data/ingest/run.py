@@ -30,6 +30,8 @@ def ingest(sources: Mapping[str, Source], root: Path, out: Path, work: Path) -> 
         manifest[name] = entry
         print(f"{name}: {counts.documents:,} documents, {counts.characters:,} characters", end="")
         print(f", {counts.rejects:,} rejects" if counts.rejects else "", flush=True)
+        for note in entry.get("notes", ()):
+            print(f"{name}: {note}", flush=True)
     remove(work)
     write_json(out / "manifest.json", {"sources": manifest, "total": total.as_dict()})
     return total.as_dict()

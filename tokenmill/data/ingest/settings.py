@@ -2,13 +2,26 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from tokenmill.core.settings import Settings, Share
+from tokenmill.core.settings import Count, Settings, Share
+from tokenmill.data.documents.languages import language_code
+from tokenmill.data.ingest.encodings import is_encoding
 
 Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
 Role = Literal["text", "test", "good", "bad"]
 Column = Literal["id", "source", "text", "label", "target", "language"]
+Quoting = Literal["auto", "minimal", "none"]
+Language = Annotated[str, AfterValidator(language_code)]
+
+
+def _encoding(name: str) -> str:
+    if not is_encoding(name):
+        raise ValueError(f"no encoding {name[:40]!r}; use a name such as gb18030, big5, utf-16-le or latin-1")
+    return name
+
+
+Encoding = Annotated[str, AfterValidator(_encoding)]
 
 
 class SourceSettings(Settings):
@@ -20,33 +33,47 @@ class SourceSettings(Settings):
     through ingest and measure like all text, and end there."""
     license: str | None = None
     """SPDX name; a package's own metadata is used when this is empty."""
-    language: str | None = None
-    """ISO 639-1 code written into every document of the source."""
+    language: Language | None = None
+    """Of every document of the source: a code of ISO 639, with or without a region, or the English name."""
     columns: dict[Column, str] = Field(default={})
-    """Our column -> the file's column. What is not named keeps its own name."""
+    """Our column -> the file's column. No other column is read; the text is in ``text`` unless this says
+    otherwise."""
+    remove_html: bool | None = None
+    """Of this source alone, instead of ``measure.remove_html``; null: as there, but for program code, which
+    is told by the names of its files or by its documents, and keeps all that looks like HTML."""
     max_bad_share: Share = 0.01
     """More unreadable lines than this share of a source fail the stage."""
+    max_document_bytes: Count = 16 << 20
+    """A longer document is a bad line. No novel comes to 16 MiB of UTF-8; a file without line ends does, and
+    what is made to fill memories."""
 
 
-class PackageSource(SourceSettings):
-    """Files of an installed distribution, found through its metadata; nothing of it is imported."""
+class FileSettings(SourceSettings):
+    """What sources of files have."""
 
-    kind: Literal["package"]
-    package: str
     paths: list[str] = Field(min_length=1)
-    """Globs over the distribution's file list."""
+    """Globs over the distribution's file list, or below data/sources."""
     format: Format = "auto"
+    encoding: Encoding | None = None
+    """A name that Python knows, for files whose encoding is not told from their bytes."""
+    quoting: Quoting = "auto"
+    """Whether fields of csv and tsv may stand between quotation marks (``minimal``, RFC 4180) or a quotation
+    mark is text like any other (``none``); ``auto`` tells it from the whole file."""
     labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
 
 
-class FilesSource(SourceSettings):
+class PackageSource(FileSettings):
+    """Files of an installed distribution, found through its metadata; nothing of it is imported."""
+
+    kind: Literal["package"]
+    package: str
+
+
+class FilesSource(FileSettings):
     """The user's own files below data/sources, the folder that DVC watches."""
 
     kind: Literal["files"]
-    paths: list[str] = Field(min_length=1)
-    format: Format = "auto"
-    labels: dict[str, str] = Field(default={})
 
 
 class HuggingFaceSource(SourceSettings):

@@ -22,12 +22,12 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
     """
     documents, rejects = TableWriter(DOCUMENTS, work / name), TableWriter(REJECTS, work / f"{name}.rejects")
     collector = Collector(name, source, documents, rejects)
-    columns, named = _columns(source)
+    columns = {"text": "text"} | {str(ours): theirs for ours, theirs in source.columns.items()}
     entry: dict[str, Any] = {"kind": source.kind, "role": source.role, "language": source.language}
     licence = source.license or "unknown"
     if isinstance(source, HuggingFaceSource):
         entry |= _describe_dataset(source, root)
-        collector.collect(source.dataset, read_dataset(name, source, root, columns, named), None)
+        collector.collect(source.dataset, read_dataset(name, source, root, columns), None)
     else:
         if isinstance(source, PackageSource):
             files, distribution = package_files(name, source)
@@ -38,26 +38,26 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
         labels = file_labels(name, source.labels, files)
         entry["files"] = []
         for file in files:
-            rows = read_file(file, source.format, columns, named)
+            rows = read_file(file, source.format, columns, source.quoting)
             counts = collector.collect(file.name, rows, labels.get(file.name))
+            for note in sorted(file.notes):
+                collector.files_by_note.setdefault(note, []).append(file.name)
             fingerprint = {"sha256": sha256_file(file.path), "bytes": file.path.stat().st_size}
             entry["files"].append({"name": file.name, **fingerprint, **counts.as_dict()})
     collector.check()
-    documents.finish(out / f"{name}.parquet")
+    documents.finish(out / f"{name}.parquet", labels=collector.labels.folded())
     if rejects.rows:
         rejects.finish(out / f"{name}.rejects.parquet")
+    notes = collector.notes()
+    if source.remove_html is not None:
+        entry["remove_html"] = source.remove_html
+    elif collector.is_code(file["name"] for file in entry.get("files", ())):
+        entry["remove_html"] = False
+        notes.append("program code: what looks like HTML stays; `remove_html` of the source says otherwise")
+    if notes:
+        entry["notes"] = notes
     digest = sha256_file(out / f"{name}.parquet")
     return {**entry, "license": licence, **collector.total.as_dict(), "sha256": digest}
-
-
-def _columns(source: Source) -> tuple[dict[str, str], set[str]]:
-    """Our columns with the file's names for them, and those of ours that must be there.
-
-    An id or a source is taken from a file only where settings say so, the others also by our name for them.
-    """
-    mapped = {str(ours): theirs for ours, theirs in source.columns.items()}
-    taken = {ours: ours for ours in ("text", "label", "target", "language")} | mapped
-    return taken, {"text", *mapped}
 
 
 def _describe_dataset(source: HuggingFaceSource, root: Path) -> dict[str, Any]:

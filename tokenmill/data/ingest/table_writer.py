@@ -1,5 +1,6 @@
 """Tables of any length into one parquet file each, in bounded memory."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,14 @@ class TableWriter:
         self._bytes += self._buffered
         self._buffer, self._buffered = [], 0
 
-    def finish(self, path: Path) -> None:
-        """Write all rows, in the order they were added, to ``path``."""
+    def finish(self, path: Path, *, labels: Mapping[str, str] | None = None) -> None:
+        """Write all rows, in the order they were added, to ``path``, and some ``labels`` as others."""
         self._spill()
-        frame = pl.scan_parquet(self._parts) if self._parts else pl.LazyFrame(schema=_schema(self._columns))
+        frame = (
+            pl.scan_parquet(self._parts, glob=False)
+            if self._parts
+            else pl.LazyFrame(schema=_schema(self._columns))
+        )
+        if labels:
+            frame = frame.with_columns(pl.col("label").replace(labels))
         write_parquet(frame, path, rows=self.rows, text_bytes=self._bytes)

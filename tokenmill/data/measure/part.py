@@ -7,18 +7,19 @@ and on any machine that sees the files, and again after a kill.
 import hashlib
 import os
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from tokenmill.core.normalization import Normalization
 from tokenmill.data.documents.tagged import retag, spells
 from tokenmill.data.measure.detect_language import languages
 from tokenmill.data.measure.normalize import normalize
 from tokenmill.data.measure.pii import replace_pii
 from tokenmill.data.measure.quality import quality
 from tokenmill.data.measure.repetition import repetition
-from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.data.measure.word_counts import word_counts
 from tokenmill.data.shingles.signatures import signatures, whole
 from tokenmill.data.shingles.units import units
@@ -45,13 +46,17 @@ class Part:
         return f"{self.source}/{self.number:06d}.parquet"
 
 
-def measure_part(raw: Path, folder: Path, settings: MeasureSettings, part: Part) -> str:
+def measure_part(raw: Path, folder: Path, steps: Mapping[str, Normalization], part: Part) -> str:
     """Measure one part of ``raw`` and write ``folder/<source>/<nnnnnn>.parquet`` whole; returns its name.
+
+    ``steps`` are those of each source's texts.
 
     Arguments and result can be pickled, so that it can run in another process.
     """
-    table = pl.scan_parquet(raw / f"{part.source}.parquet").slice(part.first, part.rows)
-    measured = measure_table(table.select(pl.col(COLUMNS).cast(pl.String)).collect(), part.source, settings)
+    table = pl.scan_parquet(raw / f"{part.source}.parquet", glob=False).slice(part.first, part.rows)
+    measured = measure_table(
+        table.select(pl.col(COLUMNS).cast(pl.String)).collect(), part.source, steps[part.source]
+    )
     path = folder / part.name
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
@@ -66,7 +71,7 @@ def measure_part(raw: Path, folder: Path, settings: MeasureSettings, part: Part)
     return part.name
 
 
-def measure_table(raw: pl.DataFrame, source: str, settings: MeasureSettings) -> pl.DataFrame:
+def measure_table(raw: pl.DataFrame, source: str, steps: Normalization) -> pl.DataFrame:
     """Raw documents in their order, normalised, and with a column for each measure.
 
     Columns: id, source, text, label, target, language (found, not declared), language_score, text_hash and
@@ -74,10 +79,10 @@ def measure_table(raw: pl.DataFrame, source: str, settings: MeasureSettings) -> 
     target), those of :func:`replace_pii`, :func:`quality`, :func:`word_counts` and :func:`repetition`, and
     signature.
     """
-    targets = normalize(raw["target"], settings)
-    frame = raw.with_columns(normalize(raw["text"], settings), targets, source=pl.lit(source))
+    targets = normalize(raw["target"], steps)
+    frame = raw.with_columns(normalize(raw["text"], steps), targets, source=pl.lit(source))
     tagged = spells(raw["target"], raw["text"])
-    if settings.replace_pii:
+    if steps.replace_pii:
         # Tags follow their text. On their own they would show a number that the text hides, or hide another.
         frame = replace_pii(frame.with_columns(target=pl.when(~tagged).then("target")))
         frame = frame.with_columns(target=pl.when(tagged).then(targets).otherwise("target"))

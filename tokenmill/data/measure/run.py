@@ -1,6 +1,5 @@
 """From data/raw to data/measured: every source cut into parts, every part measured once."""
 
-import json
 import os
 import shutil
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import sha256_file, write_json
+from tokenmill.core.files import read_json, sha256_file, write_json
 from tokenmill.data.measure.part import COLUMNS, Part, measure_part
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -37,7 +36,8 @@ def measure(
     tables = raw_tables(raw)
     parts = [part for source, table in tables.items() for part in plan(source, table, PART_BYTES)]
     todo = [part for part in parts if not (work / part.name).exists()]
-    function = partial(measure_part, raw.resolve(), work.resolve(), settings)
+    steps = {name: settings.of_source(entry.get("remove_html")) for name, entry in _ingested(raw).items()}
+    function = partial(measure_part, raw.resolve(), work.resolve(), steps)
     workers = runtime.workers if len(todo) >= LEAST_PARTS else 1
     for name in each(function, todo, workers=workers, dask=runtime.dask):
         print(f"measured {name}", flush=True)
@@ -74,7 +74,7 @@ def plan(source: str, table: Path, part_bytes: int) -> list[Part]:
     Raises:
         UserError: a column is missing or of another type than text.
     """
-    scan = pl.scan_parquet(table)
+    scan = pl.scan_parquet(table, glob=False)
     schema = scan.collect_schema()
     for column in COLUMNS:
         if schema.get(column) not in (pl.String, pl.Null):
@@ -95,9 +95,15 @@ def plan(source: str, table: Path, part_bytes: int) -> list[Part]:
     ]
 
 
+def _ingested(raw: Path) -> dict[str, Any]:
+    """What ingest says about each source."""
+    found: dict[str, Any] = read_json(raw / "manifest.json", "make it with `dvc repro -f ingest`")["sources"]
+    return found
+
+
 def _manifest(raw: Path, tables: dict[str, Path], settings: MeasureSettings) -> dict[str, Any]:
     """Ancestry: the files read by ingest, their tables, and the settings."""
-    ingested = json.loads((raw / "manifest.json").read_text("utf-8"))["sources"]
+    ingested = _ingested(raw)
     return {
         "params": {"measure": settings.model_dump()},
         "raw": {
@@ -105,6 +111,7 @@ def _manifest(raw: Path, tables: dict[str, Path], settings: MeasureSettings) -> 
                 "role": ingested[name]["role"],
                 "sha256": sha256_file(table),
                 "files": {file["name"]: file["sha256"] for file in ingested[name].get("files", [])},
+                **{key: value for key, value in ingested[name].items() if key == "remove_html"},
             }
             for name, table in tables.items()
         },

@@ -11,7 +11,13 @@ from tokenmill.core.memory import free_memory
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
 from tokenmill.inference.generation.limits import ROWS_AT_ONCE
-from tokenmill.inference.generation.sampling import GenerationConfig, RepetitionPenalty, choose, row_numbers
+from tokenmill.inference.generation.sampling import (
+    GenerationConfig,
+    RepetitionPenalty,
+    banned_ids,
+    choose,
+    row_numbers,
+)
 from tokenmill.inference.generation.streaming import TextStream, cut
 from tokenmill.inference.rows import check_texts
 from tokenmill.model.heads import LanguageModel, Model
@@ -27,9 +33,10 @@ def generate(
 ) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
-    A text ends at <eos>, before a stop text, or after ``max_new_tokens``; special tokens other than <eos> are
-    never chosen. What comes out for a prompt depends on that prompt and the settings, not on the other
-    prompts (but for rounding: logits that are equal to the last digits may change places).
+    A text ends at <eos> or another token that the model's files say ends one, before a stop text, or after
+    ``max_new_tokens``; other special tokens are never chosen. What comes out for a prompt depends on that
+    prompt and the settings, not on the other prompts (but for rounding: logits that are equal to the last
+    digits may change places).
 
     Args:
         model: a causal language model or a text-to-text model.
@@ -145,21 +152,14 @@ def _check_memory(model: LanguageModel, rows: int, length: int) -> None:
         )
 
 
-def _banned(model: LanguageModel, vocabulary: Vocabulary) -> torch.Tensor:
-    """Ids that are never chosen."""
-    ids = sorted(id for id in vocabulary.special if id != vocabulary.eos and id < model.config.vocab_size)
-    return torch.tensor(ids, dtype=torch.long, device=next(model.parameters()).device)
-
-
 def _generate(
     model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: GenerationConfig
 ) -> list[list[list[int]]]:
     """New ids of each text of each prompt."""
     if settings.num_beams > 1:
         decoding, prompts = _begin(model, vocabulary, rows, settings, settings.num_beams)
-        banned = _banned(model, vocabulary)
-        ends = () if vocabulary.eos is None else (vocabulary.eos,)
-        found = beam_search(decoding, prompts, settings, ends=ends, banned=banned)
+        banned = banned_ids(model, vocabulary, vocabulary.ends)
+        found = beam_search(decoding, prompts, settings, ends=vocabulary.ends, banned=banned)
         return [[row for _, row in texts] for texts in found]
     *_, written = _sample(model, vocabulary, rows, settings)
     copies = settings.num_return_sequences
@@ -172,7 +172,7 @@ def _sample(
     """After each step the new ids of all texts: the same lists, which grow until all texts have ended."""
     copies, steps = settings.num_return_sequences, settings.max_new_tokens
     decoding, prompts = _begin(model, vocabulary, rows, settings, copies)
-    banned = _banned(model, vocabulary)
+    banned = banned_ids(model, vocabulary, vocabulary.ends)
     numbers_BT = np.stack(
         [row_numbers(settings.seed, row, copy, steps) for row in rows for copy in range(copies)]
     )
@@ -186,7 +186,7 @@ def _sample(
         for row, token in enumerate(tokens_B.tolist()):
             if row not in going:
                 continue
-            if token == vocabulary.eos:
+            if token in vocabulary.ends:
                 going.remove(row)
                 continue
             written[row].append(token)

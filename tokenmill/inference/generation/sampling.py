@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -18,6 +18,9 @@ from tokenmill.inference.generation.limits import (
     MOST_NEW_TOKENS,
     MOST_SEQUENCES,
 )
+from tokenmill.inference.rows import check_finite
+from tokenmill.model.heads import LanguageModel
+from tokenmill.text.vocabulary import Vocabulary
 
 BOUNDS: dict[str, tuple[float, float]] = {
     "max_new_tokens": (1, MOST_NEW_TOKENS),
@@ -138,6 +141,20 @@ class RepetitionPenalty:
         self.seen_BV.scatter_(1, tokens_B[:, None], True)
 
 
+def banned_ids(model: LanguageModel, vocabulary: Vocabulary, ends: Collection[int]) -> Tensor:
+    """Ids (N,) that are never chosen: those that stand for no text and end none, and those that files forbid.
+
+    Raises:
+        UserError: nothing is left to choose.
+    """
+    ids = {id for id in vocabulary.special | vocabulary.never if id < model.config.vocab_size} - {*ends}
+    if len(ids) >= model.config.vocab_size:
+        raise UserError(
+            "all tokens of this model's vocabulary are special; take the model's own tokenizer.json"
+        )
+    return torch.tensor(sorted(ids), dtype=torch.long, device=next(model.parameters()).device)
+
+
 def row_numbers(seed: int, prompt: Sequence[int], copy: int, count: int) -> npt.NDArray[np.float64]:
     """``count`` numbers in [0, 1) that follow from the seed, the prompt's ids and which of its texts it is.
 
@@ -148,14 +165,20 @@ def row_numbers(seed: int, prompt: Sequence[int], copy: int, count: int) -> npt.
 
 
 def choose(logits_BV: Tensor, settings: GenerationConfig, numbers_B: npt.NDArray[np.float64]) -> Tensor:
-    """One token a row: the most probable one, or the one that a number in [0, 1) falls on."""
+    """One token a row: the most probable one, or the one that a number in [0, 1) falls on.
+
+    Raises:
+        UserError: the logits are not numbers.
+    """
+    check_finite(logits_BV)
     if settings.temperature == 0:
         # On the CPU numpy's is twenty times as fast as torch's.
         return torch.from_numpy(logits_BV.cpu().numpy().argmax(-1)).to(logits_BV.device)
-    kept_BV = filter_logits(
-        logits_BV / settings.temperature, top_k=settings.top_k, top_p=settings.top_p, min_p=settings.min_p
-    )
-    total_BV = kept_BV.softmax(-1).cpu().numpy().cumsum(-1, dtype=np.float64)
+    scaled_BV = logits_BV / settings.temperature
+    if bool(scaled_BV.amax() == torch.inf):  # only differences matter, and these are not above 0
+        scaled_BV = (logits_BV - logits_BV.amax(-1, keepdim=True)) / settings.temperature
+    kept_BV = filter_logits(scaled_BV, top_k=settings.top_k, top_p=settings.top_p, min_p=settings.min_p)
+    total_BV = check_finite(kept_BV.softmax(-1)).cpu().numpy().cumsum(-1, dtype=np.float64)
     # Never the total itself: the last token may be one that must not be chosen.
     place_B = np.minimum(numbers_B * total_BV[:, -1], np.nextafter(total_BV[:, -1], 0))
     chosen = [np.searchsorted(row, place, side="right") for row, place in zip(total_BV, place_B, strict=True)]

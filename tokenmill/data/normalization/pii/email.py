@@ -2,7 +2,7 @@
 
 import re
 
-from tokenmill.data.measure.pii.kind import Kind
+from tokenmill.data.normalization.pii.kind import Kind
 
 FILES = {"png", "jpg", "jpeg", "gif", "svg", "webp"}
 """``icon@2x.png`` is a picture for screens of twice the density."""

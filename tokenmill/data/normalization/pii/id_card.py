@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from tokenmill.data.measure.pii.kind import DIGIT, Kind
+from tokenmill.data.normalization.pii.kind import DIGIT, Kind
 
 PROVINCES = {11, 12, 13, 14, 15, 21, 22, 23, 31, 32, 33, 34, 35, 36, 37, 41, 42, 43, 44, 45, 46,
              50, 51, 52, 53, 54, 61, 62, 63, 64, 65, 71, 81, 82, 83}  # fmt: skip

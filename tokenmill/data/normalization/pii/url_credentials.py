@@ -2,7 +2,7 @@
 
 import re
 
-from tokenmill.data.measure.pii.kind import Kind
+from tokenmill.data.normalization.pii.kind import Kind
 
 EXAMPLES = {"pass", "passwd", "password", "pwd", "secret", "token"}
 """What documentation writes for a password, and nobody has for one."""

@@ -2,7 +2,7 @@
 
 import re
 
-from tokenmill.data.measure.pii.kind import DASH, DIGIT, Kind, digits, in_url
+from tokenmill.data.normalization.pii.kind import DASH, DIGIT, Kind, digits, in_url
 
 MOBILE = r"(?:(?:\+|00)?86[ -]?)?1[3-9][0-9](?:[ -]?[0-9]{4}){2}"
 """Eleven digits (numbering plan of 2017: 13x to 19x)."""

@@ -3,7 +3,7 @@
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address
 
-from tokenmill.data.measure.pii.kind import Kind
+from tokenmill.data.normalization.pii.kind import Kind
 
 NOT_PUBLIC = [
     IPv4Network(network)

@@ -2,7 +2,7 @@
 
 import re
 
-from tokenmill.data.measure.pii.kind import DIGIT, Kind, digits, in_url
+from tokenmill.data.normalization.pii.kind import DIGIT, Kind, digits, in_url
 
 PREFIXES = {
     "62": (16, 17, 18, 19),  # UnionPay

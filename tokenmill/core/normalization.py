@@ -1,0 +1,57 @@
+"""Which steps of normalising the texts of a model went through: a small file in its folder."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import read_json, write_json
+
+FILE = "normalization.json"
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """The steps that a text goes through beside those that every text does."""
+
+    remove_html: bool
+    """Character references are decoded, and tags of HTML go."""
+    simplify_chinese: bool
+    """Traditional characters become Simplified ones."""
+    replace_pii: bool
+    """Personal data become placeholders."""
+
+
+def normalization_of(clean: Path, sources: Iterable[str]) -> Normalization | None:
+    """What the documents of some sources in data/clean went through; None where its manifest does not say.
+
+    HTML was removed where any of the sources had it removed.
+    """
+    manifest = read_json(clean / "manifest.json", "make it with `dvc repro -f clean`")
+    steps = manifest.get("params", {}).get("measure")
+    if steps is None:
+        return None
+    chosen = [manifest["raw"].get(source, {}).get("remove_html", steps["remove_html"]) for source in sources]
+    return Normalization(**{**steps, "remove_html": any(chosen)})
+
+
+def write_normalization(folder: Path, steps: Normalization) -> None:
+    """Write the file of a model's folder, or of its token shards."""
+    write_json(folder / FILE, asdict(steps))
+
+
+def read_normalization(folder: Path) -> Normalization | None:
+    """The steps that a folder names; None where it names none, as those of others do.
+
+    Raises:
+        UserError: the file is broken, or of a form that is not known.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return None
+    values: Mapping[str, Any] = read_json(path, "restore it with `dvc checkout`, or copy the model anew")
+    names = [field.name for field in fields(Normalization)]
+    if sorted(values) != sorted(names) or not all(isinstance(value, bool) for value in values.values()):
+        raise UserError(f"{path}: should give true or false for {', '.join(names)}, and nothing else")
+    return Normalization(**values)
