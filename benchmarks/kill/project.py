@@ -44,6 +44,13 @@ class Project:
 
     def make(self) -> None:
         """Write it and run it."""
+        self.write()
+        done = self.dvc("repro")
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+
+    def write(self) -> None:
+        """The code, params.yaml and two tables of nonsense."""
         with redirect_stdout(io.StringIO()):
             init(ROOT, self.folder, EXAMPLE)
         write_params(self.folder / "params.yaml")
@@ -54,9 +61,6 @@ class Project:
                 rows.writerow(["text", label])
                 for number in range(300):
                     rows.writerow([" ".join([*draw.choices(WORDS, k=12), str(number)]), draw.choice("ab")])
-        done = self.dvc("repro")
-        if done.returncode:
-            raise RuntimeError(done.stdout + done.stderr)
 
     def dvc(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A dvc command in the project."""

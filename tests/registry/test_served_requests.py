@@ -1,6 +1,6 @@
 """Whatever is asked of a served model: an answer, or one sentence that says why not.
 
-It is asked in MLflow's own application. More requests by hand: ``HYPOTHESIS_PROFILE=long`` before pytest.
+It is asked in MLflow's own application. More by hand: ``HYPOTHESIS_PROFILE=long pytest --timeout 0``.
 """
 
 import json

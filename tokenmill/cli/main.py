@@ -266,7 +266,7 @@ def promote(
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Mend what is found, not only report it.")] = False,
 ) -> None:
-    """Look for what a crash may have left behind: broken DVC lock files, MLflow runs that never ended."""
+    """Look for what a crash or a hand left behind: in DVC's files, in MLflow's store, in the registry."""
     need_project()
     from tokenmill.cli.store import check
 

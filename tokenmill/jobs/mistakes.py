@@ -42,7 +42,9 @@ def explain(error: Mapping[str, Any], root: type[BaseModel]) -> str:
         tag = next(option["discriminator"] for option in here if "discriminator" in option)
         name = tag["propertyName"]
         return f"{where}.{name} should be one of {', '.join(tag['mapping'])}, got {quote(got.get(name))}"
-    if error["loc"][-1] == "[key]":
+    if not error["loc"]:  # a name at the top that no text can be
+        where = "a name"
+    elif error["loc"][-1] == "[key]":
         where = f"{'.'.join(names[:-1])}: the name {quote(got)}"
     wanted = WORDS.get(kind) or re.sub(r"^\w+ (should .*?)( after validation.*)?$", r"\1", said)
     hint = HINTS.get(kind, "") if got is not None else ""

@@ -3,13 +3,17 @@
 import errno
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tokenmill.core.errors import Stopped, UserError
+from tokenmill.jobs.publish import project_home
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LITTLE_ROOM = 1 << 20
+"""Bytes; more than the footer of any parquet file that stages write."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk is full, a quota is used up, a file is larger than it may be."""
 
@@ -86,12 +90,22 @@ def refuse_to_stop() -> None:
 def disk_is_full(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, means that no more can be written.
 
-    polars and NumPy pass on the words of the operating system without its error number.
+    polars and NumPy pass on the words of the operating system without its error number, and the footer of a
+    parquet file not even those: there the room that is left decides.
     """
     while error is not None:
         said = re.search(r"\(os error (\d+)\)", str(error))
         number = int(said[1]) if said else getattr(error, "errno", None)
         if number in NO_SPACE or (isinstance(error, OSError) and " requested and " in str(error)):
             return True
+        if "Invalid thrift: transport error" in str(error) and _room() < LITTLE_ROOM:
+            return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _room() -> int:
+    """Bytes that can still be written where stages work."""
+    home = project_home()
+    work = home / ".work"
+    return shutil.disk_usage(work if work.exists() else home).free

@@ -22,9 +22,9 @@ def local_model_folder(uri: str) -> Path:
     Raises:
         UserError: the registry does not hold it, its files are gone or damaged, or MLflow cannot be used.
     """
-    from mlflow.exceptions import MlflowException
-
     with open_registry() as mlflow_client:
+        from mlflow.exceptions import MlflowException
+
         version = version_at(mlflow_client, uri)
         stored = stored_version(mlflow_client, version)
         target = project_home() / ".work" / "models" / (stored.digest or f"{version.name}-{version.version}")
