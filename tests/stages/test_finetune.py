@@ -80,7 +80,7 @@ def test_settings_that_do_not_fit_the_encoder_are_refused(with_gpt: Path) -> Non
     params.write_text(text.replace("max_tokens: 32", "max_tokens: 64"))
     output = run("stages.finetune", "sentiment")
     assert output.startswith("1\n") and "max_tokens is 64, but the context of data/models/gpt is 32" in output
-    params.write_text(text.replace("ngrams: 2", "ngrams: 2\n    freeze: ['*']"))
+    params.write_text(text.replace("ngrams: 2", "ngrams: 2, freeze: ['*']"))
     output = run("stages.finetune", "sentiment")
     assert output.startswith("1\n") and "finetune.sentiment.freeze leaves nothing to train" in output
     params.write_text(text)
