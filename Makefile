@@ -24,6 +24,7 @@ setup: ## make .venv with the locked versions (fast when nothing changed)
 	@sh requirements/install.sh
 
 repro: setup ## run the pipeline, register the models and show the results
+	@$(BIN)/python -m flows.doctor # a killed dvc may have left files that it cannot read
 	@$(BIN)/tokenmill check
 	$(BIN)/dvc repro || { $(BIN)/tokenmill doctor --fix; exit 1; } # DVC removes outs before a stage runs
 	@$(BIN)/tokenmill register
@@ -54,6 +55,7 @@ readme: setup ## write the generated blocks of the two READMEs
 	$(BIN)/python -m docs.readme
 
 mlflow: setup ## MLflow's UI on http://127.0.0.1:5000
+	@$(BIN)/python -c "from tokenmill.jobs.tracking.store import main; main()"
 	$(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	  --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/mlflow.db}" \
 	  --default-artifact-root "$(CURDIR)/mlruns"
@@ -63,4 +65,5 @@ prefect-server: setup ## Prefect's server on http://127.0.0.1:4200; its password
 	$(BIN)/prefect server start
 
 prefect-worker: setup ## a worker that runs deployments of prefect.yaml in this checkout
+	@$(BIN)/python -m flows.dead
 	$(BIN)/prefect worker start --pool tokenmill --type process

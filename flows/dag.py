@@ -257,11 +257,13 @@ def _one_line_errors() -> Iterator[None]:
         raise
     except DvcException as error:
         line = " ".join(str(error).split())
-        raise UserError(f"{line} (`tokenmill doctor` looks for damaged files)") from error
+        raise UserError(f"{line} (`tokenmill doctor --fix` mends damaged files)") from error
 
 
 def lock_file_problem(path: Path) -> str | None:
-    """What keeps DVC from reading this dvc.lock, in one line; None when nothing does."""
+    """What keeps DVC from reading this dvc.lock, in one line; None when nothing does, or it is not there."""
+    if not path.exists():
+        return None
     try:
         with _one_line_errors():
             Lockfile(Repo(str(path.parent)), str(path)).load()

@@ -1,5 +1,6 @@
 """Finds what a killed dvc process or a stopped stage left behind, and mends it.
 
+``python -m flows.doctor`` mends what keeps dvc from working at all; `make repro` and the flow begin with it.
 DVC writes its files in place, and removes a stage's outs before the stage runs. Not looked for:
 ``.dvc/tmp/lock``, which the kernel frees with the process that held it; a dvc.lock that lost whole stages,
 which DVC takes back from its run cache by itself.
@@ -9,6 +10,7 @@ import fcntl
 import json
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +41,10 @@ class Finding:
     kept: str | None = None
     """Where the file as it was is kept, relative to the repository."""
 
+    def __str__(self) -> str:
+        kept = f" (the old file is kept at {self.kept})" if self.kept else ""
+        return f"{self.path}: {self.problem}; {'done' if self.fixed else 'to do'}: {self.remedy}{kept}"
+
 
 def examine(root: Path, fix: bool = False) -> list[Finding]:
     """Look at dvc.lock, at DVC's file locks and for missing outs below ``root``; with ``fix``, mend them.
@@ -46,6 +52,23 @@ def examine(root: Path, fix: bool = False) -> list[Finding]:
     Raises:
         UserError: ``root`` is no DVC repository, or a dvc process is at work in it just now.
     """
+    damaged = _examine_files(root, fix)
+    readable = all(finding.fixed for finding in damaged) and (root / "dvc.yaml").exists()
+    return [*damaged, *(_examine_outs(root, fix) if readable else ())]
+
+
+def mend_files(root: Path) -> list[Finding]:
+    """Mend the files with which every dvc command would fail; where they are well, no lock is asked for.
+
+    Raises:
+        UserError: ``root`` is no DVC repository, or a dvc process is at work in it just now.
+    """
+    rwlock = root / ".dvc/tmp/rwlock"
+    well = lock_file_problem(root / "dvc.lock") is None and _examine_rwlock(root, rwlock, fix=False) is None
+    return [] if well else _examine_files(root, fix=True)
+
+
+def _examine_files(root: Path, fix: bool) -> list[Finding]:
     scratch = root / ".dvc" / "tmp"
     if not (root / ".dvc").is_dir():
         raise UserError(f"{root}: not a DVC repository (no .dvc folder); run this in the repository")
@@ -53,15 +76,11 @@ def examine(root: Path, fix: bool = False) -> list[Finding]:
     # The two locks under which dvc writes the two files: a file that is being written looks damaged.
     with _locked(scratch / "lock"), _locked(scratch / "rwlock.lock"):
         found = [_examine_lock_file(root, fix), _examine_rwlock(root, scratch / "rwlock", fix)]
-    damaged = [finding for finding in found if finding is not None]
-    readable = all(finding.fixed for finding in damaged) and (root / "dvc.yaml").exists()
-    return [*damaged, *(_examine_outs(root, fix) if readable else ())]
+    return [finding for finding in found if finding is not None]
 
 
 def _examine_lock_file(root: Path, fix: bool) -> Finding | None:
     path = root / "dvc.lock"
-    if not path.exists():
-        return None
     problem = lock_file_problem(path)
     if problem is None:
         return None
@@ -177,3 +196,18 @@ def _locked(path: Path) -> Iterator[None]:
                     raise UserError(f"{path}: a dvc process is at work; {wanted}") from None
                 time.sleep(0.1)
         yield
+
+
+def main() -> int:
+    """Mend the files without which dvc does not work, and say so; returns the exit status."""
+    try:
+        for finding in mend_files(Path.cwd()):
+            print(finding)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

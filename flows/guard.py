@@ -17,7 +17,8 @@ import psutil
 
 STOPPED = 128 + signal.SIGTERM
 LOOK_AT_PARENT_EVERY_S = 1.0
-PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+PR_SET_CHILD_SUBREAPER = 36
 
 
 class _Stop(BaseException):
@@ -44,7 +45,7 @@ class _Guard:
         status = STOPPED
         try:
             if self.parent_is_alive() and not self.asked_to_stop:
-                self.command = subprocess.Popen(line)
+                self.command = subprocess.Popen(line, preexec_fn=die_with_guard)
                 status = self.wait(self.command)
         except _Stop:
             pass
@@ -84,6 +85,12 @@ class _Guard:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             psutil.wait_procs(left, timeout=1)
+
+
+def die_with_guard() -> None:
+    """In the process that becomes the command: ``kill -9`` of the guard ends dvc, and so the stage."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def adopt_abandoned_processes() -> None:

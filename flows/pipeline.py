@@ -4,21 +4,27 @@
 """
 
 import argparse
+import logging
+import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from uuid import UUID
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
 from flows.dag import Graph, Node, RepoBusy
+from flows.dead import close_dead_runs, name_process
+from flows.doctor import mend_files
 from flows.runner import Outcome, Runner, StageBusy, StageFailed
-from flows.settings import require_server
+from flows.settings import require_server, server_answers
 from stages.params import load_params
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import check_folder
@@ -130,9 +136,12 @@ def pipeline(targets: list[str] | None = None) -> None:
         PipelineFailed: a stage did not complete. (Returned states would mark the run as failed, too, but the
             process would end with exit status 0.)
     """
+    _say_nothing_of_an_absent_server()
     graph = Graph()
     params = load_params(graph.root / "params.yaml")
     check_folder(graph.root / "data" / "sources")
+    for line in _clear_away(graph):
+        get_run_logger().info(line)
     nodes = graph.plan(targets)
     runner = Runner(graph.root, tags={"pipeline.run": str(flow_run.get_id())})
     run = _Run(graph, runner)
@@ -150,17 +159,40 @@ def pipeline(targets: list[str] | None = None) -> None:
         # A cancelled run arrives here as an exception, and then waits for its tasks' threads.
         runner.kill_all()
         raise
-    _report(futures, run.seconds)
+    _report({name: future.state for name, future in futures.items()}, run.seconds)
 
 
-def _report(futures: dict[str, PrefectFuture[State]], seconds: dict[str, float]) -> None:
-    """Leave a table of the stages, and raise if one of them did not complete."""
-    states = {name: future.state for name, future in futures.items()}
+def _clear_away(graph: Graph) -> Iterator[str]:
+    """What killed processes left: files that dvc cannot read, runs that have no process."""
+    yield from map(str, mend_files(graph.root))
+    with get_client(sync_client=True) as client:
+        name_process(client, UUID(flow_run.get_id()))
+        yield from close_dead_runs(client)
+
+
+def _report(states: dict[str, State], seconds: dict[str, float]) -> None:
+    """Leave a table of the stages, and raise if one of them did not complete.
+
+    Without a server the process ends here: Prefect would try for minutes to tell it how the run ended, and
+    then fail whatever became of the stages.
+    """
+    failed = [f"{name} ({state.name})" for name, state in states.items() if not state.is_completed()]
+    verdict = f"not completed: {', '.join(failed)}" if failed else "all stages are well"
+    if not server_answers():
+        kind, gone = "error" if failed else "warning", "the Prefect server went away during the run"
+        print(f"{kind}: {verdict}; {gone}, and does not know how it ended", file=sys.stderr, flush=True)
+        os._exit(1 if failed else 0)
     table = [{"stage": n, "state": s.name, "seconds": seconds.get(n)} for n, s in states.items()]
     create_table_artifact(table, key="stages", description="What became of each stage")
-    failed = [f"{name} ({state.name})" for name, state in states.items() if not state.is_completed()]
     if failed:
-        raise PipelineFailed(f"not completed: {', '.join(failed)}")
+        raise PipelineFailed(verdict)
+
+
+def _say_nothing_of_an_absent_server() -> None:
+    """While the server is away, Prefect complains for each line and each state; one line comes at the end."""
+    for name in ("prefect.events.clients", "prefect._internal.concurrency"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.raiseExceptions = False  # read where lines are sent to the server
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

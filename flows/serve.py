@@ -6,10 +6,12 @@ For one machine. The schedule is that of the ``nightly`` deployment in prefect.y
 import sys
 from pathlib import Path
 
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.schedules import Cron, Schedule
 from ruamel.yaml import YAML
 
+from flows.dead import close_dead_runs
 from flows.pipeline import pipeline
 from flows.settings import require_server
 from tokenmill.core.errors import UserError
@@ -41,10 +43,13 @@ def main() -> int:
     try:
         schedule = nightly_schedule()
         require_server()
+        with get_client(sync_client=True) as client:
+            for line in close_dead_runs(client):
+                print(line, flush=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return 1
-    one_at_a_time = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    one_at_a_time = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE)
     pipeline.serve(name=NAME, schedules=[schedule], limit=1, global_limit=one_at_a_time)
     return 0
 

@@ -7,6 +7,7 @@ none yet.
 
 import os
 import secrets
+import time
 from pathlib import Path
 
 from tokenmill.core.errors import UserError
@@ -14,6 +15,8 @@ from tokenmill.core.errors import UserError
 ENV_FILE = Path(".env")
 SERVER_AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 CLIENT_AUTH = "PREFECT_API_AUTH_STRING"
+TRIES = 3
+"""A server that is busy answers late; one that is gone refuses at once."""
 
 
 def ensure_password(path: Path = ENV_FILE) -> bool:
@@ -59,6 +62,23 @@ def require_server() -> None:
         raise UserError(f"PREFECT_API_URL: the Prefect server at {url} {why}") from error
     except Exception as error:
         raise UserError(f"PREFECT_API_URL: no Prefect server answers at {url}; {start}") from error
+
+
+def server_answers() -> bool:
+    """Whether the Prefect server of this run answers within some seconds; an ephemeral one always does."""
+    import httpx
+    from prefect.settings import PREFECT_API_URL
+
+    url = PREFECT_API_URL.value()
+    for left in range(TRIES, 0, -1):
+        try:
+            if not url or httpx.get(f"{url}/health", timeout=5).is_success:
+                return True
+        except httpx.TransportError:
+            pass
+        if left > 1:
+            time.sleep(2)
+    return False
 
 
 def main() -> None:

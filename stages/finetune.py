@@ -18,7 +18,11 @@ def main() -> None:
         "curve": Path(f"data/plots/finetune-{name}.csv"),
     }
     with job(
-        f"finetune@{name}", settings=lambda: load_params().finetune[name], inputs=inputs, outs=outs
+        f"finetune@{name}",
+        settings=lambda: load_params().finetune[name],
+        inputs=inputs,
+        outs=outs,
+        processes=params.runtime.devices * params.runtime.nodes,
     ) as this:
         finetune(name, settings, inputs["clean"], inputs["init_from"], this, params.runtime)
 

@@ -3,11 +3,9 @@
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
@@ -18,6 +16,7 @@ from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings
 from tokenmill.jobs.mistakes import explain, quote
 from tokenmill.jobs.runtime import RuntimeSettings
+from tokenmill.jobs.settings_file import read_yaml
 from tokenmill.objectives.table import OBJECTIVES
 from tokenmill.pretraining.settings import FRESH, PretrainSettings
 from tokenmill.registry.settings import RegisteredModel
@@ -86,24 +85,9 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises:
         UserError: the file is missing or no YAML, or a setting is unknown, missing or wrong; it is named.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: not found; run this from the project's folder") from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; it must be a file that can be read") from None
-    try:
-        # DVC reads params.yaml as YAML 1.2, where 1e-4 is a number; PyYAML would make it a string.
-        content = YAML(typ="safe", pure=True).load(text)
-    except YAMLError as error:
-        where, problem = "", str(error).splitlines()[0]
-        if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
-            mark, problem = error.problem_mark, error.problem
-            where = f" line {mark.line + 1}, column {mark.column + 1}"
-        raise UserError(f"{path}:{where} {problem}; mend the YAML") from None
-    return check_params(content, path)
+    if not path.exists():
+        raise UserError(f"{path}: not found; run this from the project's folder")
+    return check_params(read_yaml(path), path)
 
 
 def check_params(content: Any, path: Path = Path("params.yaml")) -> Params:
@@ -156,9 +140,10 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
             place = f"sources.{finetune.source}"
             yield f"finetune.{name}.source: {place} has no {needs}; {REMEDIES[needs]}, or name another source"
     yield from _circles(params)
+    yield from _sizes(params)
     for name, evaluate in params.evaluate.items():
         yield from _sources(f"evaluate.{name}.sources", evaluate.sources or [], texts, params)
-        if name not in params.models and not (project / MODELS / name / "config.json").is_file():
+        if name not in params.models and not _holds_model(project / MODELS / name):
             place = f"evaluate.{name}: there is no such model"
             yield f"{place}; add it to pretrain or finetune, or put its folder at {MODELS}{name}"
     for name, registered in params.register_.items():
@@ -191,7 +176,7 @@ def _model(
     where: str, init_from: str, params: Params, project: Path, others: Iterable[str] = ()
 ) -> Iterator[str]:
     """A model to start from is one that we train, or a folder that is there."""
-    if _entry(init_from) not in params.models and not (project / init_from / "config.json").is_file():
+    if _entry(init_from) not in params.models and not _holds_model(project / init_from):
         choices = ", ".join([*others, *(f"{MODELS}{name}" for name in sorted(params.models))])
         yield (
             f"{where}: no entry of pretrain or finetune makes {init_from}, and no config.json stands there; "
@@ -215,6 +200,51 @@ def _circles(params: Params) -> Iterator[str]:
             yield f"{place}: {' <- '.join([*way, name])} is a circle; begin one of them anew"
 
 
+def _sizes(params: Params) -> Iterator[str]:
+    """What is asked of a model that is not trained yet must fit its shape, as far as params.yaml tells it."""
+    for group in ("pretrain", "finetune"):
+        for name, entry in getattr(params, group).items():
+            base, setting = _entry(entry.init_from), "context" if group == "pretrain" else "max_tokens"
+            wanted, most = getattr(entry, setting), _shape_of(base, "context", params)
+            if wanted and most and wanted > most:
+                place = f"{group}.{name}.{setting}"
+                yield f"{place} is {wanted}, but the context of {entry.init_from} is {most}; lower it"
+    for name, finetune in params.finetune.items():
+        base = _entry(finetune.init_from)
+        if base in params.pretrain and _kind(base, params, Path()) == "text-to-text":
+            place = f"finetune.{name}.init_from"
+            yield f"{place} must be an encoder or a decoder, {base} is both; name another model"
+        width = _shape_of(base, "width", params)
+        if finetune.lora is not None and width and finetune.lora.rank > width:
+            place = f"finetune.{name}.lora.rank"
+            yield f"{place} is {finetune.lora.rank}, but the width of {base} is {width}; lower it"
+    for name, evaluate in params.evaluate.items():
+        context = _shape_of(name, "context", params)
+        if evaluate.prompts and context and evaluate.max_new_tokens >= context and name in params.pretrain:
+            yield (
+                f"evaluate.{name}.max_new_tokens is {evaluate.max_new_tokens}, but the context of {name} is "
+                f"{context}; lower it"
+            )
+
+
+def _shape_of(name: str | None, what: Literal["context", "width"], params: Params) -> int | None:
+    """The context or the width of a model that an entry makes; None where its start alone knows it."""
+    while name in params.models:
+        entry = params.models[name]
+        own = "max_tokens" if what == "context" and isinstance(entry, FinetuneSettings) else what
+        if size := getattr(entry, own, None):
+            return int(size)
+        name = _entry(entry.init_from)
+    return None
+
+
+def _holds_model(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def may_have(needs: Needs, source: Any) -> bool:
     """Whether documents of a source can have what a task needs, as far as its settings tell."""
     mapped = COLUMNS[needs] in source.columns
@@ -235,5 +265,9 @@ def _kind(name: str, params: Params, project: Path) -> Any:
         return OBJECTIVES[params.pretrain[name].objective]
     if name in params.finetune:
         return TASKS[params.finetune[name].task].kind
-    config = project / MODELS / name / "config.json"
-    return read_json(config, "copy the model anew").get("kind") if config.is_file() else None
+    if not _holds_model(project / MODELS / name):
+        return None
+    config = read_json(project / MODELS / name / "config.json", "copy the model anew")
+    ours = config.get("tokenmill")
+    kind = ours.get("kind") if isinstance(ours, dict) else config.get("kind")
+    return kind if isinstance(kind, str) else None

@@ -18,7 +18,11 @@ def main() -> None:
         "curve": Path(f"data/plots/pretrain-{name}.csv"),
     }
     with job(
-        f"pretrain@{name}", settings=lambda: load_params().pretrain[name], inputs=inputs, outs=outs
+        f"pretrain@{name}",
+        settings=lambda: load_params().pretrain[name],
+        inputs=inputs,
+        outs=outs,
+        processes=params.runtime.devices * params.runtime.nodes,
     ) as this:
         pretrain(name, settings, inputs["tokens"], this, params.runtime)
 

@@ -20,7 +20,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "any-machine"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files first: of two processes that take file by file, none then ends minutes after the other."""
+    """Slow files first: of two processes that take file after file, none then works alone for minutes."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     whole_runs = {ROOT / "tests" / room for room in ("stages", "flows", "registry", "docs")}
     items.sort(key=lambda item: item.path not in slow and not whole_runs.intersection(item.path.parents))

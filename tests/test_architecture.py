@@ -53,7 +53,7 @@ HEAVY = (
 LIGHT_STAGES = ["ingest", "measure", "clean", "tokenize", "report", "register"]
 ALL_STAGES = [*LIGHT_STAGES[:4], "pretrain", "finetune", "evaluate", *LIGHT_STAGES[4:]]
 
-NO_DEPENDENCY = ("tokenmill/jobs/", "tokenmill/__init__.py", "stages/params.py")
+NO_DEPENDENCY = ("tokenmill/jobs/", "tokenmill/__init__.py", "stages/__init__.py", "stages/params.py")
 """What decides about no byte of an out: how a stage runs, the public functions, and all settings together
 (those of a stage stand in its room)."""
 

@@ -41,6 +41,7 @@ def write_params(folder: Path, **changes: dict[str, Any]) -> None:
     params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
     for model in params["pretrain"].values():
         model.update(layers=1, width=32, heads=2, context=32, tokens=6400, batch_rows=4)
+    params["evaluate"]["gpt"]["max_new_tokens"] = 8
     params["finetune"]["sentiment"].update(
         init_from="data/models/bert",
         epochs=2,
@@ -50,7 +51,12 @@ def write_params(folder: Path, **changes: dict[str, Any]) -> None:
         dropout=0.1,
         ngrams=2,
     )
-    params["runtime"] = {"threads": 1, "checkpoint_every_seconds": 0.01, "log_every_steps": 5}
+    params["runtime"] = {
+        "threads": 1,
+        "precision": "float32",
+        "checkpoint_every_seconds": 0.01,
+        "log_every_steps": 5,
+    }
     for group, values in changes.items():
         _merge(params[group], values)
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:

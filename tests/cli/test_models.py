@@ -231,7 +231,35 @@ def test_export_and_import(
         (("export", "{}/lstm", "{}/new"), "no class"),
         (("export", "{}/gpt", "{}/bert"), "is there already"),
         (("import", "{}/nothing", "{}/new"), "no such folder"),
+        # what is no text
+        (("classify", "{}/sentiment", "good", "\udcb7\udcbf"), "text 2 is not UTF-8 at character 1"),
+        (("generate", "{}/gpt", "\udcb7"), "prompt 1 is not UTF-8"),
+        (("fill", "{}/bert", "a\udcb7"), "text 1 is not UTF-8 at character 2"),
+        (("score", "{}/t5", "a", "--source", "\udcb7"), "source 1 is not UTF-8"),
+        (("embed", "{}/bert", "\udcb7"), "text 1 is not UTF-8"),
+        (("classify", "{}/ner", "\udcb7"), "text 1 is not UTF-8"),
+        # numbers that cannot be computed with, or have no end
+        (
+            ("generate", "{}/gpt", "x", "--temperature", "inf"),
+            "temperature must be 0 (greedy), or from 0.001",
+        ),
+        (("generate", "{}/gpt", "x", "--temperature", "1e-320"), "temperature must be 0 (greedy), or from"),
+        (("generate", "{}/gpt", "x", "--repetition-penalty", "nan"), "repetition_penalty must be from 0.01"),
+        (("generate", "{}/gpt", "x", "--length-penalty", "1e308"), "length_penalty must be from -10 to 10"),
+        (
+            ("generate", "{}/gpt", "x", "--num-return-sequences", "1000000"),
+            "num_return_sequences must be from 1",
+        ),
+        (("generate", "{}/gpt", "x", "--num-beams", "100000"), "num_beams must be from 1 to 1000"),
+        (("generate", "{}/gpt", "x", "--seed", "9" * 30), "seed must be from 0"),
+        (("fill", "{}/t5", "a<mask>", "--top-k", "501"), "top_k must be at most 500"),
+        # places
+        (("export", "{}/gpt", "/dev/null/x"), "/dev/null"),
+        (("export", "{}/gpt", "{}/" + "x" * 300), "File name too long; name another place"),
+        (("generate", "no\nsuch\x1b[31m", "x"), r"no\nsuch\x1b[31m: no such folder"),
+        (("generate", "models:/gpt/" + "9" * 30, "x"), "not an address of a model"),
     ],
+    ids=str,
 )
 def test_mistakes_cost_one_line(
     models: Path,
@@ -266,6 +294,44 @@ def test_what_is_not_installed_costs_one_line(
     assert line == "error: mlflow is not installed; `pip install 'tokenmill[pipeline]'` brings it"
 
 
-def test_wrong_usage_exits_with_2(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run(monkeypatch, "generate", str(models / "gpt"), "x", "--top-k", "0") == 2
-    assert run(monkeypatch, "no-such-command") == 2
+def test_wrong_usage_exits_with_2(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, message in (
+        (("generate", str(models / "gpt"), "x", "--top-k", "0"), "Invalid value for '--top-k'"),
+        (("generate", str(models / "gpt"), "x", "--temperature", "nan"), "Invalid value for '--temperature'"),
+        (("generate", str(models / "gpt"), "x", "--top-k", "9" * 5000), "Invalid value for '--top-k'"),
+        (("promote", "gpt", "9" * 30), "Invalid value for 'version'"),
+        (("generate",), "Missing argument 'model'; see `"),
+        (("no-such\ncommand",), r"No such command 'no-such\ncommand'; see `"),
+    ):
+        assert run(monkeypatch, *arguments) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"error: {message}") and line.endswith(" --help`")
+
+
+def test_stdin_is_answered_as_it_is_read(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However many lines there are: a few at a time are held, and a mistake follows the answers before it."""
+    monkeypatch.setattr("tokenmill.cli.models.LINES_AT_ONCE", 2)
+    lines = ["我", "", "a", "b", "c", "q" * 200]
+    assert run(monkeypatch, "score", str(models / "gpt"), stdin="\n".join(lines)) == 1
+    captured = capsys.readouterr()
+    assert [line.split("\t")[2] for line in captured.out.splitlines()] == ["我", "a", "b", "c"]
+    assert captured.err.startswith("error: after 4 texts: text 1 has 200 tokens, the model's context is 32")
+    monkeypatch.setattr("tokenmill.cli.models.LONGEST_LINE", 10)
+    assert run(monkeypatch, "score", str(models / "gpt"), stdin="a\n" + "0" * 1000) == 1
+    assert "line 2 of stdin has more than 10 characters" in capsys.readouterr().err
+
+
+def test_stdin_that_is_not_utf_8(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = "a\n房间\n".encode("gbk")
+    monkeypatch.setattr(sys, "argv", ["tokenmill", "classify", str(models / "sentiment")])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), "latin-1"))
+    with pytest.raises(SystemExit):
+        main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: text 2 is not UTF-8 at character 1; convert it")

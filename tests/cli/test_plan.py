@@ -22,5 +22,14 @@ def test_every_model_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[
         show(tmp_path, "gtp")
 
 
+def test_what_no_machine_has_room_for_is_refused_by_arithmetic(tmp_path: Path) -> None:
+    """A context of two million was looked at row by row, for more than ten minutes."""
+    write_project(tmp_path, pretrain={"gpt": {"context": 2_000_000, "batch_rows": 100_000, "width": 512}})
+    with pytest.raises(
+        UserError, match=r"^pretrain\.gpt takes at least [\d,.]+ GiB a process, and there are "
+    ):
+        show(tmp_path, "gpt")
+
+
 def test_durations_are_said_in_units_of_their_size() -> None:
     assert [duration(s) for s in (45, 720, 12600, 1.7e6)] == ["45 s", "12 min", "3.5 h", "20 days"]

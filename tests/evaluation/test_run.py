@@ -6,6 +6,8 @@ import shutil
 
 import polars as pl
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from tests.evaluation.helpers import KINDS, SOURCES, Project
 from tokenmill.core.errors import UserError
@@ -13,6 +15,8 @@ from tokenmill.core.files import digest_tree
 from tokenmill.evaluation.kinds import MEASURES
 from tokenmill.evaluation.settings import FIGURES
 from tokenmill.model.digest import CONTROL
+from tokenmill.model.folder import load_model
+from tokenmill.model.heads import LanguageModel
 
 
 def test_the_table_of_figures_and_that_of_measures_name_the_same_kinds() -> None:
@@ -65,6 +69,25 @@ def test_hidden_tokens_beside_training_frequencies(shared: Project) -> None:
     unigram = found["rivals"]["unigram"]
     assert 0 <= found["figures"]["accuracy"] < 0.2 and 0 < unigram["accuracy"] < 1
     assert found["figures"]["loss"] > unigram["loss"] > 0
+
+
+def test_a_model_that_repeats_what_it_reads_finds_no_hidden_token(made: Project) -> None:
+    """A tenth of the targets of a training batch stands unchanged in the input."""
+    folder = made.model("gaps")
+    weights = load_file(folder / "model.safetensors")
+    for name, weight in weights.items():
+        if weight.ndim == 1:
+            weight.fill_(float("norm" in name))
+        elif "embed" in name:
+            weight.div_(weight.norm(dim=1, keepdim=True))
+        else:
+            weight.copy_(torch.eye(*weight.shape) if "dense" in name else torch.zeros_like(weight))
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    model, vocabulary = load_model(folder)
+    assert isinstance(model, LanguageModel)
+    tokens = torch.tensor(vocabulary.encode(["今天是1月1日。"]))
+    assert bool((model.logits(model.backbone(tokens)).argmax(-1) == tokens).all())
+    assert made.evaluate("gaps")["figures"]["accuracy"] == 0
 
 
 def test_a_classifiers_figures_are_those_of_its_predictions(shared: Project) -> None:

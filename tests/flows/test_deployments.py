@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def test_deployments_fit_the_flow() -> None:
 def test_only_the_whole_is_scheduled_and_never_twice_at_once() -> None:
     nightly, *others = deployments()
     assert nightly["name"] == "nightly"
-    assert nightly["concurrency_limit"] == {"limit": 1, "collision_strategy": "CANCEL_NEW"}
+    assert nightly["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
     assert all("schedules" not in entry for entry in others)
 
 
@@ -55,55 +56,71 @@ def test_no_path_of_a_machine() -> None:
         assert not re.search(r"[\s\"'](/|~|[A-Z]:\\)\w", (toy.ROOT / name).read_text())
 
 
+class Worker:
+    """A worker in a repository."""
+
+    def __init__(self, server: Server, root: Path) -> None:
+        self.root = root
+        # Without our interpreter's folder on the PATH: as when the environment has not been activated.
+        self.env = {**os.environ, **server.env, "PATH": os.defpath}
+        self.env.pop("PYTHONPATH", None)
+        self.start()
+
+    def start(self) -> None:
+        with (self.root.parent / "worker.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [PREFECT, "worker", "start", "--pool", "tokenmill", "--type", "process"],
+                cwd=self.root,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def run(self, *command: str | Path) -> str:
+        done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+
 @pytest.fixture
-def deployed(server: Server, client: Any, repo: toy.Toy) -> Iterator[None]:
+def worker(server: Server, client: Any, repo: toy.Toy) -> Iterator[Worker]:
     """A worker in the repository, with everything in prefect.yaml deployed to it."""
     for name in ("flows", "tokenmill"):
         (repo.root / name).symlink_to(toy.ROOT / name)
     for name in ("prefect.yaml", "prefect.toml"):
         shutil.copy(toy.ROOT / name, repo.root)
-    # Without our interpreter's folder on the PATH: as when the environment has not been activated.
-    env = {**os.environ, **server.env, "PATH": os.defpath}
-    env.pop("PYTHONPATH", None)
-    with (repo.root.parent / "worker.log").open("wb") as log:
-        worker = subprocess.Popen(
-            [PREFECT, "worker", "start", "--pool", "tokenmill", "--type", "process"],
-            cwd=repo.root,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+    worker = Worker(server, repo.root)
     try:
         toy.until(client.read_work_pools, "the worker to make its pool", 60)
-        deploy = [PREFECT, "--no-prompt", "deploy", "--all"]
-        done = subprocess.run(deploy, cwd=repo.root, env=env, capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield
+        worker.run(PREFECT, "--no-prompt", "deploy", "--all")
+        yield worker
     finally:
-        worker.send_signal(signal.SIGINT)
+        worker.process.send_signal(signal.SIGINT)
         try:
-            worker.wait(20)
+            worker.process.wait(20)
         except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
+            worker.process.kill()
+            worker.process.wait()
 
 
-@pytest.mark.usefixtures("deployed")
+def begin(client: Any, name: str, targets: list[str]) -> Any:
+    """Start a run of a deployment; its id."""
+    deployment = client.read_deployment_by_name(f"pipeline/{name}")
+    return client.create_flow_run_from_deployment(deployment.id, parameters={"targets": targets}).id
+
+
+@pytest.mark.usefixtures("worker")
 def test_t3_worker_runs_one_deployment_and_cancels_another(client: Any, repo: toy.Toy) -> None:
     from prefect.states import Cancelling
 
     repo.write("params.yaml", "work: {x: 2, y: 1}\n")
     repo.order("work-x", "slow")
 
-    def start(name: str, targets: list[str]) -> Any:
-        deployment = client.read_deployment_by_name(f"pipeline/{name}")
-        return client.create_flow_run_from_deployment(deployment.id, parameters={"targets": targets}).id
-
     def state(run: Any) -> str:
         return client.read_flow_run(run).state_name
 
-    slow, quick = start("nightly", ["work@x"]), start("run", ["work@y"])
+    slow, quick = begin(client, "nightly", ["work@x"]), begin(client, "run", ["work@y"])
     toy.until(lambda: state(quick) == "Completed", "the quick run", 120)
     repo.wait_for("slow", "work-x", 60)
     worker = {p.pid for p in repo.processes() if PREFECT.name in Path(p.cmdline()[1]).name}
@@ -113,3 +130,23 @@ def test_t3_worker_runs_one_deployment_and_cancels_another(client: Any, repo: to
     toy.until(lambda: {p.pid for p in repo.processes()} == worker, "every process of the run to end", 60)
     assert repo.log("checkpoint") == ["work-x"]
     toy.until(lambda: state(slow) == "Cancelled", "the run to be Cancelled", 60)
+
+
+def test_the_night_after_a_worker_was_killed_runs(worker: Worker, client: Any, repo: toy.Toy) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("work-x", "slow")
+    killed = begin(client, "nightly", ["work@x"])
+    repo.wait_for("slow", "work-x", 120)
+    for process in repo.processes():
+        process.kill()
+    worker.process.wait()
+    assert client.read_flow_run(killed).state_name == "Running"
+    repo.order("work-x", "")
+    next_night = begin(client, "nightly", ["work@x"])
+
+    told = worker.run(sys.executable, "-m", "flows.dead")  # `make prefect-worker` begins with it
+    assert told == f"flow run {client.read_flow_run(killed).name}: its process is gone; marked as crashed\n"
+    assert client.read_flow_run(killed).state_name == "Crashed"
+    worker.start()
+    toy.until(lambda: client.read_flow_run(next_night).state_name == "Completed", "the next night", 120)
+    assert worker.run(sys.executable, "-m", "flows.dead") == ""

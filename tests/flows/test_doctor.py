@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.dag import Graph
-from flows.doctor import examine
+from flows.doctor import examine, mend_files
 from tests.flows import toy
 from tokenmill.core.errors import UserError
 
@@ -118,6 +118,30 @@ def test_repro_fails_on_a_garbled_rwlock_until_the_doctor_came(repo: toy.Toy) ->
     assert repo.dvc("repro", "first", check=False).returncode != 0
     assert [finding.fixed for finding in examine(repo.root, fix=True)] == [True]
     repo.dvc("repro", "first")
+
+
+@pytest.mark.parametrize("damaged", ["dvc.lock", ".dvc/tmp/rwlock"])
+def test_what_make_repro_and_the_flow_begin_with(repo: toy.Toy, damaged: str) -> None:
+    whole = (repo.root / "dvc.lock").read_bytes()
+    line = [sys.executable, "-m", "flows.doctor"]
+    environment = toy.environment()
+    for garbled in ("\0", ""):
+        repo.write(damaged, garbled)
+        with pytest.raises(UserError, match="tokenmill doctor --fix") as said:
+            Graph(repo.root).is_unchanged("first")
+        assert "\n" not in str(said.value)
+        done = subprocess.run(line, cwd=repo.root, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+        (told,) = done.stdout.splitlines()
+        assert told.startswith(f"{damaged}: ") and "; done: " in told and "the old file is kept" in told
+        assert (repo.root / "dvc.lock").read_bytes() == whole
+        assert "up to date" in repo.dvc("repro").stdout
+
+
+def test_files_that_are_well_are_read_while_dvc_is_at_work(repo: toy.Toy) -> None:
+    with (repo.root / ".dvc/tmp/lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert mend_files(repo.root) == []
 
 
 def test_locks_of_the_dead_go_and_those_of_the_living_stay(repo: toy.Toy) -> None:

@@ -1,12 +1,16 @@
 """The flow on a real server: states, logs, the table, and how it ends. T2 to T6: docs/orchestration.md."""
 
 import json
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -273,6 +277,63 @@ def test_t3_sigterm(server: Server, repo: toy.Toy) -> None:
     assert flow.wait(60) == -signal.SIGTERM
     assert repo.processes() == []
     assert repo.log("checkpoint") == ["work-x"]
+
+
+class Way:
+    """The way to a server, which can be closed: connections that stand end, and new ones are refused."""
+
+    def __init__(self, url: str) -> None:
+        self.there = urlsplit(url)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}{self.there.path}"
+        self.ends: list[socket.socket] = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, _ = self.listener.accept()
+                there = socket.create_connection((self.there.hostname, self.there.port))
+                self.ends += [here, there]
+                for pair in ((here, there), (there, here)):
+                    threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    def carry(self, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        for end in (self.listener, *self.ends):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+
+
+@pytest.mark.parametrize("order", ["gate", "gate fail"])
+def test_a_server_that_goes_away_costs_one_line_and_not_the_result(
+    server: Server, repo: toy.Toy, order: str
+) -> None:
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("work-x", order)
+    way = Way(server.url)
+    env = {**toy.environment(), **server.env, "PREFECT_API_URL": way.url}
+    flow = subprocess.Popen(flow_command("last"), cwd=repo.root, env=env, stderr=subprocess.PIPE, text=True)
+    repo.wait_for("run", "work-x", 120)
+    way.close()
+    repo.write("control/open", "")
+    _, said = flow.communicate(timeout=120)  # Prefect by itself takes five minutes
+    gone = "the Prefect server went away during the run, and does not know how it ended"
+    ends = {
+        "gate": (0, f"warning: all stages are well; {gone}"),
+        "gate fail": (1, f"error: not completed: work@x (Failed), last (NotReady); {gone}"),
+    }
+    ours = [line for line in said.splitlines() if not re.search(r"\| (INFO|ERROR) +\| (Task|Flow) run", line)]
+    assert (flow.returncode, "\n".join(ours)) == ends[order]
+    repo.order("work-x", "")
+    repo.dvc("repro")
+    assert len(repo.log("run")) == (1 if order == "gate" else 2), "what ran well is not run again"
 
 
 @pytest.mark.parametrize(

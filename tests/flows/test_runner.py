@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from flows.dag import Graph
@@ -157,6 +158,26 @@ def test_t3_kill_9_of_the_flow_leaves_no_process(repo: toy.Toy) -> None:
     flow.wait()
     toy.until(lambda: not repo.processes(), "every process to end", 60)
     assert repo.log("checkpoint") == ["work-x"]
+
+
+def test_t3_kill_9_of_the_guard_ends_dvc(repo: toy.Toy, runner: Runner) -> None:
+    if sys.platform != "linux":
+        pytest.skip("asked of the Linux kernel")
+    repo.write("params.yaml", "work: {x: 2, y: 1}\n")
+    repo.order("work-x", "slow")
+
+    def running(word: str) -> list[psutil.Process]:
+        return [process for process in repo.processes() if word in process.cmdline()]
+
+    with in_background(lambda: runner.run_stage("work@x", ignore)) as outcome:
+        repo.wait_for("slow", "work-x")
+        (guard,) = running(str(toy.ROOT / "flows/guard.py"))
+        guard.kill()
+        toy.until(lambda: not running("dvc"), "dvc to end", 60)
+        for step in running("step.py"):  # not one of our stages, which end with dvc
+            step.kill()
+        with pytest.raises(StageFailed):
+            outcome.result(60)
 
 
 def test_t5_timeout(repo: toy.Toy, runner: Runner) -> None:

@@ -57,7 +57,7 @@ def test_mistakes(tmp_path: Path) -> None:
         score(model, vocabulary, ["a"], sources=["b"])
     with pytest.raises(UserError, match="one source each"):
         score(tiny_model("text-to-text"), vocabulary, ["a"])
-    with pytest.raises(UserError, match="text 2 has 41 tokens, the model's context is 33"):
+    with pytest.raises(UserError, match="text 2 has 40 tokens, the model's context is 32"):
         score(model, vocabulary, ["a", "q" * 40])
     with pytest.raises(UserError, match="sequence-classifier"):
         score(tiny_model("sequence-classifier"), vocabulary, ["a"])

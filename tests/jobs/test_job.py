@@ -153,33 +153,6 @@ def test_asked_to_stop(toy: Path) -> None:
     assert [run.info.status for run in runs()] == ["FINISHED"]
 
 
-def test_dies_with_the_process_that_started_it(toy: Path) -> None:
-    if sys.platform != "linux":
-        pytest.skip("asked of the Linux kernel")
-    script = f"import subprocess, sys; subprocess.Popen([{sys.executable!r}, 'toy.py']).wait()"
-    parent = subprocess.Popen(
-        [sys.executable, "-c", script], env={**os.environ, "PAUSE": "120"}, text=True, stdout=subprocess.PIPE
-    )
-    assert parent.stdout is not None
-    assert parent.stdout.readline() == "half\n"
-    [run] = runs()
-    pid = int(run.data.tags["process"].rpartition(":")[2])
-    parent.kill()
-    parent.wait()
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and Path(f"/proc/{pid}").exists() and not _is_zombie(pid):
-        time.sleep(0.05)
-    assert not Path(f"/proc/{pid}").exists() or _is_zombie(pid)
-    parent.stdout.close()
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
 def test_a_mistake_costs_one_line_and_the_outs_stay(toy: Path) -> None:
     (toy / "out").mkdir()
     write_json(toy / "out" / "toy.json", {"older": True})

@@ -22,6 +22,7 @@ from tokenmill.pretraining.language import LanguageModelling
 from tokenmill.pretraining.settings import BIGRAMS
 from tokenmill.text.tokenizer import BOS, FIRST_TEXT_ID
 from tokenmill.training.fit import fit
+from tokenmill.training.precision import Precision
 from tokenmill.training.runtime import Runtime
 from tokenmill.training.schedule import Schedule
 
@@ -56,7 +57,7 @@ def stream(length: int = 40_000) -> npt.NDArray[np.uint16]:
     return tokens
 
 
-def losses(name: str) -> list[float]:
+def losses(name: str, precision: Precision = "float32") -> list[float]:
     """Losses of a default model, in nats a label, with fewer rows and a smaller vocabulary than it has."""
     settings, tokens = load_params(PARAMS).pretrain[name], stream()
     assert settings.family is not None and settings.learning_rate is not None
@@ -86,7 +87,7 @@ def losses(name: str) -> list[float]:
             task,
             Schedule(STEPS, settings.learning_rate, settings.seed, settings.schedule),
             checkpoint=Path(folder) / "last.ckpt",
-            runtime=Runtime(threads=1, checkpoint_every_seconds=1e6, log_every_steps=1),
+            runtime=Runtime(threads=1, checkpoint_every_seconds=1e6, log_every_steps=1, precision=precision),
             validations=1,
             log=log,
         )
@@ -99,6 +100,14 @@ def test_losses_are_those_that_they_were(name: str) -> None:
     assert len(found) == STEPS
     for step, golden in zip(SHOWN, GOLDEN[name], strict=True):
         tolerance = 1e-3 if step < CHAOTIC.get(name, STEPS) else 0.1
+        assert found[step] == pytest.approx(golden, abs=tolerance), f"step {step}"
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_in_bfloat16_they_are_nearly_the_same(name: str) -> None:
+    found = losses(name, "bfloat16")
+    for step, golden in zip(SHOWN, GOLDEN[name], strict=True):
+        tolerance = 0.02 if step < CHAOTIC.get(name, STEPS) else 0.2
         assert found[step] == pytest.approx(golden, abs=tolerance), f"step {step}"
 
 

@@ -6,12 +6,13 @@ import torch
 from tests.tiny_models import tiny_config, tiny_model
 from tokenmill.core.errors import UserError
 from tokenmill.model.heads import LanguageModel
-from tokenmill.model.names import Kind
+from tokenmill.model.names import Family, Kind
 from tokenmill.objectives.causal import Causal
 from tokenmill.objectives.masked import Masked
 from tokenmill.objectives.objective import Objective, RowShape
 from tokenmill.objectives.span_corruption import SpanCorruption
 from tokenmill.pretraining import plan
+from tokenmill.training.estimate import BASE, OVERHEAD
 from tokenmill.training.optimizer import MuonAdamW, parameter_groups
 
 OBJECTIVES: dict[Kind, Objective] = {
@@ -62,11 +63,52 @@ def test_what_cannot_fit_is_refused_and_the_param_named(monkeypatch: pytest.Monk
     config, row = tiny_config(), RowShape(32, 0, 32)
     need = plan.memory(config, row, 1000)
     monkeypatch.setattr(plan, "available_memory", lambda processes: need.total // processes)
-    plan.check_memory(config, row, 1000, processes=1, shards=1, name="gpt")
-    fixed = need.total - need.activations
-    monkeypatch.setattr(plan, "available_memory", lambda processes: fixed + need.activations // 2)
-    with pytest.raises(UserError, match=r"pretrain\.gpt takes .* GiB.*; set runtime\.micro_batch to 500 "):
-        plan.check_memory(config, row, 1000, processes=1, shards=1, name="gpt")
-    monkeypatch.setattr(plan, "available_memory", lambda processes: plan.BASE)
+    plan.check_memory(config, row, 1000, batch_rows=1000, processes=1, shards=1, name="gpt")
+    half = need.total - need.activations // 2
+    monkeypatch.setattr(plan, "available_memory", lambda processes: half)
+    with pytest.raises(
+        UserError, match=r"pretrain\.gpt takes .* GiB.*; set runtime\.micro_batch to \d+ "
+    ) as error:
+        plan.check_memory(config, row, 1000, batch_rows=1000, processes=1, shards=1, name="gpt")
+    fitting = int(str(error.value).split("micro_batch to ")[1].split()[0])
+    assert 490 < fitting < 510
+    assert plan.memory(config, row, fitting, batch_rows=1000).total <= half
+    assert plan.memory(config, row, fitting + 1, batch_rows=1000).total > half
+    monkeypatch.setattr(plan, "available_memory", lambda processes: BASE)
     with pytest.raises(UserError, match=r"lower width, layers or context under pretrain\.gpt"):
-        plan.check_memory(config, row, 8, processes=1, shards=1, name="gpt")
+        plan.check_memory(config, row, 8, batch_rows=8, processes=1, shards=1, name="gpt")
+    monkeypatch.setattr(plan, "available_memory", lambda processes: 2 * BASE)
+    with pytest.raises(UserError, match=r"lower batch_rows or context under pretrain\.gpt"):
+        plan.check_memory(config, row, 8, batch_rows=10**6, processes=1, shards=1, name="gpt")
+
+
+@pytest.mark.parametrize("family", ["small-gpt", "small-bert", "small-t5", "lstm"])
+def test_what_is_too_much_by_arithmetic_is_not_looked_at(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lengths, rows and layers with which counting tensor by tensor took minutes."""
+    kind: Kind = (
+        "text-to-text" if family == "small-t5" else "masked-lm" if family == "small-bert" else "causal-lm"
+    )
+    row = OBJECTIVES[kind].row_shape(32)
+    for layers in (1, 2):
+        config = tiny_config(kind, family, layers=layers)
+        for rows in (1, 3):
+            least = plan.least_memory(config, row, rows, batch_rows=rows)
+            assert least.activations <= plan.memory(config, row, rows).activations / OVERHEAD
+            assert least.weights == plan.memory(config, row, rows).weights
+    monkeypatch.setattr(plan, "available_memory", lambda processes: 64 << 30)
+    monkeypatch.setattr(plan, "saved_bytes", lambda *arguments: pytest.fail("counted tensor by tensor"))
+    config = tiny_config(kind, family, layers=1000, context=10_000_000, width=64)
+    with pytest.raises(
+        UserError, match=r"pretrain\.gpt takes at least [\d,.]+ GiB a process, .*; lower width"
+    ):
+        row = OBJECTIVES[kind].row_shape(10_000_000)
+        plan.check_memory(config, row, 8, batch_rows=8, processes=1, shards=1, name="gpt")
+
+
+def test_many_layers_are_counted_from_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    config, row = tiny_config(layers=30), RowShape(32, 0, 32)
+    quick = plan.parameters(config), plan.saved_bytes(config, row, 2)
+    monkeypatch.setattr(plan, "LOOKED_AT", 30)
+    assert quick == (plan.parameters(config), plan.saved_bytes(config, row, 2))

@@ -1,6 +1,7 @@
 """A registry behind an MLflow server: models travel over HTTP and are fetched once."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +50,20 @@ def test_over_http(server: None, registered: Path) -> None:
 
     for weights in (registered / "served").rglob("mood/model.safetensors"):
         weights.write_bytes(weights.read_bytes()[:-1] + b"\xff")
-    with pytest.raises(UserError, match="our-mood version 1: damaged in the store"):
-        local_model_folder("models:/our-mood@champion")
+    for _ in range(2):
+        with pytest.raises(
+            UserError, match=r"our-mood@champion: its files are damaged in mlflow-art.*; `tokenmill reg"
+        ):
+            local_model_folder("models:/our-mood@champion")
     assert [path.name for path in folder.parent.iterdir()] == [digest]
+    assert [standing.mended.partition(",")[0] for standing in sync()] == ["", "its files"]
+    mood = model_digest(registered / "data/models/mood")
+    assert model_digest(local_model_folder("models:/our-mood@champion")) == mood
+
+    shutil.rmtree(registered / "served")
+    shutil.rmtree(folder.parent)
+    with pytest.raises(UserError, match="our-mood@champion: its files are gone from mlflow-artifacts:"):
+        local_model_folder("models:/our-mood@champion")
+    assert all("gone from" in standing.mended for standing in sync())
+    assert model_digest(local_model_folder("models:/our-mood@champion")) == mood
+    assert sync() == before

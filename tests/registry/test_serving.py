@@ -166,9 +166,15 @@ def test_mlflow_serves_the_classifier_and_the_generator(registered: Path) -> Non
         status, answer = ask(generator, {"inputs": {"prompt": ["x"]}, "params": {"max_new_tokens": 1000}})
         assert status == 400
         assert "the model's context is 64" in answer["message"]
-        status, answer = ask(classifier, {"dataframe_split": {"columns": ["text"], "data": [["a"], [None]]}})
-        assert status == 400
-        assert "text: row 1 must be text" in answer["message"]
+        rows = {"dataframe_split": {"columns": ["text"], "data": [["a"], [None]]}}
+        refused = {"error_code": "INVALID_PARAMETER_VALUE", "message": "text: row 1 must be text, got null"}
+        assert ask(classifier, rows) == (400, refused)
+        for name in ("temperature", "max_new_tokens", "seed"):
+            for value in (float("nan"), float("inf"), None):
+                body = {"inputs": {"prompt": ["x"]}, "params": {name: value}}
+                status, answer = ask(generator, body)
+                assert status == 400 and name in answer["message"]
+                assert "stack_trace" not in answer and "Traceback" not in str(answer)
     for url in (classifier, generator):
         with pytest.raises(OSError):
             urllib.request.urlopen(f"{url}/ping", timeout=5)

@@ -241,7 +241,9 @@ def test_a_version_whose_files_are_gone(evaluated: Path) -> None:
     stage_and_sync()
     assert local_model_folder("models:/our-scribe/1") == local_model_folder("models:/our-scribe@champion")
     shutil.rmtree(evaluated / "mlruns")
-    with pytest.raises(UserError, match=r"its files are gone from .*; delete version 1 in MLflow"):
+    with pytest.raises(
+        UserError, match=r"its files are gone from .*; `tokenmill register` uploads them again"
+    ):
         local_model_folder("models:/our-scribe/1")
 
 

@@ -1,6 +1,7 @@
 """A full disk: one clear line, nothing of before is lost, and the same command works once there is room."""
 
 import errno
+import importlib
 import random
 import shutil
 import subprocess
@@ -11,11 +12,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from benchmarks.kill.project import STAGES as EVERY
+from benchmarks.kill.project import Project
+from tests.conftest import ROOT
 from tests.stages.data_project import write_params
 from tokenmill.core.files import digest_tree
 from tokenmill.jobs.process import disk_is_full
 
 STAGES = ("ingest", "measure", "clean")
+PAGES = "16k"
+"""Four pages of memory: less than any stage of the small project writes."""
 MOUNT = 'mount -t tmpfs -o size={} tmpfs .work && exec "$@"'
 
 
@@ -50,6 +56,41 @@ def test_a_stage_on_a_full_disk(project: Path, stage: str) -> None:
     assert (out / "before.txt").read_text("utf-8") == "still here"
     subprocess.run(command, check=True, capture_output=True)
     assert not (out / "before.txt").exists() and digest_tree(out)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small project in which every stage has run; they find no MLflow, which takes no time."""
+    folder = tmp_path_factory.mktemp("trained") / "project"
+    Project(folder).write()
+    (folder / "mlflow.py").write_text("raise ImportError('is not what is tested here')", "utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", "nowhere://")
+        patch.setenv("DVC_ROOT", str(folder))
+        patch.chdir(folder)
+        for stage in EVERY:
+            patch.setattr(sys, "argv", stage.split("@"))
+            importlib.import_module(f"stages.{stage.partition('@')[0]}").main()
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", EVERY)
+def test_every_stage_on_a_full_disk_keeps_its_outs(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.chdir(trained)
+    monkeypatch.setenv("DVC_ROOT", str(trained))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    before = digest_tree(trained / "data")
+    command = [sys.executable, "-m", *f"stages.{stage}".split("@")]
+    full = subprocess.run(in_little_space(PAGES, *command), capture_output=True, text=True)
+    assert full.returncode == 1, full.stdout + full.stderr
+    (line,) = [line for line in full.stderr.splitlines() if not line.startswith("warning: MLflow")]
+    assert line.startswith("error: the disk is full; free some space")
+    assert digest_tree(trained / "data") == before
+    subprocess.run(command, check=True, capture_output=True)
+    assert digest_tree(trained / "data") == before
 
 
 @pytest.mark.parametrize("write", ["polars", "numpy", "python"])

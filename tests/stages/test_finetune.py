@@ -12,7 +12,7 @@ import torch
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
-from benchmarks import kill
+from benchmarks.kill import training as kill
 from tests.tiny_models import write_model
 from tests.tiny_project import MEASURE, write_project
 from tokenmill.core.files import digest_tree
@@ -80,6 +80,9 @@ def test_settings_that_do_not_fit_the_encoder_are_refused(with_gpt: Path) -> Non
     params.write_text(text.replace("max_tokens: 32", "max_tokens: 64"))
     output = run("stages.finetune", "sentiment")
     assert output.startswith("1\n") and "max_tokens is 64, but the context of data/models/gpt is 32" in output
+    params.write_text(text.replace("ngrams: 2", "ngrams: 2\n    freeze: ['*']"))
+    output = run("stages.finetune", "sentiment")
+    assert output.startswith("1\n") and "finetune.sentiment.freeze leaves nothing to train" in output
     params.write_text(text)
     (with_gpt / "data/models/gpt/tokenizer.json").write_text("{}")
     output = run("stages.finetune", "sentiment")

@@ -3,15 +3,18 @@
 # ruff: noqa: E501  (one expected message a line)
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from stages.params import Params, check_params, load_params
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import LONGEST_LINE, UserError
+from tokenmill.core.seeds import seed_of
 from tokenmill.data.ingest.settings import PackageSource
 
 SHIPPED = Path(__file__).resolve().parents[2] / "params.yaml"
@@ -177,7 +180,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("runtime:", "runtimes:", "runtimes is not a setting; did you mean runtime?"),
     ("format: txt", "formt: txt", "sources.reviews.formt is not a setting; did you mean format?"),
     ("{max_characters: 500}", "{max_character: 500}", "clean.thresholds.zh.max_character is not a setting; did you mean max_characters?"),
-    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, strategy, threads, workers"),
+    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, precision, strategy, threads, workers"),
     ("  reviews:", "  My Reviews:", "sources: the name \"My Reviews\" should match pattern '^[a-z0-9][a-z0-9-]*$'; use lower-case letters, digits and hyphens"),
     ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target' or 'language'"),
     # kinds of sources
@@ -191,6 +194,33 @@ WRONG: list[tuple[str, str, str]] = [
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
     ("task: classification", "task: clasification", "finetune.sentiment: task must be one of classification, token-classification, got 'clasification'"),
     ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment: pooling is for the task classification; remove it"),
+    # what would fail after hours, or never end
+    ("seed: 1", f"seed: {2**63}", "pretrain.gpt.seed should be less than 9223372036854775808, got 9223372036854775808"),
+    ("rate: 0.02", "rate: 1e308", "pretrain.gpt.learning_rate should be less than or equal to 1, got 1e+308"),
+    ("rate: 5e-4", "rate: 2", "finetune.sentiment.learning_rate should be less than or equal to 1, got 2"),
+    ("epochs: 1.5", "epochs: 1e308", "pretrain.more.epochs should be less than or equal to 100000, got 1e+308"),
+    ("epochs: 1.5", "epochs: 1e-9", "pretrain.more.epochs should be greater than or equal to 0.000001, got 1e-09"),
+    ("epochs: 2", "epochs: 1000000", "finetune.sentiment.epochs should be less than or equal to 10000, got 1000000"),
+    ("layers: 4", "layers: 1000000", "pretrain.gpt.layers should be less than or equal to 1000, got 1000000"),
+    ("width: 256", f"width: {2**40}", "pretrain.gpt.width should be less than or equal to 65536, got 1099511627776"),
+    ("context: 256", "context: 1000000000", "pretrain.gpt.context should be less than or equal to 10000000, got 1000000000"),
+    ("batch_rows: 16", "batch_rows: 1000000000", "pretrain.gpt.batch_rows should be less than or equal to 1048576, got 1000000000"),
+    ("tokens: 1000", f"tokens: {10**18}", "pretrain.gpt.tokens should be less than or equal to 1000000000000000, got 1000000000000000000"),
+    ("causal\n    layers", "masked\n    mlm_probability: 1e-300\n    layers", "pretrain.gpt.mlm_probability should be greater than or equal to 0.001, got 1e-300"),
+    ("causal\n    layers", "span-corruption\n    noise_density: 0.9999\n    layers", "pretrain.gpt.noise_density should be less than or equal to 0.9, got 0.9999"),
+    ("dropout: 0.1", "lora: {layers: ['*'], rank: 1000000000, alpha: 1}\n    dropout: 0.1", "finetune.sentiment.lora.rank should be less than or equal to 65536, got 1000000000"),
+    ("max_han_run: 8", "max_han_run: 1000000000", "tokenize.words.max_han_run should be less than or equal to 1000, got 1000000000"),
+    ("temperature: 0.8", "temperature: 1e-320", "evaluate.gpt.temperature should be greater than or equal to 0.001, got 1e-320"),
+    ("threads: 0", "threads: 1000000", "runtime.threads should be less than or equal to 1024, got 1000000"),
+    ("  words:", f"  {'w' * 101}:", f"tokenize: the name \"{'w' * 76}... should have at most 100 characters"),
+    # what does not fit the model that it starts from, or is asked of
+    ("max_tokens: 128", "max_tokens: 257", "finetune.sentiment.max_tokens is 257, but the context of data/models/gpt is 256; lower it"),
+    ("    source: own", "    source: own\n    max_tokens: 129", "finetune.topics.max_tokens is 129, but the context of data/models/sentiment is 128; lower it"),
+    ("epochs: 1.5", "epochs: 1.5\n    context: 512", "pretrain.more.context is 512, but the context of data/models/gpt is 256; lower it"),
+    ("dropout: 0.1", "lora: {layers: ['*'], rank: 257, alpha: 1}\n    dropout: 0.1", "finetune.sentiment.lora.rank is 257, but the width of gpt is 256; lower it"),
+    ("objective: causal\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-gpt", "objective: span-corruption\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-t5", "finetune.sentiment.init_from must be an encoder or a decoder, gpt is both; name another model"),
+    ("temperature: 0.8", "max_new_tokens: 256", "evaluate.gpt.max_new_tokens is 256, but the context of gpt is 256; lower it"),
+    ("objective: causal\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-gpt", "objective: masked\n    mlm_probability: 0.002\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-bert", "pretrain.gpt: mlm_probability 0.002 hides less than one token of a row of 256"),
     # sources
     ("sources: [reviews, news]", "sources: [review]", 'tokenize.words.sources names "review", which does not stand under sources; use one of news, own, reviews'),
     ("sources: [reviews, news]", "sources: [exam]", 'tokenize.words.sources names "exam", whose role is test: no text to learn from; remove it'),
@@ -246,6 +276,10 @@ def test_a_source_may_be_called_like_a_kind(tmp_path: Path, name: str) -> None:
         load(text.replace("paths: [data/sources/*.csv]", "paths: 3"), tmp_path)
 
 
+DOUBLING = b"".join(b"a%d: &a%d {%%s[*a%d, *a%d]}\n" % (n, n, n - 1, n - 1) for n in range(1, 40))
+"""Each line holds the one before it twice."""
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -253,9 +287,29 @@ def test_a_source_may_be_called_like_a_kind(tmp_path: Path, name: str) -> None:
         (b"- a\n", "must be a mapping of settings, got ['a']"),
         (b"clean: [\n", "line 2, column 1 "),
         (b"clean: 1\nclean: 2\n", "line 2, column 1 found duplicate key"),
-        (b"a: \xff\n", "not UTF-8 at byte 3; save it as UTF-8"),
+        (b"a: \xff\n", "not UTF-8 at byte 3; it must be a file that can be read, in UTF-8"),
         (b"a: \x00\n", "special characters are not allowed"),
         (b"!!python/object/apply:os.getcwd []\n", "could not determine a constructor"),
+        # what the library's constructors raise
+        (b"a:\n  - !!int abc\n", 'line 2, column 5 "abc" cannot be read as int'),
+        (b"a: !!int ''\n", "line 1, column 4 "),
+        (b"a: !!float abc\n", '"abc" cannot be read as float'),
+        (b"a: !!bool x\n", '"x" cannot be read as bool'),
+        (b"a: 2020-13-45\n", '"2020-13-45" cannot be read as timestamp (month must be in 1..12)'),
+        (b"a: " + b"9" * 5000, "line 1, column 4 "),
+        (b"0x" + b"f" * 5000, "got a number with thousands of digits"),
+        (b'"\\U00110000": 1', "chr() arg not in range"),
+        # characters that no text, or no line, can have
+        (b'"\\ud800": 1', "line 1, column 1 a text holds what is no character"),
+        (b'a: "\\0"', "line 1, column 4 a text holds what is no character"),
+        (b'- "a\\nb\\e[31m"', r"got ['a\nb\x1b[31m']"),
+        # without bound
+        (b"[" * 1000 + b"]" * 1000, "nested too deeply"),
+        (b"- " * 3000, "nested too deeply"),
+        (b"a: &a [*a]", "line 1, column 4 a value holds itself"),
+        (b"a0: &a0 {x: 1}\n" + DOUBLING.replace(b"%s", b"<<: "), "there are more than 100,000 values"),
+        (b"a0: &a0 {x: 1}\n" + DOUBLING.replace(b"%s", b"y: "), "there are more than 100,000 values"),
+        (b"# " + b"x" * (1 << 18), "settings of more than 262,144 are not read"),
     ],
 )
 def test_what_is_no_yaml_of_settings(tmp_path: Path, content: bytes, message: str) -> None:
@@ -265,7 +319,42 @@ def test_what_is_no_yaml_of_settings(tmp_path: Path, content: bytes, message: st
         load_params(path)
     assert str(error.value).startswith(f"{path}: ")
     assert message in str(error.value)
-    assert len(str(error.value).splitlines()) == 1
+    assert str(error.value).isprintable() and len(str(error.value)) <= LONGEST_LINE
+
+
+@pytest.mark.parametrize(
+    "key", ["k" * 100_000, "a\\nb", "\\e]0;title\\a"], ids=["long", "line end", "escape"]
+)
+def test_odd_names_and_values_in_one_line(tmp_path: Path, key: str) -> None:
+    for text in (
+        f'"{key}": 1\n' + BASE,
+        BASE.replace("  own:", f'  "{key}":'),
+        BASE.replace("bpe", f'"{key}"'),
+    ):
+        with pytest.raises(UserError) as error:
+            load(text, tmp_path)
+        assert str(error.value).isprintable() and len(str(error.value)) <= LONGEST_LINE
+
+
+def test_a_folder_whose_name_no_file_can_have(tmp_path: Path) -> None:
+    text = BASE.replace("init_from: data/models/sentiment", f"init_from: {'a' * 5000}")
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: finetune\.topics\.init_from: no entry .* at that place$"
+    ):
+        load(text, tmp_path)
+
+
+def test_a_seed_may_be_a_date_and_time(tmp_path: Path) -> None:
+    seed = load(BASE.replace("seed: 1", "seed: 20261130222128"), tmp_path).pretrain["gpt"].seed
+    torch.manual_seed(seed_of(seed, 10**9))
+    torch.Generator().manual_seed(seed_of(2**63 - 1, 2**50))
+    assert seed_of(7, 5) == 7 * 1_000_003 + 5
+
+
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=r"params\.yaml: is no file"):
+        load_params(tmp_path / "params.yaml")
 
 
 def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,7 +362,9 @@ def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"^params\.yaml: not found; run this from the project's folder$"):
         load_params()
     Path("params.yaml").mkdir()
-    with pytest.raises(UserError, match=r"^params\.yaml: .*; it must be a file that can be read$"):
+    with pytest.raises(
+        UserError, match=r"^params\.yaml: is no file; it must be a file that can be read, in UTF-8$"
+    ):
         load_params()
 
 

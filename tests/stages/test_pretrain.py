@@ -16,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmarks import kill
+from benchmarks.kill import training as kill
 from tests.stages.test_disk_full import in_little_space
 from tests.tiny_models import write_model
 from tests.tiny_project import SOURCES, write_params, write_project

@@ -124,6 +124,7 @@ def test_a_tokenizer_in_another_format_is_refused(clean: Path, tmp_path: Path) -
 
 def test_a_model_without_a_token_between_documents_is_refused(clean: Path, tmp_path: Path) -> None:
     model = write_bert(tmp_path / "bert")
+    write_json(model / "config.json", {})
     write_json(model / "tokenizer_config.json", {"pad_token": "[PAD]"})
     with pytest.raises(UserError, match=r"names no bos_token, cls_token, eos_token or sep_token"):
         taken(clean, model, tmp_path / "tokens")

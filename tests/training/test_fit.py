@@ -20,6 +20,7 @@ from tokenmill.pretraining.language import LanguageModelling
 from tokenmill.training.fit import fit
 from tokenmill.training.module import TrainingModule
 from tokenmill.training.order import TokenRows
+from tokenmill.training.precision import chosen_precision
 from tokenmill.training.runtime import Runtime
 from tokenmill.training.schedule import Schedule
 from tokenmill.training.spikes import LIMIT
@@ -47,6 +48,7 @@ def run(
     *,
     steps: int = 8,
     log: Any = lambda figures, tokens: None,
+    precision: Any = "float32",
     **how: Any,
 ) -> TrainingModule:
     return fit(
@@ -54,7 +56,7 @@ def run(
         task or new_task(),
         Schedule(steps=steps, learning_rate=0.01, seed=1),
         checkpoint=checkpoint,
-        runtime=Runtime(threads=1, checkpoint_every_seconds=1000, log_every_steps=4),
+        runtime=Runtime(threads=1, checkpoint_every_seconds=1000, log_every_steps=4, precision=precision),
         log=log,
         validations=2,
         name="gpt",
@@ -105,21 +107,36 @@ class Started(pl.Callback):
         self.steps.append(batch.step)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_signal_at_any_moment_of_a_step_stops_after_the_next_with_a_checkpoint(
-    tmp_path: Path, interrupted: None, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, interrupted: None, monkeypatch: pytest.MonkeyPatch, precision: str
 ) -> None:
     before = signal.getsignal(signal.SIGTERM)
     stopped, whole = tmp_path / "stopped.ckpt", tmp_path / "whole.ckpt"
     with pytest.raises(Stopped, match="SIGTERM"):
-        run(stopped)
+        run(stopped, precision=precision)
     assert signal.getsignal(signal.SIGTERM) is before
     monkeypatch.undo()
-    first, started = run(whole), Started()
-    second = run(stopped, callbacks=[started])
+    first, started = run(whole, precision=precision), Started()
+    second = run(stopped, precision=precision, callbacks=[started])
     assert started.steps == [4, 5, 6, 7], "it went on from the step after the signal's"
     assert second.curve == first.curve and second.tokens_seen == first.tokens_seen
     for (name, one), (_, other) in zip(first.named_parameters(), second.named_parameters(), strict=True):
         assert bool((one == other).all()), name
+
+
+def test_a_training_goes_on_in_its_precision_unless_told_otherwise(
+    tmp_path: Path, interrupted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = chosen_precision("auto")
+    elsewhere = "float32" if here == "bfloat16" else "bfloat16"
+    with pytest.raises(Stopped):
+        run(tmp_path / "last.ckpt", precision=elsewhere)
+    monkeypatch.undo()
+    refused = f"this training began in {elsewhere}, and this machine would go on in {here}; "
+    with pytest.raises(UserError, match=refused):
+        run(tmp_path / "last.ckpt", precision="auto")
+    assert run(tmp_path / "last.ckpt", precision=here).precision == f"{elsewhere}, then {here}"
 
 
 def test_a_step_without_a_number_changes_no_weight_and_is_counted(

@@ -7,11 +7,14 @@ from tests.tiny_models import tiny_model
 from tokenmill.training.optimizer import MuonAdamW, orthogonalise, parameter_groups
 
 
-@pytest.mark.parametrize("shape", [(32, 64), (64, 32), (48, 48)])
-def test_orthogonalise_brings_singular_values_near_one(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", [(32, 64), (64, 32), (48, 48), (256, 1024)])
+def test_orthogonalise_brings_singular_values_near_one(shape: tuple[int, int], dtype: str) -> None:
     torch.manual_seed(0)
     matrices = torch.randn(3, *shape) * 7
-    singular = torch.linalg.svdvals(orthogonalise(matrices))
+    orthogonal = orthogonalise(matrices, getattr(torch, dtype))
+    assert orthogonal.dtype == torch.float32
+    singular = torch.linalg.svdvals(orthogonal)
     assert singular.min() > 0.6
     assert singular.max() < 1.3
 

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, one_line
 
 EXAMPLES = Path("examples")
 PARAMS = Path("params.yaml")
@@ -40,7 +40,7 @@ def init(project: Path, folder: Path, example: str) -> None:
     shutil.copy(project / EXAMPLES / f"{example}.yaml", folder / PARAMS)
     (folder / "data/sources").mkdir(parents=True, exist_ok=True)
     _commit(folder, example)
-    print(f"{wishes(folder / PARAMS)} Then: cd {folder} && make repro")
+    print(f"{wishes(folder / PARAMS)} Then: cd {one_line(str(folder))} && make repro")
 
 
 def needed(project: Path) -> Iterator[Path]:
@@ -55,8 +55,7 @@ def needed(project: Path) -> Iterator[Path]:
 def _files(project: Path) -> list[Path]:
     """What git tracks and has not lost; without git all files, but for what Python leaves behind."""
     if (project / ".git").exists():
-        command = ["git", "-C", str(project), "ls-files", "-z"]
-        names = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\0")
+        names = _git(project, "ls-files", "-z").split("\0")
         return [Path(name) for name in names if name and (project / name).is_file()]
     found = (path.relative_to(project) for path in sorted(project.rglob("*")) if path.is_file())
     return [path for path in found if "__pycache__" not in path.parts]
@@ -72,7 +71,21 @@ def _commit(folder: Path, example: str) -> None:
     """The first commit. Where git does not know who commits, the files stay staged."""
     if shutil.which("git") is None:
         return
-    git = ["git", "-C", str(folder)]
-    subprocess.run([*git, "init", "--quiet"], check=True)
-    subprocess.run([*git, "add", "--all"], check=True)
-    subprocess.run([*git, "commit", "--quiet", "-m", f"A project from the example {example}"], check=False)
+    _git(folder, "init", "--quiet")
+    _git(folder, "add", "--all")
+    commit = ["commit", "--quiet", "-m", f"A project from the example {example}"]
+    subprocess.run(["git", "-C", str(folder), *commit], check=False)
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git prints.
+
+    Raises:
+        UserError: git fails, as where the folder belongs to somebody else.
+    """
+    done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise UserError(
+            f"{folder}: git {arguments[0]} fails: {done.stderr.strip()}; mend that, and try again"
+        )
+    return done.stdout

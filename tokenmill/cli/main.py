@@ -1,5 +1,7 @@
 """The ``tokenmill`` command line. Each command imports what it needs when it is called: help stays quick."""
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from tokenmill.cli.project import need_project
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, one_line
 
 app = typer.Typer(
     name="tokenmill",
@@ -22,21 +24,65 @@ Texts = Annotated[list[str] | None, typer.Argument(help="Texts; without any, one
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one line for each text.")]
 
 
+MISUSED, PIPE_CLOSED = 2, 128 + 13
+"""Exit statuses: the command line is not understood, as typer has it; who reads the output has left, as a
+shell says it of a process that SIGPIPE ended."""
+
+
 def main() -> None:
     """Run the command line; a person's mistake costs one line on stderr and exit status 1."""
+    if sys.stdout is None:  # what is opened next would get its number, and be printed into
+        sys.exit("error: standard output is closed; redirect it, to /dev/null at least")
+    for stream, errors in ((sys.stdin, "surrogateescape"), (sys.stdout, "backslashreplace")):
+        if hasattr(stream, "reconfigure"):  # texts are UTF-8 wherever they come from; what is none is named
+            stream.reconfigure(encoding="utf-8" if stream is sys.stdin else None, errors=errors)
+    status = 1
     try:
-        app()
+        done = app(standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # typer ends with 1
+            sys.exit(PIPE_CLOSED)
+        raise
     except UserError as error:
         problem = str(error)
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        sys.exit(PIPE_CLOSED)
+    except OSError as error:
+        problem = _system_problem(error)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in ("tokenmill", "stages", "flows"):
             raise
         problem = f"{package} is not installed; `pip install 'tokenmill[pipeline]'` brings it"
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # typer's own: the command line is not understood
+            raise
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "tokenmill"
+        problem = f"{error.format_message().rstrip('.')}; see `{command} --help`"
+        status = MISUSED
     else:
-        return
-    print(f"error: {problem}", file=sys.stderr)
-    sys.exit(1)
+        sys.exit(done if isinstance(done, int) else 0)
+    print(f"error: {one_line(problem)}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _system_problem(error: OSError) -> str:
+    """What the operating system refused, in a line that says what to do."""
+    what = error.filename if isinstance(error.filename, str) else "a file, or standard output"
+    _let_go_of_stdout()
+    remedy = "free some space" if error.errno == errno.ENOSPC else "name another place, or mend its rights"
+    return f"{what}: {error.strerror or error}; {remedy}"
+
+
+def _let_go_of_stdout() -> None:
+    """Where nothing can be written to stdout, keep Python from trying it again when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command()
@@ -208,7 +254,7 @@ def register() -> None:
 @app.command()
 def promote(
     name: Annotated[str, typer.Argument(help="Name of the registered model.")],
-    version: Annotated[int, typer.Argument(min=1, help="The version to make champion.")],
+    version: Annotated[int, typer.Argument(min=1, max=2**31 - 1, help="The version to make champion.")],
 ) -> None:
     """Make a registered version champion, whatever its figures say."""
     from tokenmill.cli.store import set_champion
@@ -220,7 +266,7 @@ def promote(
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Mend what is found, not only report it.")] = False,
 ) -> None:
-    """Look for what a crash may have left behind: broken DVC lock files, MLflow runs that never ended."""
+    """Look for what a crash or a hand left behind: in DVC's files, in MLflow's store, in the registry."""
     need_project()
     from tokenmill.cli.store import check
 

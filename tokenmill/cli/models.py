@@ -2,20 +2,26 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, one_line, shown
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
+from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.inference.normalization import beginnings, whole_texts
-from tokenmill.model.exchange import export_model, import_model
+from tokenmill.model.exchange import export_model, import_model, suggested_settings
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
 
 REGISTRY = "models:/"
+
+LINES_AT_ONCE = 1024
+"""Of stdin: however many there are, so many are held, and answered before more are read."""
+LONGEST_LINE = 10_000_000
+"""Characters. A file without line ends, such as /dev/zero, is no list of texts."""
 
 
 def model_folder(name: str) -> Path:
@@ -47,12 +53,41 @@ def _load(name: str) -> LoadedModel:
     return loaded
 
 
-def _given(texts: Sequence[str] | None, command: str) -> list[str]:
-    """The texts of the command line, or without any the lines of stdin."""
-    chosen = list(texts or ()) or [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
-    if not chosen:
+def _answer(
+    command: str, name: str, texts: Sequence[str] | None, show: Callable[[LoadedModel, list[str]], None]
+) -> None:
+    """Load the model and ``show`` its answers to the texts of the command line, or to the lines of stdin.
+
+    Raises:
+        UserError: there is no text, a line is too long or no UTF-8, or the model cannot answer.
+    """
+    done, loaded = 0, None
+    for chosen in [list(texts)] if texts else _lines():
+        loaded = loaded or _load(name)
+        try:
+            show(loaded, chosen)
+        except UserError as error:
+            raise UserError(f"after {done:,} texts: {error}" if done else str(error)) from None
+        done += len(chosen)
+    if not done:
         raise UserError(f"{command}: no text given; name texts after the model, or pipe lines into it")
-    return chosen
+
+
+def _lines() -> Iterator[list[str]]:
+    """The lines of stdin that hold something, some at a time."""
+    chosen: list[str] = []
+    number = 0
+    while sys.stdin is not None and (line := sys.stdin.readline(LONGEST_LINE + 1)):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise UserError(f"line {number} of stdin has more than {LONGEST_LINE:,} characters; break it up")
+        if line.strip():
+            chosen.append(line.rstrip("\r\n"))
+        if len(chosen) == LINES_AT_ONCE:
+            yield chosen
+            chosen = []
+    if chosen:
+        yield chosen
 
 
 def _print(**values: Any) -> None:
@@ -65,52 +100,62 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
     On a terminal a single text appears as it is written. ``settings`` are those of
     :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
     """
-    chosen = _given(prompts, "generate")
-    loaded = _load(name)
-    answers = loaded.model.config.kind == "text-to-text"
-    single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
-    if single and not as_json and sys.stdout.isatty():
-        (read,) = (whole_texts if answers else beginnings)(loaded.normalization, chosen)
-        pieces = stream(loaded.model, loaded.vocabulary, read, **settings)
-        first = next(pieces, "")  # a mistake shows before anything is printed
-        print("" if answers else chosen[0], end=first, flush=True)
-        for piece in pieces:
-            print(piece, end="", flush=True)
-        print()
-        return
-    for prompt, texts in zip(chosen, api.generate(loaded, chosen, **settings), strict=True):
-        for text in texts:
-            if as_json:
-                _print(prompt=prompt, text=text)
-            else:
-                print(text if answers else f"{prompt}{text}", flush=True)
+    GenerationConfig(**settings)  # refuses what is out of range before a model is loaded
+
+    def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        answers = loaded.model.config.kind == "text-to-text"
+        single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
+        if single and not as_json and sys.stdout.isatty():
+            (read,) = (whole_texts if answers else beginnings)(loaded.normalization, chosen)
+            pieces = stream(loaded.model, loaded.vocabulary, read, **settings)
+            first = next(pieces, "")  # a mistake shows before anything is printed
+            print("" if answers else chosen[0], end=first, flush=True)
+            for piece in pieces:
+                print(piece, end="", flush=True)
+            print()
+            return
+        for prompt, texts in zip(chosen, api.generate(loaded, chosen, **settings), strict=True):
+            for text in texts:
+                if as_json:
+                    _print(prompt=prompt, text=text)
+                else:
+                    print(text if answers else f"{prompt}{text}", flush=True)
+
+    _answer("generate", name, prompts, show)
 
 
 def fill(name: str, texts: Sequence[str] | None, *, as_json: bool, top_k: int) -> None:
     """Print what may stand in the gaps of texts: number of the gap, probability, filling, text."""
-    chosen = _given(texts, "fill")
-    for text, gaps in zip(chosen, api.fill(_load(name), chosen, top_k=top_k), strict=True):
-        if as_json:
-            rows = [[{"text": c.text, "probability": round(c.probability, 6)} for c in gap] for gap in gaps]
-            _print(text=text, gaps=rows)
-            continue
-        for number, gap in enumerate(gaps, 1):
-            for candidate in gap:
-                print(number, f"{candidate.probability:.3f}", candidate.text, text, sep="\t", flush=True)
+
+    def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        for text, gaps in zip(chosen, api.fill(loaded, chosen, top_k=top_k), strict=True):
+            if as_json:
+                rows = [
+                    [{"text": c.text, "probability": round(c.probability, 6)} for c in gap] for gap in gaps
+                ]
+                _print(text=text, gaps=rows)
+                continue
+            for number, gap in enumerate(gaps, 1):
+                for candidate in gap:
+                    print(number, f"{candidate.probability:.3f}", candidate.text, text, sep="\t", flush=True)
+
+    _answer("fill", name, texts, show)
 
 
 def score(name: str, texts: Sequence[str] | None, *, as_json: bool, source: str | None) -> None:
     """Print the log-probability of texts in nats: in all, per token, and the text."""
-    chosen = _given(texts, "score")
-    loaded = _load(name)
-    sources = None if source is None else [source] * len(chosen)
-    for text, found in zip(chosen, api.score(loaded, chosen, sources=sources), strict=True):
-        if not as_json:
-            print(f"{found.total:.3f}", f"{found.mean:.3f}", text, sep="\t", flush=True)
-            continue
-        parts = zip(found.tokens, found.log_probabilities, strict=True)
-        tokens = [{"token": loaded.vocabulary.token(id), "log_probability": round(p, 6)} for id, p in parts]
-        _print(text=text, log_probability=round(found.total, 6), tokens=tokens)
+
+    def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        sources = None if source is None else [source] * len(chosen)
+        for text, found in zip(chosen, api.score(loaded, chosen, sources=sources), strict=True):
+            if not as_json:
+                print(f"{found.total:.3f}", f"{found.mean:.3f}", text, sep="\t", flush=True)
+                continue
+            parts = zip(found.tokens, found.log_probabilities, strict=True)
+            tokens = [{"token": loaded.vocabulary.token(t), "log_probability": round(p, 6)} for t, p in parts]
+            _print(text=text, log_probability=round(found.total, 6), tokens=tokens)
+
+    _answer("score", name, texts, show)
 
 
 def embed(
@@ -122,13 +167,16 @@ def embed(
     normalise: bool,
 ) -> None:
     """Print texts as vectors: numbers between spaces, then the text; as JSON, a list."""
-    chosen = _given(texts, "embed")
-    found = api.embed(_load(name), chosen, pooling=pooling, normalise=normalise)
-    for text, vector in zip(chosen, found.tolist(), strict=True):
-        if as_json:
-            _print(text=text, vector=[round(number, 7) for number in vector])
-        else:
-            print(" ".join(f"{number:.6f}" for number in vector), text, sep="\t", flush=True)
+
+    def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        found = api.embed(loaded, chosen, pooling=pooling, normalise=normalise)
+        for text, vector in zip(chosen, found.tolist(), strict=True):
+            if as_json:
+                _print(text=text, vector=[round(number, 7) for number in vector])
+            else:
+                print(" ".join(f"{number:.6f}" for number in vector), text, sep="\t", flush=True)
+
+    _answer("embed", name, texts, show)
 
 
 def classify(name: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
@@ -136,18 +184,20 @@ def classify(name: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
 
     Of a classifier of tokens: every token with its place and label.
     """
-    chosen = _given(texts, "classify")
-    loaded = _load(name)
-    if loaded.model.config.kind == "token-classifier":
-        _tag(loaded, chosen, as_json)
-        return
-    for text, probabilities in zip(chosen, api.classify(loaded, chosen), strict=True):
-        label, probability = next(iter(probabilities.items()))
-        if as_json:
-            rounded = {name: round(value, 6) for name, value in probabilities.items()}
-            _print(text=text, label=label, probabilities=rounded)
-        else:
-            print(label, f"{probability:.3f}", text, sep="\t", flush=True)
+
+    def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        if loaded.model.config.kind == "token-classifier":
+            _tag(loaded, chosen, as_json)
+            return
+        for text, probabilities in zip(chosen, api.classify(loaded, chosen), strict=True):
+            label, probability = next(iter(probabilities.items()))
+            if as_json:
+                rounded = {name: round(value, 6) for name, value in probabilities.items()}
+                _print(text=text, label=label, probabilities=rounded)
+            else:
+                print(label, f"{probability:.3f}", text, sep="\t", flush=True)
+
+    _answer("classify", name, texts, show)
 
 
 def _tag(loaded: LoadedModel, texts: list[str], as_json: bool) -> None:
@@ -163,7 +213,7 @@ def export(name: str, folder: str) -> None:
     """Write a model where stock ``transformers`` can load it, and say how."""
     loaded = export_model(model_folder(name), Path(folder))
     imported, call = transformers_call(loaded.model.config.kind, folder)
-    print(f"{folder}: written; load it with `from transformers import {imported}`, `{call}`")
+    print(one_line(f"{folder}: written; load it with `from transformers import {imported}`, `{call}`"))
 
 
 def import_folder(path: str, target: str) -> None:
@@ -172,6 +222,12 @@ def import_folder(path: str, target: str) -> None:
     loaded = import_model(Path(path), folder)
     config = loaded.model.config
     numbers = sum(parameter.numel() for parameter in loaded.model.parameters())
-    print(f"{folder}: written, a {config.family} model, {config.kind}, {numbers:,} parameters")
+    print(one_line(f"{folder}: written, a {config.family} model, {config.kind}, {numbers:,} parameters"))
     if loaded.unexpected_keys:
-        print(f"not used: {', '.join(loaded.unexpected_keys)}")
+        print(one_line(f"not used: {', '.join(map(shown, loaded.unexpected_keys))}"))
+    if suggested := suggested_settings(folder):
+        said = ", ".join(f"{key} {shown(value)}" for key, value in suggested.items())
+        print(
+            f"its generation_config.json suggests {said}: options of `tokenmill generate`, not "
+            "taken by themselves"
+        )

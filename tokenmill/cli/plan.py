@@ -46,7 +46,13 @@ def show(root: Path, model: str | None) -> None:
         budget, row = run.budget, run.objective.row_shape(run.config.context)
         rows = run.rows_at_once(runtime)
         need = plan.check_memory(
-            run.config, row, rows, processes=runtime.devices, shards=params.runtime.shards, name=name
+            run.config,
+            row,
+            rows,
+            batch_rows=budget.batch_rows,
+            processes=runtime.devices,
+            shards=params.runtime.shards,
+            name=name,
         )
         flops = training_flops(
             run.config, positions=row.positions, source=row.source, predicted=row.predicted

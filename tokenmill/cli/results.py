@@ -116,4 +116,5 @@ def _kind(folder: Path) -> str | None:
         config = read_json(folder / "config.json", "")
     except UserError:
         return None
-    return config.get("tokenmill", {}).get("kind")
+    ours = config.get("tokenmill")
+    return ours.get("kind") if isinstance(ours, dict) else None

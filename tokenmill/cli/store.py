@@ -1,9 +1,10 @@
 """The commands about what is stored: the registry, and what a crash left behind."""
 
-import os
 from pathlib import Path
 
 from tokenmill.core.errors import UserError
+from tokenmill.registry.examine import Incomplete, incomplete_versions
+from tokenmill.registry.records import REGISTRY
 
 
 def register() -> None:
@@ -25,40 +26,50 @@ def set_champion(name: str, version: int) -> None:
 
 
 def check(*, fix: bool) -> None:
-    """Report damaged DVC files and MLflow runs whose process is gone; mend both with ``fix``.
+    """Report what a crash or a hand left wrong in DVC's files and the MLflow store; mend it with ``fix``.
 
     Raises:
-        UserError: something was found and left as it is, or MLflow cannot be reached.
+        UserError: something was found and left as it is, or MLflow cannot be used.
     """
     from flows.doctor import examine
+    from tokenmill.jobs.tracking.mend import examine_store
 
     left = 0
     for finding in examine(Path.cwd(), fix=fix):
-        done = f"done: {finding.remedy}" if finding.fixed else f"to do: {finding.remedy}"
         kept = f" (the old file is kept at {finding.kept})" if finding.kept else ""
-        print(f"{finding.path}: {finding.problem}; {done}{kept}")
+        _tell(f"{finding.path}: {finding.problem}", finding.remedy + kept, finding.fixed)
         left += not finding.fixed
-    dead = _runs_without_process(fix)
-    for run_id in dead:
-        done = "done: marked KILLED" if fix else "to do: mark it KILLED"
-        print(f"MLflow run {run_id}: says RUNNING, but its process is gone; {done}")
-    left += 0 if fix else len(dead)
+    in_store = examine_store(fix)
+    for trouble in in_store:
+        _tell(trouble.problem, trouble.remedy, fix)
+    left += 0 if fix else len(in_store)
+    lost = any(trouble.lost for trouble in in_store)
+    incomplete = [] if lost and not fix else _without_files(fix, lost)
+    by_hand = sum(not version.mendable for version in incomplete)
+    left += 0 if fix else len(incomplete) - by_hand
     if left:
         raise UserError(f"doctor: {left} to mend; `tokenmill doctor --fix` does it")
+    if by_hand:
+        raise UserError(f"doctor: {by_hand} to mend by hand, as said above")
     print("nothing is left to mend")
 
 
-def _runs_without_process(fix: bool) -> list[str]:
-    from tokenmill.jobs.publish import project_home
-    from tokenmill.jobs.tracking.dead import close_dead_runs, dead_runs
-    from tokenmill.jobs.tracking.store import first_line, tracking_uri, without_secrets
+def _without_files(fix: bool, lost: bool) -> list[Incomplete]:
+    """Versions whose files are gone; with ``fix``, or where the store was ``lost``, register again."""
+    from tokenmill.jobs.tracking.mend import there_is_a_store
 
-    if "MLFLOW_TRACKING_URI" not in os.environ and not (project_home() / "mlflow.db").exists():
-        return []  # no run was ever tracked here; looking would make the store
-    try:
-        return close_dead_runs() if fix else dead_runs()
-    except Exception as error:
-        where = without_secrets(tracking_uri())
-        raise UserError(
-            f"MLflow at {where} cannot be reached: {first_line(error)}; start it or set MLFLOW_TRACKING_URI"
-        ) from None
+    if not REGISTRY.is_file() or not there_is_a_store():
+        return []
+    from tokenmill.registry.sync import sync
+
+    found = incomplete_versions()
+    if fix and (lost or any(version.mendable for version in found)):
+        for standing in sync():
+            print(standing)
+    for version in found:
+        _tell(version.problem, version.remedy, fix and version.mendable)
+    return found
+
+
+def _tell(problem: str, remedy: str, done: bool) -> None:
+    print(f"{problem}; {'done' if done else 'to do'}: {remedy}")

@@ -46,6 +46,11 @@ class UserError(Exception):
         super().__init__(one_line(message))
 
 
+def shown(value: object, longest: int = 80) -> str:
+    """A value from outside as a message names it: :func:`one_line` of it, short enough for one."""
+    return one_line(value if isinstance(value, str) else repr(value), longest)
+
+
 class Stopped(BaseException):
     """The process was asked to stop (SIGTERM or Ctrl-C); what is needed to continue has been kept.
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Collection
 from pathlib import Path
@@ -76,17 +77,78 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_json(path: Path, remedy: str) -> dict[str, Any]:
-    """A JSON object from a file.
+NO_FILE = "is no ordinary file but a folder, pipe or device; put the file itself there"
+
+
+def read_regular(path: Path, remedy: str, *, most: int | None = None) -> bytes:
+    """The bytes of an ordinary file; a pipe or a device in its place is not waited for.
+
+    Args:
+        path: the file, or a link to it.
+        remedy: the end of messages.
+        most: bytes that such a file may have.
 
     Raises:
-        UserError: it is missing, broken or no object; the message ends with ``remedy``.
+        UserError: it is missing, no ordinary file, larger than ``most``, or cannot be read.
     """
     try:
-        value = json.loads(path.read_text("utf-8"))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path}: missing; {remedy}") from None
-    except ValueError:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    except ValueError:  # a null character
+        raise UserError(f"{path}: no name that a file can have; {remedy}") from None
+    state, problem = os.fstat(descriptor), ""
+    if not stat.S_ISREG(state.st_mode):
+        problem = NO_FILE
+    elif most is not None and state.st_size > most:
+        problem = f"has {state.st_size:,} bytes, at most {most:,} are read; {remedy}"
+    if problem:
+        os.close(descriptor)
+        raise UserError(f"{path}: {problem}")
+    try:
+        with open(descriptor, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+
+
+def check_regular(path: Path, remedy: str) -> None:
+    """Refuse what a library must not open by its name.
+
+    Raises:
+        UserError: it is missing, or no ordinary file.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: missing; {remedy}")
+    if not path.is_file():
+        raise UserError(f"{path}: {NO_FILE}")
+
+
+def read_text(path: Path, remedy: str) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        UserError: see :func:`read_regular`; or it is no UTF-8.
+    """
+    try:
+        return read_regular(path, remedy).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 at byte {error.start}; {remedy}") from None
+
+
+def read_json(path: Path, remedy: str, *, most: int | None = None) -> dict[str, Any]:
+    """A JSON object from a file of at most ``most`` bytes.
+
+    Raises:
+        UserError: it is missing, broken, no object or no ordinary file; the message ends with ``remedy``.
+    """
+    content = read_regular(path, remedy, most=most)
+    try:
+        value = json.loads(content.decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair cannot be written again
+    except (ValueError, RecursionError):
         raise UserError(f"{path}: not readable as JSON; {remedy}") from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: must be a JSON object, got {type(value).__name__}; {remedy}")

@@ -1,5 +1,6 @@
 """Masked and text-to-text language models: what they make of hidden tokens, beside training's frequencies."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from tokenmill.evaluation.samples import generate_samples
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.tokens import Predictions, encode_split, encode_training, predict
 from tokenmill.model.heads import LanguageModel
+from tokenmill.objectives.masked import Masked
 from tokenmill.objectives.objective import Objective, new_objective
 from tokenmill.text.shards import TokenSplit
 from tokenmill.text.special import SpecialTokens
@@ -49,7 +51,9 @@ def _figures(loss: float, accuracy: float) -> dict[str, float]:
 def _objective(subject: Subject, special: SpecialTokens) -> Objective:
     name = "masked" if subject.model.config.kind == "masked-lm" else "span-corruption"
     settings = {"objective": name, **DEFAULTS, **subject.ancestry.get("pretrain", {})}
-    return new_objective(settings, subject.vocabulary.tokenizer, special)
+    objective = new_objective(settings, subject.vocabulary.tokenizer, special)
+    # The tenth of the targets that stands unchanged in a training batch would be counted as found.
+    return replace(objective, always_mask=True) if isinstance(objective, Masked) else objective
 
 
 def _measure_unigram(training: TokenSplit, found: Predictions, vocab_size: int) -> dict[str, Any]:

@@ -4,7 +4,12 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tokenmill.core.settings import Count, Name, Positive, Settings
+from tokenmill.core.settings import Name, Seed, Settings
+from tokenmill.inference.generation.limits import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    MOST_NEW_TOKENS,
+)
 from tokenmill.model.names import Kind
 
 FIGURES: dict[Kind, tuple[str, ...]] = {
@@ -29,6 +34,7 @@ class EvaluateSettings(Settings):
     """Of the n-gram model beside a causal one."""
     prompts: list[str] = Field(default=[])
     """Texts that a model which generates goes on from."""
-    max_new_tokens: Count = 40
-    temperature: Positive = 0.8
-    seed: Annotated[int, Field(ge=0)] = 1
+    max_new_tokens: Annotated[int, Field(ge=1, le=MOST_NEW_TOKENS)] = 40
+    """Less than the context of the model."""
+    temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=HIGHEST_TEMPERATURE)] = 0.8
+    seed: Seed = 1

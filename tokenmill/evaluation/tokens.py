@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
+from tokenmill.core.seeds import seed_of
 from tokenmill.core.splits import Split
 from tokenmill.evaluation.scores import Bin, calibration
 from tokenmill.evaluation.subject import Subject
@@ -88,7 +89,7 @@ def predict(
         examples = objective.examples(
             batch_BL,
             vocab_size=model.config.vocab_size,
-            generator=torch.Generator().manual_seed(seed * 1_000_003 + index),
+            generator=torch.Generator().manual_seed(seed_of(seed, index)),
         )
         logits_NV, targets_N = examples.to(device).predictions(model)
         text_N = ~torch.isin(targets_N, special)

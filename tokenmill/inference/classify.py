@@ -1,19 +1,28 @@
 """Labels of texts, labels of their tokens, and answers in a passage, by models with a head for the task."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.rows import by_length, check_lengths
+from tokenmill.inference.rows import by_length, check_finite, check_lengths, check_texts
+from tokenmill.model.config import ProblemType
 from tokenmill.model.heads import Model, TaskModel
 from tokenmill.model.names import Kind
 from tokenmill.model.padding import pad_ngrams, pad_rows
 from tokenmill.text.ngrams import ngram_buckets
 from tokenmill.text.vocabulary import Vocabulary
+
+ANSWERS: Mapping[ProblemType, Callable[[Tensor], Tensor]] = {
+    "single_label_classification": lambda logits_BL: logits_BL.softmax(-1),
+    "multi_label_classification": torch.sigmoid,
+    "regression": lambda logits_BL: logits_BL,
+}
+"""What a classifier's outputs say, as transformers' text-classification pipeline reads them."""
 
 
 def _task_model(model: Model, kind: Kind, example: str) -> TaskModel:
@@ -29,12 +38,16 @@ def classify(
 ) -> npt.NDArray[np.float32]:
     """Probabilities (texts, labels), labels in the order of ``model.config.labels``.
 
+    Where several labels may be right at a time, each has a probability of its own; what a regression gives is
+    no probability but the number itself (``model.config.problem_type``).
+
     Of a text that is longer than the model's context the beginning is read; n-grams are those of the whole.
 
     Raises:
-        UserError: the model is no classifier of texts.
+        UserError: the model is no classifier of texts, or its weights are damaged.
     """
     classifier = _task_model(model, "sequence-classifier", "sentiment")
+    check_texts(texts)
     rows = [row or [vocabulary.pad] for row in vocabulary.encode(texts, model.config.context)]
     result = np.empty((len(rows), len(model.config.labels)), np.float32)
     device, longest = next(model.parameters()).device, model.config.ngrams
@@ -44,7 +57,8 @@ def classify(
         if longest:
             ngrams_BG = pad_ngrams([ngram_buckets(texts[index], longest) for index in chosen]).to(device)
         logits_BL = classifier(tokens_BT.to(device), attention_mask_BT.to(device), ngrams_BG=ngrams_BG)
-        result[chosen] = logits_BL.float().softmax(-1).cpu().numpy()
+        answers_BL = ANSWERS[model.config.problem_type](check_finite(logits_BL.float()))
+        result[chosen] = answers_BL.cpu().numpy()
     return result
 
 
@@ -70,6 +84,7 @@ def tag(
         UserError: the model is no classifier of tokens.
     """
     tagger = _task_model(model, "token-classifier", "ner")
+    check_texts(texts)
     pieces = vocabulary.encode_whole(texts, model.config.context)
     encodings = [piece for text in pieces for piece in text]
     rows = [encoding.ids or [vocabulary.pad] for encoding in encodings]
@@ -77,9 +92,8 @@ def tag(
     found: list[list[Span]] = [[] for _ in rows]
     for chosen in by_length(rows, batch_size):
         tokens_BT, attention_mask_BT = pad_rows([rows[index] for index in chosen], vocabulary.pad)
-        probability_BT, best_BT = (
-            tagger(tokens_BT.to(device), attention_mask_BT.to(device)).float().softmax(-1).max(-1)
-        )
+        logits_BTL = tagger(tokens_BT.to(device), attention_mask_BT.to(device)).float()
+        probability_BT, best_BT = check_finite(logits_BTL).softmax(-1).max(-1)
         for index, probabilities, best in zip(chosen, probability_BT.tolist(), best_BT.tolist(), strict=True):
             encoding = encodings[index]
             found[index] = [
@@ -104,17 +118,22 @@ def answer(
         UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
     """
     extractor = _task_model(model, "span-extractor", "one fine-tuned for question answering")
-    encoding = vocabulary.tokenizer.encode(question, passage)
+    check_texts([question], "question")
+    check_texts([passage], "passage")
+    encoding = vocabulary.encode_pair(question, passage)
     check_lengths([encoding.ids], model.config.context)
     inside = torch.tensor([sequence == 1 for sequence in encoding.sequence_ids])
     if not bool(inside.any()):
         raise UserError("the passage is empty; give the text that holds the answer")
     device = next(model.parameters()).device
-    segments_BT = torch.tensor([encoding.type_ids], device=device) if model.config.segments else None
+    segments_BT = None
+    if model.config.segments:
+        last = model.config.segments - 1
+        segments_BT = torch.tensor([encoding.type_ids], device=device).clamp(max=last)
     logits_T2 = (
         extractor(torch.tensor([encoding.ids], device=device), segments_BT=segments_BT)[0].float().cpu()
     )
-    begin_T, end_T = logits_T2.masked_fill(~inside[:, None], -torch.inf).softmax(0).unbind(-1)
+    begin_T, end_T = check_finite(logits_T2).masked_fill(~inside[:, None], -torch.inf).softmax(0).unbind(-1)
     length = len(encoding.ids)
     joint_TT = (begin_T[:, None] * end_T[None, :]) * torch.ones(length, length).triu().tril(max_tokens - 1)
     first, last = divmod(int(joint_TT.argmax()), length)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from tokenmill.inference.rows import by_length
+from tokenmill.inference.rows import by_length, check_finite, check_texts
 from tokenmill.model.heads import Model, pool
 from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
@@ -38,6 +38,7 @@ def embed(
         batch_size: so many texts at a time.
     """
     model.eval()
+    check_texts(texts)
     rows = [row or [vocabulary.pad] for row in vocabulary.encode(texts, model.config.context)]
     result = np.empty((len(rows), model.config.width), np.float32)
     device = next(model.parameters()).device
@@ -46,5 +47,6 @@ def embed(
             part.to(device) for part in pad_rows([rows[index] for index in chosen], vocabulary.pad)
         )
         vector_BD = pool(model.backbone(tokens_BT, attention_mask_BT), attention_mask_BT, pooling).float()
+        check_finite(vector_BD)
         result[chosen] = (F.normalize(vector_BD, dim=-1) if normalise else vector_BD).cpu().numpy()
     return result

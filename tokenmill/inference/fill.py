@@ -9,8 +9,9 @@ import torch
 from tokenmill.core.errors import UserError
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
-from tokenmill.inference.generation.sampling import GenerationConfig
-from tokenmill.inference.rows import check_lengths
+from tokenmill.inference.generation.limits import MOST_SEQUENCES
+from tokenmill.inference.generation.sampling import GenerationConfig, banned_ids
+from tokenmill.inference.rows import NO_MASK, check_finite, check_lengths, check_texts
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.text.vocabulary import Vocabulary
 
@@ -55,7 +56,10 @@ def fill(
         )
     if top_k < 1:
         raise UserError(f"top_k must be at least 1, got {top_k}")
+    if model.config.kind == "text-to-text" and top_k > MOST_SEQUENCES // 2:
+        raise UserError(f"top_k must be at most {MOST_SEQUENCES // 2} for a text-to-text model, got {top_k}")
     model.eval()
+    check_texts(texts)
     rows = _read(vocabulary, texts)
     check_lengths(rows, model.config.context)
     if model.config.kind == "text-to-text":
@@ -78,13 +82,15 @@ def _read(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[int]]:
 def _fill_masks(
     model: LanguageModel, vocabulary: Vocabulary, row: list[int], number: int, top_k: int
 ) -> list[list[Candidate]]:
+    if vocabulary.mask is None:
+        raise UserError(NO_MASK)
     gaps = [place for place, token in enumerate(row) if token == vocabulary.mask]
     if not gaps:
-        spelt = "" if vocabulary.mask is None else f" {vocabulary.token(vocabulary.mask)}"
-        raise UserError(f"text {number} has no gap; write the mask token{spelt} where something is missing")
+        spelt = vocabulary.token(vocabulary.mask)
+        raise UserError(f"text {number} has no gap; write the mask token {spelt} where something is missing")
     device = next(model.parameters()).device
     hidden_TD = model.backbone(torch.tensor([row], device=device))[0]
-    shares_GV = model.logits(hidden_TD[gaps]).float().softmax(-1)
+    shares_GV = check_finite(model.logits(hidden_TD[gaps]).float()).softmax(-1)
     special = [token for token in vocabulary.special if token < shares_GV.shape[1]]
     shares_GV[:, special] = -1  # they fill nothing
     best = shares_GV.topk(min(top_k, shares_GV.shape[1] - len(special)))
@@ -114,13 +120,13 @@ def _fill_span(
     settings = GenerationConfig(
         max_new_tokens=longest, num_beams=2 * top_k, num_return_sequences=2 * top_k, length_penalty=0.0
     )
-    ends = {end, vocabulary.eos} - {None}
+    ends = {end, *vocabulary.ends}
     prompt = [start, gap]
     decoding = Decoding(
         model, [prompt], longest, pad=vocabulary.pad, rows_per_prompt=settings.num_beams, sources=[row]
     )
-    banned = torch.tensor(sorted(vocabulary.special - ends), device=decoding.logits_BV.device)
-    (fillings,) = beam_search(decoding, [prompt], settings, ends=ends, banned=banned)  # type: ignore[arg-type]
+    banned = banned_ids(model, vocabulary, ends)
+    (fillings,) = beam_search(decoding, [prompt], settings, ends=ends, banned=banned)
     shares: dict[str, float] = {}
     for score, tokens in fillings:
         text = vocabulary.decode(tokens)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.rows import by_length, check_lengths
+from tokenmill.inference.rows import NO_MASK, by_length, check_finite, check_lengths, check_texts
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.model.padding import pad_rows
 from tokenmill.text.vocabulary import Vocabulary
@@ -68,6 +68,7 @@ def score(
             f"got {len(texts)} texts and {len(sources or ())} sources"
         )
     model.eval()
+    check_texts(texts)
     if sources is not None:
         return _score_answers(model, vocabulary, texts, sources, batch_size)
     rows = vocabulary.encode(texts)
@@ -77,12 +78,14 @@ def score(
     begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
     if begin is not None:
         rows = [row if row[:1] == [begin] else [begin, *row] for row in rows]
-    check_lengths(rows, model.config.context + 1)  # nothing is predicted after the last token
+    check_lengths([row[:-1] for row in rows], model.config.context)  # the last token is not read
     return _score_next(model, vocabulary, rows, batch_size)
 
 
 def _log_probabilities(logits_NV: Tensor, tokens_N: Tensor) -> list[float]:
-    chosen: list[float] = logits_NV.float().log_softmax(-1).gather(1, tokens_N[:, None])[:, 0].tolist()
+    chosen: list[float] = (
+        check_finite(logits_NV.float()).log_softmax(-1).gather(1, tokens_N[:, None])[:, 0].tolist()
+    )
     return chosen
 
 
@@ -113,6 +116,7 @@ def _score_answers(
 ) -> list[Score]:
     device = next(model.parameters()).device
     start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
+    check_texts(sources, "source")
     rows, read = vocabulary.encode(texts), vocabulary.encode(sources)
     check_lengths(rows, model.config.context)
     check_lengths(read, model.config.context)
@@ -133,7 +137,8 @@ def _score_answers(
 
 
 def _score_masked(model: LanguageModel, vocabulary: Vocabulary, row: list[int], batch_size: int) -> Score:
-    assert vocabulary.mask is not None
+    if vocabulary.mask is None:
+        raise UserError(NO_MASK)
     device = next(model.parameters()).device
     places = [place for place, token in enumerate(row) if token not in vocabulary.special]
     values: list[float] = []

@@ -13,9 +13,18 @@ from typing import Any
 
 from tokenmill.core.errors import Stopped, UserError
 from tokenmill.core.files import digest_tree, remove, write_json
+from tokenmill.jobs.finished import (
+    NOTE,
+    is_finished,
+    is_recorded,
+    keep_finished,
+    note_finished,
+    remove_recorded,
+)
 from tokenmill.jobs.lineage import Lineage, observe
-from tokenmill.jobs.process import die_with_parent, disk_is_full, is_global_zero, refuse_to_stop, stoppable
-from tokenmill.jobs.publish import project_home, publish
+from tokenmill.jobs.process import disk_is_full, forget_launchers, is_global_zero, refuse_to_stop, stoppable
+from tokenmill.jobs.publish import project_home, publish, sync_tree
+from tokenmill.jobs.starter import STARTER, die_with_parent
 from tokenmill.jobs.tracking.run import Run, flatten, start_run
 from tokenmill.jobs.work import begin, only_one, remove_older
 
@@ -45,32 +54,50 @@ class Job:
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write the metrics out (JSON, in git) and log every number of it to MLflow."""
         write_json(self.out["metrics"], metrics)
-        numbers = {k.replace(".", "/"): v for k, v in flatten(metrics).items() if isinstance(v, int | float)}
-        self.run.log_metrics(numbers)
+        log_numbers(self.run, metrics)
+
+
+class Republished(Exception):
+    """The work was finished before; its outs are in their places again, and nothing is left to do."""
+
+
+def log_numbers(run: Run, metrics: Mapping[str, Any]) -> None:
+    """Log every number of a stage's metrics to MLflow."""
+    numbers = {k.replace(".", "/"): v for k, v in flatten(metrics).items() if isinstance(v, int | float)}
+    run.log_metrics(numbers)
 
 
 @contextmanager
 def job(
-    stage: str, *, settings: Callable[[], Any], inputs: Mapping[str, Path], outs: Mapping[str, Path]
+    stage: str,
+    *,
+    settings: Callable[[], Any],
+    inputs: Mapping[str, Path],
+    outs: Mapping[str, Path],
+    processes: int | None = None,
 ) -> Iterator[Job]:
     """Run a stage's body between checking its inputs and publishing its outs.
 
     ``settings()`` reads from params.yaml, each time that it is called, exactly the params that the stage
-    depends on in dvc.yaml. A body that raises leaves the outs as they were, and its work folder for the next
-    try with equal settings, inputs and code. Of other keys' work folders the newest
-    :data:`~tokenmill.jobs.work.UNFINISHED` stay, so that something else can be tried before an interrupted
-    run goes on.
+    depends on in dvc.yaml. ``processes``: how many compute the body together; None where there is never more
+    than one. A body that raises leaves the outs as they were, and its work folder for the next try with equal
+    settings, inputs and code. Of other keys' work folders the newest :data:`~tokenmill.jobs.work.UNFINISHED`
+    stay, so that something else can be tried before an interrupted run goes on. Under dvc, finished work is
+    kept until dvc.lock names it (:mod:`tokenmill.jobs.finished`).
 
     Raises:
         UserError: an input is missing, another process works on the same stage and settings, or settings,
             inputs or code changed while the body ran.
+        Republished: finished work of the same key was there and is published again, without the body.
     """
     started = time.monotonic()
+    forget_launchers(processes)
     for name, path in inputs.items():
         if not path.exists():
             raise UserError(f"{path}: missing ({stage} reads it as {name}); make it with `dvc repro {stage}`")
     lineage = observe(stage, settings(), inputs, lambda: _digests(inputs))
-    folder = project_home() / ".work" / stage
+    home = project_home() / ".work"
+    folder = home / stage
     work = folder / lineage.key
     if not is_global_zero():
         # The first process holds the lock, the MLflow run and the outs; what others write is thrown away.
@@ -80,30 +107,48 @@ def job(
         return
     folder.mkdir(parents=True, exist_ok=True)
     with only_one(work, stage), stoppable():
+        # In a temporary experiment dvc.lock is thrown away with the folder around it.
+        under_dvc = "DVC_STAGE" in os.environ and home.parent == Path.cwd()
+        remove_recorded(home)
         remove_older(work, stage)
-        remove(work / "out")
+        again = under_dvc and is_finished(work) and not is_recorded(stage, work)
+        if not again:
+            for old in (work / "out", work / NOTE):
+                remove(old)
         places = _places(work / "out", outs)
         before = begin(work)
         run = _open_run(lineage, work)
-        try:
-            yield Job(stage, lineage.key, work, places, dict(lineage.digests), run)
-            missing = [str(outs[name]) for name, path in places.items() if not path.exists()]
-            if missing:
-                raise RuntimeError(f"{stage} did not write {', '.join(missing)}")
-            lineage.check(settings)
-        except (Stopped, KeyboardInterrupt):
-            run.finish("KILLED")
-            raise
-        except BaseException:
-            run.finish("FAILED")
-            raise
+        if not again:
+            try:
+                yield Job(stage, lineage.key, work, places, dict(lineage.digests), run)
+                missing = [str(outs[name]) for name, path in places.items() if not path.exists()]
+                if missing:
+                    raise RuntimeError(f"{stage} did not write {', '.join(missing)}")
+                lineage.check(settings)
+            except (Stopped, KeyboardInterrupt):
+                run.finish("KILLED")
+                raise
+            except BaseException:
+                run.finish("FAILED")
+                raise
+        elif "metrics" in places:
+            log_numbers(run, json.loads(places["metrics"].read_text("utf-8")))
         # The result is complete: a request to stop comes too late, and could tear the outs apart.
         refuse_to_stop()
-        publish({places[name]: path for name, path in outs.items()})
+        finished = {places[name]: path for name, path in outs.items()}
+        for place in finished:
+            sync_tree(place)
+        note_finished(work, finished)
+        kept = publish(finished, keep=under_dvc)
         run.finish("FINISHED")
         seconds = round(before + time.monotonic() - started, 1)
         write_json(folder / "last.json", {"key": lineage.key, "run_id": run.id, "seconds": seconds})
-        remove(work)
+        if kept:
+            keep_finished(work)
+        else:
+            remove(work)
+    if again:
+        raise Republished(stage)
 
 
 def _digests(inputs: Mapping[str, Path]) -> dict[str, str]:
@@ -120,7 +165,7 @@ def _places(scratch: Path, outs: Mapping[str, Path]) -> dict[str, Path]:
     """Where the body writes each out, each in a folder of its own."""
     places = {name: scratch / name / path.name for name, path in outs.items()}
     for path in places.values():
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     return places
 
 
@@ -140,12 +185,10 @@ def _open_run(lineage: Lineage, work: Path) -> Run:
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a stage's ``main`` as a command: one line for a person's mistake, exit status by outcome.
-
-    Under dvc (which sets ``DVC_ROOT``) the process dies with it.
-    """
-    if os.environ.get("DVC_ROOT") or not is_global_zero():
+    """Run a stage's ``main`` as a command: one line for a person's mistake, exit status by outcome."""
+    if not is_global_zero():
         die_with_parent()
+    os.environ[STARTER] = str(os.getpid())
     try:
         try:
             main()
@@ -153,6 +196,8 @@ def run_main(main: Callable[[], None]) -> None:
             if not is_global_zero():
                 time.sleep(FIRST_ENDS_SECONDS)
             raise
+    except Republished as stage:
+        print(f"{stage}: was finished when dvc was stopped; published again", flush=True)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None

@@ -68,7 +68,7 @@ def _digests(paths: list[Path], root: Path) -> dict[str, str]:
     }
 
 
-def _stamps(path: Path) -> Stamps:
+def stamps(path: Path) -> Stamps:
     """Size and time of change of a file, or of every file below a folder."""
     files = [path] if path.is_file() else sorted(path.rglob("*"))
     stats = {file.as_posix(): file.stat() for file in files if file.is_file()}
@@ -130,7 +130,7 @@ class Lineage:
     def _input_changes(self) -> list[str]:
         changes = []
         for name, path in self.inputs.items():
-            before, now = self.stamps[name], _stamps(path)
+            before, now = self.stamps[name], stamps(path)
             touched = [
                 file for file in sorted(before.keys() | now.keys()) if before.get(file) != now.get(file)
             ]
@@ -146,8 +146,8 @@ def observe(
 
     ``digests`` reads the inputs; it is called after their stamps are taken, so that no change is missed.
     """
-    stamps = {name: _stamps(path) for name, path in inputs.items()}
-    return Lineage(stage, inputs, digests(), plain(settings), stage_code(stage), stamps)
+    before = {name: stamps(path) for name, path in inputs.items()}
+    return Lineage(stage, inputs, digests(), plain(settings), stage_code(stage), before)
 
 
 def _params_of(stage: str) -> str:

@@ -42,7 +42,9 @@ def explain(error: Mapping[str, Any], root: type[BaseModel]) -> str:
         tag = next(option["discriminator"] for option in here if "discriminator" in option)
         name = tag["propertyName"]
         return f"{where}.{name} should be one of {', '.join(tag['mapping'])}, got {quote(got.get(name))}"
-    if error["loc"][-1] == "[key]":
+    if not error["loc"]:  # a name at the top that no text can be
+        where = "a name"
+    elif error["loc"][-1] == "[key]":
         where = f"{'.'.join(names[:-1])}: the name {quote(got)}"
     wanted = WORDS.get(kind) or re.sub(r"^\w+ (should .*?)( after validation.*)?$", r"\1", said)
     hint = HINTS.get(kind, "") if got is not None else ""
@@ -58,7 +60,13 @@ def quote(value: Any) -> str:
     """The value as it stands in YAML, cut where it is long."""
     if value is None:
         return "nothing"
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str | bool) else str(value)
+    if isinstance(value, str | bool):
+        text = json.dumps(value[:80] if isinstance(value, str) else value, ensure_ascii=False)
+    else:
+        try:
+            text = str(value)
+        except ValueError:  # Python writes no number of more than 4,300 digits
+            text = "a number with thousands of digits"
     return text if len(text) < 80 else text[:77] + "..."
 
 

@@ -1,19 +1,29 @@
-"""The process that a stage runs in: which of several it is, how it is stopped, with whom it dies."""
+"""The process that a stage runs in: which of several it is, how it is stopped, whether the disk is full."""
 
-import ctypes
 import errno
 import os
 import re
+import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tokenmill.core.errors import Stopped
+from tokenmill.core.errors import Stopped, UserError
+from tokenmill.jobs.publish import project_home
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LITTLE_ROOM = 1 << 20
+"""Bytes; more than the footer of any parquet file that stages write."""
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The disk is full, a quota is used up, a file is larger than it may be."""
+
+
+TORCHRUN = ("RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "TORCHELASTIC_RUN_ID")
+SLURM = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_NTASKS")
+NODE = ("NODE_RANK",)
+"""Environment variables by which launchers (the last is Lightning) tell a process which of several it is."""
+SLURM_SHELLS = ("bash", "interactive")
+"""Names of jobs in which Lightning takes no notice of SLURM."""
 
 
 def is_global_zero() -> bool:
@@ -25,15 +35,32 @@ def is_global_zero() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in numbers)
 
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent dies: ``kill -9`` of dvc leaves no trainer behind."""
-    if sys.platform != "linux":
+def forget_launchers(processes: int | None) -> None:
+    """Drop from the environment what launchers left there that does not concern this process.
+
+    A shell below torchrun, or in an allocation of SLURM, hands on the variables of a process that it is not.
+    ``processes``: how many compute this stage together; None for a stage that never is several.
+
+    Raises:
+        UserError: SLURM started another number of processes than compute together.
+    """
+    alone = processes is None or processes == 1
+    counted = processes is not None and "WORLD_SIZE" in os.environ  # Trainer's settings are compared with it
+    left = (
+        *(() if counted else TORCHRUN),
+        *(SLURM if alone else ()),
+        *(NODE if alone and not counted else ()),
+    )
+    for name in left:
+        os.environ.pop(name, None)
+    tasks = os.environ.get("SLURM_NTASKS")
+    if tasks is None or os.environ.get("SLURM_JOB_NAME") in SLURM_SHELLS:
         return
-    parent = os.getppid()
-    pr_set_pdeathsig = 1  # linux/prctl.h
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the request took effect
-        os.kill(os.getpid(), signal.SIGKILL)
+    if tasks != str(processes) or "SLURM_NTASKS_PER_NODE" not in os.environ:
+        raise UserError(
+            f"SLURM_NTASKS: {tasks}, but params.yaml says runtime.devices x runtime.nodes = {processes}; "
+            "start the stage by srun with --ntasks-per-node as many as devices, or unset SLURM_NTASKS"
+        )
 
 
 @contextmanager
@@ -63,12 +90,22 @@ def refuse_to_stop() -> None:
 def disk_is_full(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, means that no more can be written.
 
-    polars and NumPy pass on the words of the operating system without its error number.
+    polars and NumPy pass on the words of the operating system without its error number, and the footer of a
+    parquet file not even those: there the room that is left decides.
     """
     while error is not None:
         said = re.search(r"\(os error (\d+)\)", str(error))
         number = int(said[1]) if said else getattr(error, "errno", None)
         if number in NO_SPACE or (isinstance(error, OSError) and " requested and " in str(error)):
             return True
+        if "Invalid thrift: transport error" in str(error) and _room() < LITTLE_ROOM:
+            return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def _room() -> int:
+    """Bytes that can still be written where stages work."""
+    home = project_home()
+    work = home / ".work"
+    return shutil.disk_usage(work if work.exists() else home).free

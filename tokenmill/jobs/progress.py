@@ -1,4 +1,4 @@
-"""Progress: a Rich bar on a terminal, a line at each quarter of the way elsewhere."""
+"""Progress: a Rich bar on a terminal, elsewhere a line every two minutes and at each validation."""
 
 import sys
 import time
@@ -8,17 +8,22 @@ import pytorch_lightning as pl
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from tokenmill.jobs.pace import Pace
+
 
 class Progress(pl.Callback):
-    """Steps done, tokens per second, loss and time left."""
+    """Steps done, tokens per second, loss and time left; the loss of each validation."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.bar: Bar | None = None
         self._mark = (0.0, 0, 0)
+        self._pace = Pace()
+        self._validations = 0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._mark = (time.monotonic(), trainer.global_step, pl_module.tokens_seen)
+        self._pace, self._validations = Pace(), len(pl_module.curve)
         if not trainer.is_global_zero:
             return
         if trainer.global_step:
@@ -41,8 +46,7 @@ class Progress(pl.Callback):
         if not trainer.is_global_zero:
             return
         step, total = trainer.global_step, trainer.max_steps
-        quarter = max(1, total // 4)
-        if self.bar is None and step % quarter and step != total:
+        if self.bar is None and step != total and not self._pace.is_due():
             return
         started, first, seen = self._mark
         rate = (pl_module.tokens_seen - seen) / max(1e-9, time.monotonic() - started)
@@ -51,7 +55,26 @@ class Progress(pl.Callback):
             self.bar.update(self.bar.task_ids[0], completed=step, figures=figures)
             return
         left = (time.monotonic() - started) / max(1, step - first) * (total - step)
-        print(f"{self.name}: step {step}/{total}  {figures}  {left:.0f} s left", flush=True)
+        self._say(f"step {step}/{total}  {figures}  {left:.0f} s left")
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, *rest: Any) -> None:
+        self._say_validation(trainer, pl_module)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self._say_validation(trainer, pl_module)
+
+    def _say_validation(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        """A line, if there was a validation since the last step: it comes after that step's own callbacks."""
+        if len(pl_module.curve) == self._validations:
+            return
+        self._validations = len(pl_module.curve)
+        if trainer.is_global_zero and self.bar is None:
+            loss, step = pl_module.curve[-1]["loss"], trainer.global_step
+            self._say(f"validation loss {loss:.3f} after {step} of {trainer.max_steps} steps")
+
+    def _say(self, what: str) -> None:
+        print(f"{self.name}: {what}", flush=True)
+        self._pace.note()
 
     def teardown(self, trainer: pl.Trainer, pl_module: Any, stage: str) -> None:
         if self.bar is not None:

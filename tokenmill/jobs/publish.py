@@ -19,16 +19,19 @@ def project_home() -> Path:
     return Path(os.environ.get("DVC_ROOT") or Path.cwd()).resolve()
 
 
-def publish(outs: Mapping[Path, Path]) -> None:
+def publish(outs: Mapping[Path, Path], *, keep: bool = False) -> bool:
     """Move finished work to its final places: ``{from: to}``, each appearing whole.
 
     A file replaces an old one in one step. A folder that stood at a place before is moved aside first and
-    removed after, so that it is lost only once the new content stands there.
+    removed after, so that it is lost only once the new content stands there. With ``keep``, hard links to
+    the files stay where they were; returns whether they do: not all file systems have them, and none across
+    its border.
     """
     for source, target in outs.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         sync_tree(source)
-        _rename(source, target)
+        keep = _rename(source, target, keep)
+    return keep
 
 
 def sync_tree(path: Path) -> None:
@@ -42,7 +45,7 @@ def sync_tree(path: Path) -> None:
                 os.close(descriptor)
 
 
-def _rename(source: Path, target: Path) -> None:
+def _rename(source: Path, target: Path, keep: bool) -> bool:
     # Fixed names: what a kill leaves behind is cleared away by the next publishing to the same place.
     aside, incoming = (target.with_name(f".{target.name}.{word}") for word in ("old", "new"))
     if source.stat().st_dev != target.parent.stat().st_dev:
@@ -51,6 +54,8 @@ def _rename(source: Path, target: Path) -> None:
         copy = shutil.copytree if source.is_dir() else shutil.copy2
         copy(source, incoming)
         sync_tree(incoming)
+        source, keep = incoming, False
+    elif keep := keep and _link(source, incoming):
         source = incoming
     if source.is_dir() or target.is_dir():
         if target.exists():
@@ -66,6 +71,21 @@ def _rename(source: Path, target: Path) -> None:
         source.replace(target)
     remove(aside)
     remove(incoming)
+    return keep
+
+
+def _link(source: Path, target: Path) -> bool:
+    """Make a file, or a folder of files, that shares its content with another; whether that can be done."""
+    remove(target)
+    try:
+        if source.is_dir():
+            shutil.copytree(source, target, copy_function=os.link)
+        else:
+            os.link(source, target)
+    except (OSError, shutil.Error):
+        remove(target)
+        return False
+    return True
 
 
 @contextmanager

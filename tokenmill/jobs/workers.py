@@ -14,7 +14,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_value
 from tokenmill.core.threads import compute_threads
 from tokenmill.jobs.lineage import all_code
-from tokenmill.jobs.process import die_with_parent
+from tokenmill.jobs.pace import Pace
+from tokenmill.jobs.starter import STARTER, die_with_starter
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
@@ -32,6 +33,8 @@ def each(
 ) -> Iterator[Result]:
     """``function(part)`` of every part, in the order of the parts, as they become ready.
 
+    A line says how many are done, when the last one was some minutes ago.
+
     ``workers``: processes of this machine, 0 for one for each core; with one, or a single part, no other
     process is started. ``dask``: address of a scheduler, whose workers then do the work instead; they must
     see the same files at the same places. ``function`` stands at the top level of a module, and may be called
@@ -40,6 +43,17 @@ def each(
     Raises:
         UserError: a process was killed, or the cluster cannot be used.
     """
+    pace = Pace()
+    for done, result in enumerate(_each(function, parts, workers, dask), start=1):
+        if pace.is_due():
+            print(f"{done} of {len(parts)} parts done", flush=True)
+            pace.note()
+        yield result
+
+
+def _each(
+    function: Callable[[Part], Result], parts: Sequence[Part], workers: int, dask: str | None
+) -> Iterator[Result]:
     if not parts:
         return
     if dask is not None:
@@ -52,7 +66,8 @@ def each(
     # Not by fork: threads of polars, and the locks that they hold, do not survive it.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=spawn, initializer=_prepare) as pool:
-        with _environment(ONE_THREAD):  # submitting is what starts the processes
+        # Submitting is what starts the processes.
+        with _environment({**ONE_THREAD, STARTER: str(os.getpid())}):
             futures = [pool.submit(function, part) for part in parts]
         try:
             for place, future in enumerate(futures):
@@ -85,7 +100,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
 def _prepare() -> None:
     """Ctrl-C is the parent's to answer, and its death is the worker's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent()
+    die_with_starter()
 
 
 def _on_cluster(function: Callable[[Part], Result], parts: Sequence[Part], address: str) -> Iterator[Result]:

@@ -1,15 +1,22 @@
 """The configuration of a model: one record that describes every family (families.py names them)."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, shown
 from tokenmill.model.names import CLASSIFIERS, LANGUAGE_MODELS, Family, Kind
 
 Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu", "linear"]
 """``gelu_tanh`` is GELU's tanh approximation; ``relu2`` the square of ReLU (So et al. 2021)."""
+
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+"""How a classifier of texts is read: one label is right, each is right or not, each output is a number."""
+
+LARGEST = 2**31
+"""Of a whole number in a config: no array of torch's has more rows."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ class ModelConfig:
     """Which position stands for a text in a sequence classifier."""
     labels: tuple[str, ...] = ()
     """Names of the classes, in the order of the outputs."""
+    problem_type: ProblemType = "single_label_classification"
     ngrams: int = 0
     """Longest run of characters that a sequence classifier weighs beside the backbone; 0: none."""
 
@@ -108,11 +116,22 @@ class ModelConfig:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise UserError(
-                    f"model config: {name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                    f"model config: {name} must be one of {', '.join(allowed)}, got "
+                    f"{shown(getattr(self, name))}"
                 )
-        for name in ("vocab_size", "layers", "width", "heads", "context"):
-            if getattr(self, name) < 1:
-                raise UserError(f"model config: {name} must be at least 1, got {getattr(self, name)}")
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise UserError(f"model config: {name} must be at least {least}, got {getattr(self, name)}")
+        if self.rotary_base <= 0 or self.dropout >= 1:
+            raise UserError(
+                "model config: rotary_base must be above 0 and dropout below 1, got "
+                f"{self.rotary_base} and {self.dropout}"
+            )
+        if self.positions == "relative" and not 4 <= self.relative_buckets < 2 * self.relative_distance:
+            raise UserError(
+                "model config: relative_buckets must be at least 4 and less than twice "
+                f"relative_distance, got {self.relative_buckets} and {self.relative_distance}"
+            )
         if not self.head_width and self.width % self.heads:
             raise UserError(
                 f"model config: width must be a multiple of heads, got width {self.width} "
@@ -137,6 +156,11 @@ class ModelConfig:
             raise UserError(
                 "model config: a bilinear head needs a causal model with tied embeddings and a plain norm on "
                 f"them, as small-gpt has; got family {self.family}"
+            )
+        if self.problem_type != "single_label_classification" and self.kind != "sequence-classifier":
+            raise UserError(
+                f"model config: problem_type {self.problem_type} is for sequence-classifier, got "
+                f"kind {self.kind}"
             )
         if self.ngrams and self.kind != "sequence-classifier":
             raise UserError(f"model config: ngrams is for sequence-classifier, got kind {self.kind}")
@@ -177,25 +201,47 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {**dataclasses.asdict(self), "labels": list(self.labels)}
+        values = {**dataclasses.asdict(self), "labels": list(self.labels)}
+        if self.problem_type == "single_label_classification":
+            del values["problem_type"]  # as folders had it before there were others
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`to_dict`.
 
         Raises:
-            UserError: a key is unknown or missing.
+            UserError: a key is unknown or missing, or a value of the wrong type.
         """
         if unknown := sorted(set(values) - {field.name for field in dataclasses.fields(cls)}):
             raise UserError(
-                f"model config: {', '.join(unknown)} is not known; was it written by another version?"
+                f"model config: {shown(', '.join(unknown))} is not known; was it written by another version?"
             )
+        for name, value in values.items():
+            if not _RIGHT.get(_HINTS[name], lambda _: True)(value):
+                raise UserError(
+                    f"model config: {name} cannot be {shown(value)}; was it written by another version?"
+                )
         try:
             return cls(**{**values, "labels": tuple(values.get("labels", ()))})
         except TypeError as error:
             raise UserError(f"model config: {error}") from None
 
 
+_HINTS = get_type_hints(ModelConfig)
 _CHOICES: dict[str, tuple[str, ...]] = {
-    name: get_args(hint) for name, hint in get_type_hints(ModelConfig).items() if get_origin(hint) is Literal
+    name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Literal
 }
+_RIGHT: dict[Any, Callable[[Any], bool]] = {
+    int: lambda value: type(value) is int and abs(value) <= LARGEST,
+    float: lambda value: type(value) in (int, float) and isfinite(value) and abs(value) < 1e30,
+    bool: lambda value: type(value) is bool,
+    tuple[str, ...]: lambda value: isinstance(value, list) and all(type(label) is str for label in value),
+}
+"""Whether a value from JSON is of a type."""
+_LEAST = {
+    "vocab_size": 1, "layers": 1, "width": 1, "heads": 1, "context": 1, "global_every": 1,
+    "decoder_layers": 0,
+    "key_value_heads": 0, "head_width": 0, "window": 0, "intermediate": 0, "segments": 0, "ngrams": 0,
+    "norm_eps": 0, "local_rotary_base": 0, "dropout": 0,
+}  # fmt: skip

@@ -1,25 +1,27 @@
 """Export of model folders for stock ``transformers``, import of folders that it saved."""
 
-import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.files import sha256_file
 from tokenmill.model.folder import (
     ANCESTRY,
-    INDEX,
-    PICKLED,
-    WEIGHTS,
+    GENERATION,
     LoadedModel,
     read_model,
-    read_settings,
     save_model,
 )
 from tokenmill.model.published.architectures import published_class
+from tokenmill.model.published.settings import SUGGESTED
+from tokenmill.model.tensors import read_settings
+from tokenmill.text.tokenizer import FILE as TOKENIZER
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.text.vocabulary import SETTINGS
 
@@ -60,20 +62,70 @@ def import_model(source: Path, target: Path) -> LoadedModel:
         raise UserError(
             f"{source}: no such folder; give a folder with config.json, weights and tokenizer.json"
         )
+    if not (source / ANCESTRY).exists():
+        _try_tokenizer(source / TOKENIZER)
     loaded = read_model(source)
     if not (source / SETTINGS).exists():
         raise UserError(
             f"{source / SETTINGS}: missing; save the model's tokenizer with it beside its weights"
         )
     read = [path for path in sorted(source.iterdir()) if _belongs(path)]
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in read}
+    files = {path.name: sha256_file(path) for path in read}
     _write(loaded, source, target, {"tokenizer": fingerprint(source), "imported": files})
     return loaded
 
 
+_TRY = """
+import resource, sys
+from tokenizers import Tokenizer
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
+try:
+    tokenizer = Tokenizer.from_file(sys.argv[1])
+    tokenizer.no_padding()
+    tokenizer.encode("A text, 和文字.", "1")
+except Exception:
+    pass
+"""
+_TRY_BYTES, _TRY_SECONDS = 2**33, 120
+"""What a stranger's tokenizer may take, at most: 8 GiB and two minutes; the largest published ones take 2 GiB
+and seconds."""
+
+
+def _try_tokenizer(path: Path) -> None:
+    """Open a stranger's tokenizer.json in a process of its own first.
+
+    The library is native code: some files make it end its process, or fill the memory. This takes a tenth of
+    a second, once, where the folder comes in; what is wrong with other files :func:`read_model` says.
+
+    Raises:
+        UserError: the library panicked or died there, or had no end.
+    """
+    if not path.is_file():
+        return
+    remedy = "take the model's own tokenizer.json"
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-P", "-c", _TRY, str(path), str(_TRY_BYTES)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=_TRY_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{path}: opening it takes more than {_TRY_SECONDS} seconds; {remedy}") from None
+    if tried.returncode:  # an ordinary exception is none of these: opening it here will say more
+        raise UserError(f"{path}: the tokenizers library breaks down over it ({tried.returncode}); {remedy}")
+
+
+def suggested_settings(folder: Path) -> dict[str, Any]:
+    """What a folder's generation_config.json says that is for the caller of ``generate`` to say."""
+    path = folder / GENERATION
+    values = read_settings(path) if path.exists() else {}
+    return {key: values[key] for key in sorted(SUGGESTED) if values.get(key) is not None}
+
+
 def _belongs(path: Path) -> bool:
-    weights = path.suffix == ".safetensors" or path.name in (INDEX, PICKLED, WEIGHTS)
-    return path.is_file() and (weights or path.suffix == ".json")
+    return path.is_file() and path.suffix in (".safetensors", ".bin", ".json")
 
 
 def _refuse_overwriting(target: Path) -> None:

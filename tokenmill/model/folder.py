@@ -5,7 +5,7 @@ ours; our own config stands in config.json under the key ``tokenmill``. Folders 
 layout are read as well.
 """
 
-import pickle
+import dataclasses
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,17 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from tokenmill.core.errors import UserError
-from tokenmill.core.files import read_json, to_json
+from tokenmill.core.errors import UserError, shown
+from tokenmill.core.files import to_json
 from tokenmill.core.normalization import Normalization, read_normalization, write_normalization
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
 from tokenmill.model.published import architectures
+from tokenmill.model.published.settings import LONGEST, check_generation
 from tokenmill.model.readme import model_readme
+from tokenmill.model.tensors import WEIGHTS, Tensors, open_tensors, read_settings
+from tokenmill.text.classes import read_tokenizer_settings
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER
 from tokenmill.text.vocabulary import (
@@ -35,9 +37,10 @@ from tokenmill.text.vocabulary import (
     tokenizer_settings,
 )
 
-WEIGHTS, CONFIG, GENERATION = "model.safetensors", "config.json", "generation_config.json"
+CONFIG, GENERATION = "config.json", "generation_config.json"
 ANCESTRY, README = "ancestry.json", "README.md"
-INDEX, PICKLED = "model.safetensors.index.json", "pytorch_model.bin"
+GENERATES = ("causal-lm", "text-to-text")
+"""Kinds of models that write texts."""
 OURS = "tokenmill"
 """Key of our config in config.json, and model_type of what ``transformers`` has no class for."""
 
@@ -81,7 +84,7 @@ def save_model(
     (folder / README).write_text(model_readme(model, ancestry, normalization), "utf-8")
     if normalization is not None:
         write_normalization(folder, normalization)
-    if config.kind in ("causal-lm", "text-to-text"):
+    if config.kind in GENERATES:
         generation = tokenizer / GENERATION
         # Special tokens other than <eos> are never written, by transformers' `generate` no more than by ours.
         never = {} if own else {"suppress_tokens": [id for id in range(FIRST_TEXT_ID) if id != EOS]}
@@ -89,10 +92,12 @@ def save_model(
         _write_json(folder / GENERATION, known)
     source = (tokenizer / TOKENIZER).read_bytes()
     (folder / TOKENIZER).write_bytes(source if own else framed(source, config.kind))
-    if own:
-        (folder / SETTINGS).write_bytes((tokenizer / SETTINGS).read_bytes())
-    else:
+    if not own:
         _write_json(folder / SETTINGS, tokenizer_settings(config.kind, config.context))
+    elif (known := read_tokenizer_settings(tokenizer)) == read_settings(tokenizer / SETTINGS):
+        (folder / SETTINGS).write_bytes((tokenizer / SETTINGS).read_bytes())
+    else:  # what else the folder or the tokenizer's class says of its special tokens
+        _write_json(folder / SETTINGS, known)
 
 
 def _ids_of(folder: Path) -> dict[str, Any]:
@@ -101,17 +106,6 @@ def _ids_of(folder: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(to_json(value), "utf-8")
-
-
-def read_settings(path: Path) -> dict[str, Any]:
-    """One of a model folder's JSON files.
-
-    Raises:
-        UserError: it is missing or broken.
-    """
-    return read_json(
-        path, "give the folder of a model, such as data/models/gpt, or restore it with `dvc checkout`"
-    )
 
 
 @dataclass(frozen=True)
@@ -140,7 +134,7 @@ def load_model(folder: Path) -> tuple[Model, Vocabulary]:
 def warn_of_unexpected(folder: Path, loaded: LoadedModel) -> None:
     """Say on stderr which tensors of the folder the model has no place for."""
     if loaded.unexpected_keys:
-        kind, names = loaded.model.config.kind, ", ".join(loaded.unexpected_keys)
+        kind, names = loaded.model.config.kind, _some(list(loaded.unexpected_keys))
         print(f"{folder}: not used by a {kind} model: {names}", file=sys.stderr)
 
 
@@ -152,67 +146,120 @@ def read_model(folder: Path) -> LoadedModel:
             not belong together.
     """
     values = read_settings(folder / CONFIG)
-    ours = values.get(OURS)
-    config = ModelConfig.from_dict(ours) if ours else architectures.from_config(values)
-    stored = _read_weights(folder)
-    unexpected_keys: list[str] = []
-    state: Mapping[str, Tensor] = stored
-    if architectures.published_class(config):
-        placed = architectures.from_state(config, stored)
-        config, state, unexpected_keys = placed.config, placed.state, placed.unexpected_keys
-        if placed.missing_keys:
-            raise UserError(
-                f"{folder}: the weights lack {_some(placed.missing_keys)}; "
-                "weights and config.json are of different models"
-            )
+    stored = open_tensors(folder)
+    config = _config_of(folder, values, stored)
+    placed = _place(folder, config, stored)
+    config = placed.config
     _check_tokenizer(folder)
     vocabulary = load_vocabulary(folder, values)
-    tokens = vocabulary.tokenizer.get_vocab_size()
-    if tokens > config.vocab_size:
-        raise UserError(
-            f"{folder / TOKENIZER}: has {tokens} tokens, but the model's vocabulary is {config.vocab_size}; "
-            "put the model's own tokenizer there"
-        )
+    if (folder / GENERATION).exists() and config.kind in GENERATES:
+        check_generation(read_settings(folder / GENERATION), str(folder / GENERATION))
+    vocabulary = _fitting(folder, vocabulary, config)
     with torch.random.fork_rng(devices=[]):  # initial values are thrown away; leave the caller's random state
         model = build_model(config)
-    _check_shapes(model, state, folder)
-    model.load_state_dict(dict(state))
-    return LoadedModel(model.eval(), vocabulary, tuple(unexpected_keys), read_normalization(folder))
+    model.load_state_dict(placed.state)
+    unexpected_keys = tuple(placed.unexpected_keys)
+    return LoadedModel(model.eval(), vocabulary, unexpected_keys, read_normalization(folder))
+
+
+def _config_of(folder: Path, values: Mapping[str, Any], stored: Tensors) -> ModelConfig:
+    """The config of a folder, with no size beyond what its tensors say.
+
+    Ours stands beside the published one. Where others have changed the class since, it is no longer true.
+    """
+    ours, named = values.get(OURS), values.get("architectures")
+    try:
+        config = None if ours is None else ModelConfig.from_dict(_object(ours))
+        if config is None or (
+            isinstance(named, list)
+            and named
+            and architectures.published_class(config) not in (None, named[0])
+        ):
+            config = architectures.from_config(values, stored.largest)
+    except UserError as error:
+        raise UserError(f"{folder}: {error}") from None
+    layers = config.layers + config.decoder_layers
+    if layers > len(stored.shapes):
+        raise UserError(
+            f"{folder}: config.json asks for {layers} layers, but the weights have "
+            f"{len(stored.shapes)} tensors in all; weights and config.json are of different models"
+        )
+    if config.positions in ("rotary", "sinusoidal") and config.context > LONGEST:
+        raise UserError(
+            f"{folder}: config.json asks for a context of {config.context}, at most {LONGEST} is possible"
+        )
+    return config
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(
+            f"config.json: {OURS} must be an object, got {shown(value)}; take the model's own file"
+        )
+    return value
+
+
+def _place(folder: Path, config: ModelConfig, stored: Tensors) -> architectures.Placed:
+    """The tensors under our names, each there and of the shape that the config asks for."""
+    try:
+        if architectures.published_class(config):
+            placed = architectures.from_state(config, stored)
+        else:
+            placed = _place_own(config, stored)
+    except UserError as error:
+        raise UserError(f"{folder}: {error}") from None
+    if placed.missing_keys:
+        raise UserError(
+            f"{folder}: the weights lack {_some(placed.missing_keys)}; "
+            "weights and config.json are of different models"
+        )
+    if placed.misshapen:
+        raise UserError(f"{folder}: {placed.misshapen[0]}; weights and config are of different models")
+    return placed
+
+
+def _place_own(config: ModelConfig, stored: Tensors) -> architectures.Placed:
+    """Those of a model that is stored under our names."""
+    shapes = architectures.own_shapes(config)
+    missing = sorted(set(shapes) - set(stored))
+    misshapen = [
+        f"{name} is {stored.shapes[name]} in the weights, config.json asks for {shape}"
+        for name, shape in shapes.items()
+        if name not in missing and stored.shapes[name] != shape
+    ]
+    state = {} if missing or misshapen else {name: stored.read(name) for name in shapes}
+    return architectures.Placed(config, state, sorted(set(stored) - set(shapes)), missing, misshapen)
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(map(shown, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _read_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a folder in float32: one file, several with an index, or one made by torch.save."""
-    if (folder / INDEX).exists():
-        names = sorted(set(read_settings(folder / INDEX).get("weight_map", {}).values()))
-        stored = {key: value for name in names for key, value in _read_safetensors(folder / name).items()}
-    elif (folder / PICKLED).exists() and not (folder / WEIGHTS).exists():
-        stored = _read_pickled(folder / PICKLED)
-    else:
-        stored = _read_safetensors(folder / WEIGHTS)
-    return {name: value.float() if value.is_floating_point() else value for name, value in stored.items()}
+def _fitting(folder: Path, vocabulary: Vocabulary, config: ModelConfig) -> Vocabulary:
+    """The vocabulary of the ids for which the model has rows.
 
-
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; restore it with `dvc checkout`, or train the model") from None
-    except SafetensorError as error:
-        raise UserError(f"{path}: broken ({error}); restore it with `dvc checkout`") from None
-
-
-def _read_pickled(path: Path) -> dict[str, Tensor]:
-    try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        problem = str(error).splitlines()[0][:120]
+    A special token that config.json numbers beyond them, as the class's own defaults may, is none.
+    """
+    size, last = config.vocab_size, vocabulary.largest_id()
+    if last >= size:
         raise UserError(
-            f"{path}: not readable as plain tensors ({problem}); save the model as safetensors"
-        ) from None
+            f"{folder / TOKENIZER}: has {last + 1} tokens, but the model's vocabulary is {size}; "
+            "put the model's own tokenizer there"
+        )
+
+    def there(id: int | None) -> int | None:
+        return None if id is None or id >= size else id
+
+    eos = there(vocabulary.eos)
+    return dataclasses.replace(
+        vocabulary,
+        bos=there(vocabulary.bos),
+        eos=eos,
+        mask=there(vocabulary.mask),
+        start=there(vocabulary.start),
+        pad=vocabulary.pad if vocabulary.pad < size else eos or 0,
+        other_ends=frozenset(id for id in vocabulary.other_ends if id < size),
+    )
 
 
 def _check_tokenizer(folder: Path) -> None:
@@ -229,15 +276,4 @@ def _check_tokenizer(folder: Path) -> None:
             f"{folder / TOKENIZER}: fingerprint {found[:12]}, but "
             f"the model was trained with {str(expected)[:12]}; "
             "put its own tokenizer back, `dvc checkout` does that"
-        )
-
-
-def _check_shapes(model: torch.nn.Module, state: Mapping[str, Tensor], folder: Path) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    if expected != found:
-        name = min(name for name, _ in set(expected.items()) ^ set(found.items()))
-        raise UserError(
-            f"{folder}: {name} is {found.get(name, 'missing')} in the weights, config.json asks for "
-            f"{expected.get(name, 'no such tensor')}; weights and config are of different models"
         )

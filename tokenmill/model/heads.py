@@ -11,7 +11,7 @@ from tokenmill.model.layers import ACTIVATIONS, Cache, new_norm
 from tokenmill.model.names import LANGUAGE_MODELS
 from tokenmill.model.recurrent import Recurrent, RecurrentCache
 from tokenmill.model.transformer import Transformer
-from tokenmill.text.ngrams import BUCKETS
+from tokenmill.text.ngrams import BUCKETS, table_rows
 
 
 class Projection(nn.Module):
@@ -199,15 +199,18 @@ class NgramWeights(nn.Module):
 
     def __init__(self, labels: int) -> None:
         super().__init__()
+        self.rows = table_rows(labels)
         # One row more, which stays zero, for padding.
-        self.bucket = nn.EmbeddingBag(BUCKETS + 1, labels, mode="sum", padding_idx=BUCKETS)
+        self.bucket = nn.EmbeddingBag(self.rows + 1, labels, mode="sum", padding_idx=self.rows)
         nn.init.zeros_(self.bucket.weight)
         self.bias = nn.Parameter(torch.zeros(labels))
 
     def forward(self, ngrams_BG: Tensor) -> Tensor:
         """Logits (B, labels) of buckets (B, G), BUCKETS at padding."""
-        count_B1 = (ngrams_BG != BUCKETS).sum(1, keepdim=True)
-        logits: Tensor = self.bucket(ngrams_BG) / count_B1.sqrt() + self.bias
+        there_BG = ngrams_BG != BUCKETS
+        if self.rows < BUCKETS:
+            ngrams_BG = torch.where(there_BG, ngrams_BG % self.rows, self.rows)
+        logits: Tensor = self.bucket(ngrams_BG) / there_BG.sum(1, keepdim=True).sqrt() + self.bias
         return logits
 
 

@@ -12,8 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tokenmill.model.config import Activation, ModelConfig
-from tokenmill.model.functions import RMSNorm, relu2, rms_norm, rotate
+from tokenmill.model.functions import RMSNorm, attention, relu2, rms_norm, rotate
 from tokenmill.model.positions import Rotation
+
+MOST_SCORES = 512 * 512
+"""Scores of a head up to which attention in bfloat16 on a CPU goes by plain products."""
 
 
 def _gelu_tanh(x: Tensor) -> Tensor:
@@ -171,16 +174,35 @@ class Attention(nn.Module):
     def _attend(
         self, q_BNTH: Tensor, k_BKSH: Tensor, v_BKSH: Tensor, mask: Tensor | None, causal: bool
     ) -> Tensor:
-        y_BNTH = F.scaled_dot_product_attention(
-            q_BNTH,
-            k_BKSH,
-            v_BKSH,
-            attn_mask=mask,
-            is_causal=causal and mask is None and q_BNTH.shape[2] > 1,
-            scale=self.scale,
-            enable_gqa=self.groups != self.heads,
-        )
+        causal = causal and mask is None and q_BNTH.shape[2] > 1
+        if by_products(q_BNTH, k_BKSH):
+            if causal:
+                length = q_BNTH.shape[2]
+                mask = q_BNTH.new_full((length, length), -torch.inf).triu_(1)
+            same = self.heads // self.groups
+            if same > 1:
+                k_BKSH, v_BKSH = (x.repeat_interleave(same, 1) for x in (k_BKSH, v_BKSH))
+            y_BNTH = attention(q_BNTH, k_BKSH, v_BKSH, mask, self.scale or q_BNTH.shape[-1] ** -0.5)
+        else:
+            y_BNTH = F.scaled_dot_product_attention(
+                q_BNTH,
+                k_BKSH,
+                v_BKSH,
+                attn_mask=mask,
+                is_causal=causal,
+                scale=self.scale,
+                enable_gqa=self.groups != self.heads,
+            )
         return self.output(y_BNTH.transpose(1, 2).flatten(2))
+
+
+def by_products(q_BNTH: Tensor, k_BKSH: Tensor) -> bool:
+    """Whether attention goes by plain products: where that is faster than torch's fused kernel."""
+    return (
+        q_BNTH.dtype == torch.bfloat16
+        and q_BNTH.device.type == "cpu"
+        and q_BNTH.shape[2] * k_BKSH.shape[2] <= MOST_SCORES
+    )
 
 
 class FeedForward(nn.Module):

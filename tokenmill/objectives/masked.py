@@ -31,6 +31,8 @@ class Masked(Objective):
     """Of the tokenizer: whole words are hidden."""
     isolated: bool = False
     """Documents of a row do not see each other."""
+    always_mask: bool = False
+    """Every hidden token shows the mask; otherwise a tenth shows itself, and a tenth another token."""
 
     def row_tokens(self, context: int) -> int:
         """As many as the context."""
@@ -51,6 +53,7 @@ class Masked(Objective):
             generator=generator,
             starts_word_BT=starts_BT,
             spans=self.spans,
+            always_mask=self.always_mask,
         )
         mask_BTS = document_mask(rows_BL, bos=self.special.bos, causal=False) if self.isolated else None
         return Examples(inputs_BT, labels_BT, mask_BTS=mask_BTS)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tokenmill.core.seeds import seed_of
 from tokenmill.model.heads import LanguageModel
 from tokenmill.objectives.examples import IGNORE_INDEX
 from tokenmill.objectives.objective import Objective
@@ -81,7 +82,7 @@ def objective_scores(
         batch = objective.examples(
             rows_BL[start : start + step],
             vocab_size=model.config.vocab_size,
-            generator=torch.Generator().manual_seed(seed * 1_000_003 + index),
+            generator=torch.Generator().manual_seed(seed_of(seed, index)),
         )
         logits, labels = batch.to(device).predictions(model)
         text = is_text(labels, objective.special.ids)

@@ -100,7 +100,10 @@ def span_lengths(inputs: int, *, noise_density: float, mean_noise_span_length: f
         hidden, spans = span_counts(raw, noise_density, mean_noise_span_length)
         return raw - hidden + spans + 1
 
-    raw = 2
+    # So many fit by arithmetic, whatever rounding does: hidden tokens, half a one less, leave; spans, half a
+    # one more or one at least, and the <eos> come.
+    left = 1 - noise_density + noise_density / mean_noise_span_length
+    raw = max(2, int((inputs - 4) / left) - 1)
     while corrupted(raw + 1) <= inputs:
         raw += 1
     return raw, sum(span_counts(raw, noise_density, mean_noise_span_length)) + 1

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.seeds import seed_of
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import LanguageModel
 from tokenmill.objectives import scoring
@@ -68,7 +69,7 @@ class LanguageModelling(Task):
                 f"token {int(rows_BL.max())} is beyond the model's vocabulary of {vocab_size} "
                 f"in step {step} ({self.origin(step)}); make the shards anew with `dvc repro -f tokenize`"
             )
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        generator = torch.Generator().manual_seed(seed_of(self.seed, step))
         examples = self.objective.examples(rows_BL, vocab_size=vocab_size, generator=generator)
         return Batch(step, self.batch_rows * self.objective.tokens_used(self.config.context), examples)
 

@@ -2,13 +2,11 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
+from typing import cast
 
-import psutil
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
@@ -16,51 +14,37 @@ from tokenmill.model.heads import LanguageModel, build_model
 from tokenmill.objectives.objective import RowShape
 from tokenmill.objectives.scoring import BATCH_TOKENS
 from tokenmill.pretraining.flops import training_flops
+from tokenmill.training import estimate
+from tokenmill.training.estimate import NUMBER, OVERHEAD, TOKEN, Memory, available_memory, fitting_rows, gib
 from tokenmill.training.optimizer import MuonAdamW, parameter_groups
 
-NUMBER = 4
-"""Bytes of a float32: weights, gradients, the optimizer's state and activations are kept in it."""
-
-OVERHEAD = 1.3
-"""Gradients of activations and what the allocator cannot use again, by what was measured
-(docs/experiments.md)."""
-
-BASE = 600 << 20
-"""Bytes that a process holds once torch, Lightning and the rest are loaded."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes at the peak of a step in one process."""
-
-    weights: int
-    gradients: int
-    optimizer: int
-    gathered: int
-    """Weights of other processes that are at hand for a while, and their gradients (FSDP)."""
-    activations: int
-    validation: int
-    """Logits, their softmax and those at targets, of a batch of validation."""
-
-    @property
-    def total(self) -> int:
-        """All of it, with what every process holds: what a step frees seldom fits what validation wants."""
-        of_step = self.weights + self.gradients + self.optimizer + self.gathered + self.activations
-        return BASE + of_step + self.validation
+LOOKED_AT = 24
+"""Layers of which a model is built to count: blocks are alike, and with more of them all grows in a line."""
 
 
 def parameters(config: ModelConfig) -> tuple[int, int]:
     """Numbers in the matrices that Muon trains, and in all that AdamW trains."""
-    with torch.device("meta"):
-        groups = parameter_groups(build_model(config), 1.0)
-    muon, adamw = (
-        sum(p.numel() for group in groups if group["muon"] is kind for p in group["params"])
-        for kind in (True, False)
+
+    def count(config: ModelConfig) -> tuple[int, int]:
+        return estimate.trained_numbers(lambda: build_model(config))
+
+    return _by_layers(config, lambda few: count(few)[0]), _by_layers(config, lambda few: count(few)[1])
+
+
+def _by_layers(config: ModelConfig, count: Callable[[ModelConfig], int]) -> int:
+    """``count(config)``, from models with fewer layers where there are many."""
+    if config.layers <= LOOKED_AT or config.decoder_layers not in (0, config.layers):
+        return count(config)
+    half, whole = (
+        count(replace(config, layers=layers, decoder_layers=layers if config.decoder_layers else 0))
+        for layers in (LOOKED_AT // 2, LOOKED_AT)
     )
-    return muon, adamw
+    return whole + (whole - half) * (config.layers - LOOKED_AT) // (LOOKED_AT // 2)
 
 
-def memory(config: ModelConfig, row: RowShape, rows: int, *, shards: int = 1) -> Memory:
+def memory(
+    config: ModelConfig, row: RowShape, rows: int, *, batch_rows: int | None = None, shards: int = 1
+) -> Memory:
     """Memory of a step of ``rows`` rows: one momentum a number in Muon's matrices, two moments in AdamW's.
 
     Of weights that are shared out over several processes (``shards``), each has its share, and gathers what
@@ -68,36 +52,50 @@ def memory(config: ModelConfig, row: RowShape, rows: int, *, shards: int = 1) ->
 
     Activations are what torch saves in the forward pass for the backward pass, found with tensors that have
     shapes and no content, and :data:`OVERHEAD` of it.
+
+    Args:
+        config: of the model.
+        row: what one row makes it compute.
+        rows: computed at once.
+        batch_rows: of the whole batch; None: the same.
+        shards: processes that share out the weights.
     """
+    activations = round(OVERHEAD * saved_bytes(config, row, rows))
+    return _memory(config, row, activations, rows if batch_rows is None else batch_rows, shards)
+
+
+def least_memory(
+    config: ModelConfig, row: RowShape, rows: int, *, batch_rows: int, shards: int = 1
+) -> Memory:
+    """A bound below :func:`memory`, by arithmetic alone: of activations each block's input is counted."""
+    inputs = row.source * config.layers + row.positions * (config.decoder_layers or config.layers)
+    return _memory(config, row, NUMBER * rows * inputs * config.width, batch_rows, shards)
+
+
+def _memory(config: ModelConfig, row: RowShape, activations: int, batch_rows: int, shards: int) -> Memory:
     matrices, rest = parameters(config)
     weights = NUMBER * (matrices + rest) // shards
     blocks = config.layers + config.decoder_layers
-    gathered = 2 * NUMBER * (rest + 2 * matrices // blocks) if shards > 1 else 0
-    activations = round(OVERHEAD * saved_bytes(config, row, rows))
     validated = BATCH_TOKENS * row.predicted // (row.source or row.positions)
-    validation = 3 * NUMBER * validated * config.vocab_size
-    optimizer = NUMBER * (matrices + 2 * rest) // shards
-    return Memory(weights, weights, optimizer, gathered, activations, validation)
+    return Memory(
+        weights,
+        gradients=weights,
+        optimizer=NUMBER * (matrices + 2 * rest) // shards,
+        gathered=2 * NUMBER * (rest + 2 * matrices // blocks) if shards > 1 else 0,
+        activations=activations,
+        validation=3 * NUMBER * validated * config.vocab_size,
+        batch=TOKEN * batch_rows * (row.source + row.positions),
+    )
 
 
 def saved_bytes(config: ModelConfig, row: RowShape, rows: int) -> int:
     """Bytes that a forward pass saves for its backward pass, weights left out."""
-    held: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        held.setdefault(storage._cdata, storage.nbytes())
-        return tensor
-
-    with FakeTensorMode():
-        model = build_model(config)
-        assert isinstance(model, LanguageModel)
-        for weight in (*model.parameters(), *model.buffers()):
-            held[weight.untyped_storage()._cdata] = 0
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            loss = _loss(model, row, rows)
-        del loss
-    return sum(held.values())
+    return _by_layers(
+        config,
+        lambda few: estimate.saved_bytes(
+            lambda: cast(LanguageModel, build_model(few)), lambda model: _loss(model, row, rows)
+        ),
+    )
 
 
 def _loss(model: LanguageModel, row: RowShape, rows: int) -> Tensor:
@@ -113,32 +111,40 @@ def _loss(model: LanguageModel, row: RowShape, rows: int) -> Tensor:
     return model.cross_entropy(hidden, inputs.new_zeros(len(hidden)))
 
 
-def available_memory(processes: int) -> int:
-    """Bytes that each of ``processes`` on this machine may still take: of its GPU, or of main memory."""
-    if torch.cuda.is_available():
-        return torch.cuda.mem_get_info()[0]
-    free = psutil.virtual_memory().available
-    limit, used = (Path("/sys/fs/cgroup") / name for name in ("memory.max", "memory.current"))
-    if limit.is_file() and (most := limit.read_text().strip()) != "max":  # a container's
-        free = min(free, int(most) - int(used.read_text()))
-    return free // processes
-
-
 def check_memory(
-    config: ModelConfig, row: RowShape, rows: int, *, processes: int, shards: int, name: str
+    config: ModelConfig,
+    row: RowShape,
+    rows: int,
+    *,
+    batch_rows: int,
+    processes: int,
+    shards: int,
+    name: str,
 ) -> Memory:
     """The :func:`memory` of a step of ``rows`` rows in each of ``processes`` on this machine.
+
+    What is too much by arithmetic alone is refused at once, however long it would take to look closer.
 
     Raises:
         UserError: it is more than there is; the param to change is named.
     """
-    need, there = memory(config, row, rows, shards=shards), available_memory(processes)
+    there = available_memory(processes)
+    need = least_memory(config, row, rows, batch_rows=batch_rows, shards=shards)
+    least = least_memory(config, row, 1, batch_rows=batch_rows, shards=shards)
+    about = "at least "
     if need.total <= there:
-        return need
-    what = f"pretrain.{name} takes {need.total / 2**30:.1f} GiB a process, and there are {there / 2**30:.1f}"
-    fixed = need.total - need.activations
-    fitting = int((there - fixed) / need.activations * rows)
-    if fitting >= 1:
+        about, need = "", memory(config, row, rows, batch_rows=batch_rows, shards=shards)
+        if need.total <= there:
+            return need
+    what = f"pretrain.{name} takes {about}{gib(need.total)} a process, and there are {gib(there)}"
+    if least.batch > there / 2:
+        raise UserError(f"{what}; lower batch_rows or context under pretrain.{name} in params.yaml")
+    fitting = 0
+    if least.total <= there:
+        fitting = fitting_rows(
+            there, lambda count: memory(config, row, count, batch_rows=batch_rows, shards=shards)
+        )
+    if fitting:
         raise UserError(f"{what}; set runtime.micro_batch to {fitting} in params.yaml")
     raise UserError(f"{what}; lower width, layers or context under pretrain.{name} in params.yaml")
 

@@ -12,6 +12,7 @@ from tokenmill.pretraining.plan import check_memory
 from tokenmill.pretraining.settings import PretrainSettings
 from tokenmill.pretraining.setup import Setup, set_up
 from tokenmill.text.shards import open_split
+from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
 from tokenmill.training.runtime import Runtime
@@ -28,9 +29,12 @@ def pretrain(
 
     Raises:
         UserError: the shards are missing, cut short, empty, or not of the tokenizer beside them; the model in
-            ``init_from`` does not fit; memory is too small; see also :func:`tokenmill.training.fit.fit`.
+            ``init_from`` does not fit; memory is too small; processes are
+            missing; see also :func:`tokenmill.training.fit.fit`.
     """
-    run, runtime = set_up(name, settings, tokens), Runtime.of(runtime_settings.model_dump())
+    runtime = Runtime.of(runtime_settings.model_dump())
+    check_processes(runtime)
+    run = set_up(name, settings, tokens)
     train, validation = (
         open_split(tokens, split, sources=settings.sources, fingerprint=run.tokenizer)
         for split in ("train", "validation")
@@ -39,6 +43,7 @@ def pretrain(
         run.config,
         run.objective.row_shape(run.config.context),
         run.rows_at_once(runtime),
+        batch_rows=run.budget.batch_rows,
         processes=runtime.devices,
         shards=runtime_settings.shards,
         name=name,

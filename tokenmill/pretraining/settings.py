@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from tokenmill.core.settings import Count, Name, Positive, Settings
+from tokenmill.core.settings import Count, Name, Seed, Settings
 from tokenmill.model.names import Decoder, Encoder, Family, Kind, TextToText
 from tokenmill.objectives.table import OBJECTIVES, Masking
-from tokenmill.training.settings import Kept, ScheduleName
+from tokenmill.training.settings import MOST_WIDTH, Context, Epochs, Kept, Rate, Rows, ScheduleName
 
 RANDOM, BIGRAMS = "data/init/random", "data/init/bigrams"
 FRESH = (RANDOM, BIGRAMS)
@@ -30,30 +30,31 @@ class PretrainSettings(Settings):
     sources: list[Name] | None = Field(default=None, min_length=1)
     """Those of the tokenizer's sources to train on; null: all."""
     family: Family | None = None
-    layers: Count | None = None
-    """Of the encoder and, in a text-to-text model, as many of the decoder."""
-    width: Count | None = None
-    heads: Count | None = None
-    context: Annotated[int, Field(ge=8)] | None = None
+    layers: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Of the encoder and, in a text-to-text model, as many of the decoder. DeepNet, the deepest published,
+    has 1,000 (Wang et al. 2022)."""
+    width: Annotated[int, Field(ge=1, le=MOST_WIDTH)] | None = None
+    heads: Annotated[int, Field(ge=1, le=MOST_WIDTH)] | None = None
+    context: Context | None = None
     """Tokens in a row. The shape of fresh weights must be given; that of a model to go on from stands in its
     folder, but for a shorter context."""
     objective: str
     """What the model learns to predict: one of :data:`tokenmill.objectives.table.OBJECTIVES`."""
-    mlm_probability: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    mlm_probability: Annotated[float, Field(ge=0.001, lt=1)] = 0.15
     """Probability of a token to be hidden (masked)."""
     masking: Masking = "token"
     """What is hidden together (masked)."""
-    noise_density: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    """Share of tokens that is hidden (span-corruption)."""
-    mean_noise_span_length: Annotated[float, Field(ge=1)] = 3.0
+    noise_density: Annotated[float, Field(ge=0.001, le=0.9)] = 0.15
+    """Share of tokens that is hidden (span-corruption). Near 1 hardly a row would fill the context."""
+    mean_noise_span_length: Annotated[float, Field(ge=1, le=1e6)] = 3.0
     """Mean length of a hidden span in tokens (span-corruption)."""
     tokens: Count | None = None
     """Training budget in tokens of the stream; or ``epochs``."""
-    epochs: Positive | None = None
+    epochs: Epochs | None = None
     """Training budget in passes over the training tokens; or ``tokens``."""
-    batch_rows: Count | None = None
+    batch_rows: Rows | None = None
     """Rows of ``context`` tokens in one optimizer step. Null: by the formula of budget.py."""
-    learning_rate: Positive | None = None
+    learning_rate: Rate | None = None
     """Of the matrices (Muon); embeddings and vectors follow from it. Null: what suits the batch."""
     schedule: ScheduleName = "linear"
     """How the learning rate falls after its warm-up."""
@@ -62,7 +63,7 @@ class PretrainSettings(Settings):
     packing: Literal["stream", "documents", "isolated"] = "stream"
     """Rows are cut from the stream of documents, or packed from whole documents, of which some are cut off
     at the row's end; ``isolated``: and which do not see each other (causal, masked)."""
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
     @property
     def fresh(self) -> bool:
@@ -101,6 +102,10 @@ class PretrainSettings(Settings):
                 f"family must be one of {', '.join(fitting)} for the objective {self.objective}, "
                 f"got {self.family}"
             )
+        if self.objective == "masked" and self.mlm_probability * (self.context or 1000) < 1:
+            return (
+                f"mlm_probability {self.mlm_probability} hides less than one token of a row of {self.context}"
+            )
         if self.objective == "masked" and self.masking == "span" and self.mlm_probability > 0.5:
             return f"mlm_probability must be at most 0.5 for spans, got {self.mlm_probability}"
         if self.packing == "isolated" and self.objective not in ("causal", "masked"):
@@ -117,7 +122,7 @@ class PretrainSettings(Settings):
 
     def budget(self, training_tokens: int) -> int:
         """Tokens to train on, of a stream of ``training_tokens``."""
-        return self.tokens or round((self.epochs or 0) * training_tokens)
+        return self.tokens or max(1, round((self.epochs or 0) * training_tokens))
 
     @property
     def shape(self) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import torch
 from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
-from tokenmill.model.folder import ANCESTRY, load_model, read_settings
+from tokenmill.model.folder import ANCESTRY, load_model
 from tokenmill.model.heads import LanguageModel, build_model, start_from
+from tokenmill.model.tensors import read_settings
 from tokenmill.objectives.objective import Objective, new_objective
 from tokenmill.objectives.table import OBJECTIVES
 from tokenmill.pretraining.bigrams import COUNTED, begin_with_bigrams

@@ -22,9 +22,12 @@ class Standing:
     version: str
     aliases: tuple[str, ...]
     reason: str
+    mended: str = ""
+    """What was wrong with its files and is mended."""
 
     def __str__(self) -> str:
-        return f"{self.name}: version {self.version} ({', '.join(self.aliases) or 'no alias'}): {self.reason}"
+        line = f"{self.name}: version {self.version} ({', '.join(self.aliases) or 'no alias'}): {self.reason}"
+        return f"{line}; {self.mended}" if self.mended else line
 
 
 def promote_version(mlflow_client: Any, name: str, version: str) -> Standing:

@@ -2,14 +2,15 @@
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from tokenmill.core.errors import UserError
 from tokenmill.jobs.publish import project_home
-from tokenmill.jobs.tracking.store import first_line, patient_http, tracking_uri, without_secrets
+from tokenmill.jobs.tracking.store import patient_http, tracking_uri
 from tokenmill.model.digest import model_digest
-from tokenmill.registry.lookup import DIGEST_TAG, open_registry, version_at
+from tokenmill.registry.files import DAMAGED_TAG, Stored, file_problem, remedy, stored_version
+from tokenmill.registry.lookup import open_registry, version_at
 from tokenmill.registry.package import model_in_package
 
 
@@ -19,38 +20,38 @@ def local_model_folder(uri: str) -> Path:
     Models of a remote store are downloaded once, to the work folder.
 
     Raises:
-        UserError: the registry does not hold it, its files are gone, or MLflow cannot be reached.
+        UserError: the registry does not hold it, its files are gone or damaged, or MLflow cannot be used.
     """
     with open_registry() as mlflow_client:
+        from mlflow.exceptions import MlflowException
+
         version = version_at(mlflow_client, uri)
-        location = mlflow_client.get_model_version_download_uri(version.name, version.version)
-        try:
-            if location.startswith(("/", "file:")):
-                from mlflow.utils.file_utils import local_file_uri_to_path
+        stored = stored_version(mlflow_client, version)
+        target = project_home() / ".work" / "models" / (stored.digest or f"{version.name}-{version.version}")
+        if stored.folder is None and target.is_dir():
+            return target
+        problem = file_problem(mlflow_client, version)
+        if problem is not None:
+            raise UserError(f"{uri}: its files are {problem}; {remedy(version)}")
+        if stored.folder is not None:
+            return model_in_package(stored.folder)
+        if not _download(stored, target):
+            with suppress(MlflowException):  # who may only read cannot say so
+                mlflow_client.set_model_version_tag(version.name, version.version, DAMAGED_TAG, "true")
+            raise UserError(f"{uri}: its files are damaged in {stored.shown}; {remedy(version)}")
+        return target
 
-                return model_in_package(Path(local_file_uri_to_path(location)))
-            return _download(location, version)
-        except OSError as error:
-            raise UserError(
-                f"{uri}: its files are gone from {without_secrets(location)} ({first_line(error)}); "
-                f"delete version {version.version} in MLflow and run `tokenmill register`"
-            ) from None
 
-
-def _download(location: str, version: Any) -> Path:
-    """Fetch a remote model once; what was fetched is checked against the version's digest."""
+def _download(stored: Stored, target: Path) -> bool:
+    """Fetch a remote model; whether it has the digest that it ought to have."""
     from mlflow.artifacts import download_artifacts
 
-    digest = version.tags.get(DIGEST_TAG, "")
-    target = project_home() / ".work" / "models" / (digest or f"{version.name}-{version.version}")
-    if target.is_dir():
-        return target
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary, patient_http():
-        download_artifacts(artifact_uri=location, dst_path=temporary, tracking_uri=tracking_uri())
+        download_artifacts(artifact_uri=stored.location, dst_path=temporary, tracking_uri=tracking_uri())
         packages = [path.parent for path in Path(temporary).rglob("MLmodel")]
         found = model_in_package(packages[0] if packages else Path(temporary))
-        if digest and model_digest(found) != digest:
-            raise UserError(f"{version.name} version {version.version}: damaged in the store; try again")
+        if stored.digest and model_digest(found) != stored.digest:
+            return False
         shutil.move(found, target)
-    return target
+    return True

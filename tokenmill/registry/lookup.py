@@ -2,15 +2,17 @@
 
 import os
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from tokenmill.core.errors import UserError
-from tokenmill.jobs.tracking.store import client, first_line, tracking_uri, without_secrets
+from tokenmill.jobs.tracking.mend import refuse_moved
+from tokenmill.jobs.tracking.store import client, store_error, tracking_uri
+from tokenmill.jobs.tracking.wording import without_secrets
+from tokenmill.registry.files import DIGEST_TAG
 from tokenmill.registry.records import Record
-
-DIGEST_TAG = "model.digest"
 
 
 @contextmanager
@@ -19,24 +21,24 @@ def open_registry() -> Iterator[Any]:
 
     Unlike tracking, registering must not go on without the store: it is all that it is for.
     """
-    from mlflow.exceptions import MlflowException
-
-    where = f"MLflow at {without_secrets(tracking_uri())}"
     try:
         mlflow_client = client()
+        refuse_moved()
         mlflow_client.search_registered_models(max_results=1)
     except ImportError:
         raise
     except Exception as error:
-        raise UserError(
-            f"{where} cannot be reached: {first_line(error)}; start it or set MLFLOW_TRACKING_URI, "
-            "then run the same command again"
-        ) from None
+        raise store_error(error) from None
+    from mlflow.exceptions import MlflowException
+
     try:
         with _as_global_store():
             yield mlflow_client
-    except MlflowException as error:
-        raise UserError(f"{where}: {first_line(error)}; mend that and run the same command again") from error
+    except Exception as error:
+        # OSError: of files that are uploaded or fetched, and of connections.
+        if isinstance(error, OSError | MlflowException | sqlite3.Error):
+            raise store_error(error) from error
+        raise
 
 
 @contextmanager
@@ -78,7 +80,7 @@ def aliases_of(mlflow_client: Any, name: str) -> dict[str, str]:
 def version_at(mlflow_client: Any, uri: str) -> Any:
     from mlflow.exceptions import MlflowException
 
-    parts = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
+    parts = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d{1,9}))", uri)
     if parts is None:
         raise UserError(f"{uri}: not an address of a model; give models:/NAME@ALIAS or models:/NAME/VERSION")
     name, alias, number = parts.groups()

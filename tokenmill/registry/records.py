@@ -20,6 +20,8 @@ from tokenmill.registry.settings import RegisteredModel
 
 REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
 
+REGISTRY = Path("data/registry.json")
+
 ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier"]
 """The kinds of models that answer requests (serving.py)."""
 
@@ -143,7 +145,7 @@ def check_folder(record: Record) -> None:
     """
     folder = Path(record.folder)
     if not folder.is_dir():
-        raise UserError(f"{folder}: missing, and the registry does not hold this model yet; {REMEDY}")
+        raise UserError(f"{folder}: missing, and the registry does not hold this model's files; {REMEDY}")
     if model_digest(folder) != record.digest:
         raise UserError(
             f"{folder}: not the model that data/registry.json names ({record.digest[:12]}); "

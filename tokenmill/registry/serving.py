@@ -3,14 +3,28 @@
 It stands alone: beside MLflow it imports only ``tokenmill``, which is stored with the model too.
 """
 
+import json
+import logging
+import math
 from typing import Any
 
 import mlflow
 import pandas as pd  # type: ignore[import-untyped]
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import PythonModel
 
 SAMPLING = ("max_new_tokens", "temperature", "top_k", "top_p", "seed")
+NO_LIMIT = {"top_k": 0, "top_p": 0.0}
+"""MLflow's parameters have no None: these values stand for it."""
+
+
+class Refused(MlflowException):
+    """An answer of one sentence: MLflow's own puts the whole request before it, or a stack trace after it."""
+
+    def serialize_as_json(self):
+        """The body of the answer."""
+        return json.dumps({"error_code": self.error_code, "message": self.args[0]})
 
 
 class Model(PythonModel):
@@ -41,7 +55,11 @@ class Model(PythonModel):
                     return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
             return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
         except UserError as error:
-            raise MlflowException.invalid_parameter_value(str(error)) from None
+            raise Refused(" ".join(str(error).split())[:1000], INVALID_PARAMETER_VALUE) from None
+        except Exception:
+            logging.getLogger(__name__).exception("a request failed")
+            message = "the model failed at this request; the server's log says where"
+            raise Refused(message, INTERNAL_ERROR) from None
 
     def _classify(self, texts):
         from tokenmill.inference import api
@@ -63,11 +81,21 @@ class Model(PythonModel):
     def _generate(self, prompts, params):
         from tokenmill.inference import api
 
-        chosen = {name: params[name] for name in SAMPLING if name in params}
-        # MLflow's parameters have no None: 0 stands for "no limit".
-        chosen["top_k"] = chosen.get("top_k") or None
-        chosen["top_p"] = chosen.get("top_p") or None
+        chosen = _sampling(params)
         return [texts[0] for texts in api.generate(self.loaded, prompts, **chosen)]
+
+
+def _sampling(params):
+    """The settings of generation that a request names; each must be a number."""
+    from tokenmill.core.errors import UserError
+
+    chosen = {name: params[name] for name in SAMPLING if name in params}
+    for name, value in chosen.items():
+        if name in NO_LIMIT and value in (None, NO_LIMIT[name]):
+            chosen[name] = None
+        elif value is None or not math.isfinite(value):
+            raise UserError(f"{name} must be a finite number, got {json.dumps(value)}")
+    return chosen
 
 
 def _strings(frame, column):
@@ -76,7 +104,9 @@ def _strings(frame, column):
 
     for number, value in enumerate(frame[column]):
         if not isinstance(value, str):
-            raise UserError(f"{column}: row {number} must be text, got {type(value).__name__}")
+            nothing = pd.api.types.is_scalar(value) and pd.isna(value)
+            got = "null" if nothing else type(value).__name__
+            raise UserError(f"{column}: row {number} must be text, got {got}")
     return list(frame[column])
 
 

@@ -4,6 +4,7 @@ Every step looks at what the registry holds and does what is missing, so a proce
 two of them is made good by running again. Versions, aliases and reasons stand in MLflow alone.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,10 @@ from tokenmill.registry.champion import (
     promote_version,
     standing_of,
 )
+from tokenmill.registry.files import file_problem
 from tokenmill.registry.lookup import aliases_of, find_version, open_registry, search_versions
-from tokenmill.registry.records import Record, check_folder, read_records
-from tokenmill.registry.upload import LazyRun, create_version, measured_tag
-
-REGISTRY = Path("data/registry.json")
+from tokenmill.registry.records import REGISTRY, Record, check_folder, read_records
+from tokenmill.registry.upload import LazyRun, create_version, measured_tag, upload_again
 
 
 def registry_lock() -> Path:
@@ -32,12 +32,12 @@ def registry_lock() -> Path:
 def sync(path: Path = REGISTRY) -> list[Standing]:
     """Register every model that ``path`` names, whatever DVC restored and from where; says how each stands.
 
-    What the registry holds already is left; a version that was not compared with the champion yet is. Two
-    machines that register the same model in the same moment may make two versions of it; the older one is
-    then used.
+    What the registry holds already is left, and files of it that are gone or damaged are uploaded again. A
+    version that was not compared with the champion yet is. Two machines that register the same model in the
+    same moment may make two versions of it; the older one is then used.
 
     Raises:
-        UserError: a file is missing or not what was recorded, or MLflow cannot be reached.
+        UserError: a file is missing or not what was recorded, or MLflow cannot be used.
     """
     return register_models(read_records(path))
 
@@ -75,6 +75,10 @@ def _register(mlflow_client: Any, record: Record, run: LazyRun) -> Standing:
     if version is None:
         version = create_version(mlflow_client, record, run)
     number = str(version.version)
+    problem = file_problem(mlflow_client, version)
+    if problem is not None:
+        check_folder(record)
+        upload_again(mlflow_client, record, version)
     measured = measured_tag(record.metric, record.test_digest)
     if version.tags.get(measured) != repr(record.value):  # measured again, on other test data
         mlflow_client.set_model_version_tag(record.name, number, measured, repr(record.value))
@@ -86,5 +90,7 @@ def _register(mlflow_client: Any, record: Record, run: LazyRun) -> Standing:
         run.open()
         compare_with_champion(mlflow_client, record, version)
     standing = standing_of(mlflow_client, record.name, number)
+    if problem is not None:
+        standing = replace(standing, mended=f"its files, {problem}, were uploaded again")
     run.note(record.name, str(standing))
     return standing

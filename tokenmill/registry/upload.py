@@ -1,14 +1,16 @@
 """A model into MLflow: its files as a LoggedModel, then a version of it."""
 
 import json
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import remove
+from tokenmill.jobs.publish import project_home, publish
 from tokenmill.jobs.tracking.run import Run, git_commit, start_run
 from tokenmill.jobs.tracking.store import experiment_id, patient_http
-from tokenmill.registry.lookup import DIGEST_TAG
+from tokenmill.registry.files import DAMAGED_TAG, DIGEST_TAG, Stored, stored_version
 from tokenmill.registry.package import save_package
 from tokenmill.registry.records import Record
 
@@ -68,9 +70,8 @@ def create_version(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
 def _upload(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
     """The model as a LoggedModel; one that a killed process began is completed: no copy is left over."""
     from mlflow.entities import Metric
-    from mlflow.models import Model
 
-    experiment = experiment_id(mlflow_client, "tokenmill/register")
+    experiment = experiment_id(mlflow_client, "register")
     tagged = f"tags.`{DIGEST_TAG}` = '{record.digest}'"
     begun = [
         model
@@ -84,23 +85,67 @@ def _upload(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
         model = mlflow_client.create_logged_model(
             experiment, record.name, source_run_id=run.open().id, tags=tags, model_type=record.kind
         )
+    stored = Stored(model.artifact_location, record.digest)
     if str(model.status) == "READY":
+        if stored.problem() is not None:
+            _put_files(mlflow_client, record, model, stored)
         return model
-    with tempfile.TemporaryDirectory() as temporary, patient_http():
-        path = Path(temporary) / "model"
-        described = Model(
-            artifact_path=model.artifact_location,
-            run_id=model.source_run_id,
-            model_uuid=model.model_id,
-            model_id=model.model_id,
-        )
-        save_package(path, Path(record.folder), record.kind, record.card, described)
-        mlflow_client.log_model_artifacts(model.model_id, str(path))
+    _put_files(mlflow_client, record, model, stored)
     if model.source_run_id:
         name, now = record.metric.replace(".", "/"), int(time.time() * 1000)
         figure = Metric(name, record.value, now, 0, model_id=model.model_id)
         mlflow_client.log_batch(model.source_run_id, metrics=[figure])
     return mlflow_client.finalize_logged_model(model.model_id, "READY")
+
+
+def upload_again(mlflow_client: Any, record: Record, version: Any) -> None:
+    """The files of a version whose files are gone or damaged.
+
+    Raises:
+        UserError: a server keeps them, and somebody deleted the model that they belong to.
+    """
+    from mlflow.exceptions import MlflowException
+
+    stored, model = stored_version(mlflow_client, version), None
+    try:
+        model = mlflow_client.get_logged_model(str(version.source).removeprefix("models:/"))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    if model is None and stored.folder is None:
+        raise UserError(
+            f"{record.name} version {version.version}: its files are missing in MLflow, and the logged model "
+            f"that they belong to was deleted; delete the version, too, and run `tokenmill register`"
+        )
+    _put_files(mlflow_client, record, model, stored)
+    if DAMAGED_TAG in version.tags:
+        mlflow_client.delete_model_version_tag(version.name, version.version, DAMAGED_TAG)
+
+
+def _put_files(mlflow_client: Any, record: Record, model: Any | None, stored: Stored) -> None:
+    """Write the package beside and put it in its place; the caller holds the registry's lock."""
+    from mlflow.models import Model
+
+    scratch = project_home() / ".work" / "upload"
+    remove(scratch)  # what a killed process left
+    described = Model(artifact_path=stored.location)
+    if model is not None:
+        described = Model(
+            artifact_path=stored.location,
+            run_id=model.source_run_id,
+            model_uuid=model.model_id,
+            model_id=model.model_id,
+        )
+    try:
+        save_package(scratch, Path(record.folder), record.kind, record.card, described)
+        if stored.folder is not None:
+            publish({scratch: stored.folder})
+        else:
+            assert model is not None, "a server's files are written by way of their model"
+            with patient_http():
+                mlflow_client.log_model_artifacts(model.model_id, str(scratch))
+    finally:
+        remove(scratch)
 
 
 def _ancestry_tags(ancestry: dict[str, Any]) -> dict[str, str]:

@@ -34,6 +34,11 @@ class LabelledTexts:
         """One for each text."""
         return len(self.rows)
 
+    @property
+    def most_ngrams(self) -> int:
+        """Those of the longest text."""
+        return max(map(len, self.ngrams or ()), default=0)
+
     def examples(self, chosen: Sequence[int]) -> LabelledRows:
         """Some of the texts as one padded batch."""
         tokens_BT, attention_mask_BT = pad_rows([self.rows[index] for index in chosen], self.padding)

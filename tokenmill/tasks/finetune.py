@@ -15,14 +15,17 @@ from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.digest import CONTROL
-from tokenmill.model.folder import ANCESTRY, load_model, read_settings, save_model
+from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
+from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.labelling import Labelling
+from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import module_of
 from tokenmill.text.tokenizer import fingerprint
+from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
 from tokenmill.training.runtime import Runtime
@@ -44,16 +47,19 @@ def finetune(
     Of a model in ``init_from`` that was fine-tuned before the backbone is taken; the head is new.
 
     Raises:
-        UserError: ``init_from`` holds no fitting model, or the source does not hold what the task needs.
+        UserError: ``init_from`` holds no fitting model, the source does not hold what the task needs, memory
+            is too small, or processes are missing.
     """
+    runtime = Runtime.of(runtime_settings.model_dump())
+    check_processes(runtime)
     base, vocabulary = load_model(init_from)
     _check_base(name, settings, base.config)
     documents = read_documents(clean, settings.source)
     task: Labelling = import_module(module_of(settings.task)).new_task(
         name, settings, documents, vocabulary, base.config
     )
+    check_memory(name, task, base, runtime)
     normalization = normalization_of(clean, [settings.source])
-    runtime = Runtime.of(runtime_settings.model_dump())
     run = _Finetuning(name, settings, task, init_from, normalization, job, runtime)
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
@@ -70,6 +76,11 @@ def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> Non
         raise UserError(
             f"{where}.max_tokens is {settings.max_tokens}, but the context of {settings.init_from} is "
             f"{base.context}; lower it or start from a model with a longer context"
+        )
+    if settings.lora is not None and settings.lora.rank > base.width:
+        raise UserError(
+            f"{where}.lora.rank is {settings.lora.rank}, but the width of {settings.init_from} is "
+            f"{base.width}; lower it"
         )
 
 
@@ -151,6 +162,10 @@ class _Finetuning:
                 train=sorted({name.rpartition(".")[0] or name for name in fresh}),
             )
         freeze(model, settings.freeze)
+        if not any(weight.requires_grad for weight in model.parameters()):
+            raise UserError(
+                f"params.yaml: finetune.{self.name}.freeze leaves nothing to train; name fewer parts"
+            )
         return model
 
     def _ancestry(self, *, control: bool) -> dict[str, Any]:

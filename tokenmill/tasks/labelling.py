@@ -88,6 +88,10 @@ class Texts(Protocol):
     def documents(self) -> int:
         """How many documents the texts come from."""
 
+    @property
+    def most_ngrams(self) -> int:
+        """How many n-grams the text has that has most of them; 0 where none are weighed."""
+
     def examples(self, chosen: Sequence[int], /) -> LabelledRows:
         """Some of the texts as one padded batch."""
 
@@ -163,6 +167,7 @@ def label_config(
         base,
         kind=TASKS[settings.task].kind,
         labels=tuple(labels),
+        problem_type="single_label_classification",
         dropout=settings.dropout,
         context=settings.max_tokens,
         ngrams=settings.ngrams,

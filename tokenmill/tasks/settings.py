@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tokenmill.core.settings import Count, Name, Positive, Settings
+from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.tasks.table import TASKS
-from tokenmill.training.settings import Kept
+from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
 
 
 class LoraSettings(Settings):
@@ -14,8 +14,10 @@ class LoraSettings(Settings):
 
     layers: list[str] = Field(min_length=1)
     """Patterns of the names of linear layers, such as ``*.attention.*``."""
-    rank: Count
-    alpha: Positive
+    rank: Annotated[int, Field(ge=1, le=MOST_WIDTH)]
+    """At most the width of the model: no matrix has a higher one."""
+    alpha: Annotated[float, Field(gt=0, le=1e6)]
+    """What the matrices add is multiplied with ``alpha / rank``; Hu et al. take about 1 to 8 for it."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
@@ -28,10 +30,10 @@ class FinetuneSettings(Settings):
     init_from: str
     """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or
     one below data/sources, ours or in the layout of Hugging Face."""
-    epochs: Count
-    batch_size: Count
-    max_tokens: Annotated[int, Field(ge=8)]
-    learning_rate: Positive
+    epochs: Annotated[int, Field(ge=1, le=10_000)]
+    batch_size: Rows
+    max_tokens: Context
+    learning_rate: Rate
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
     pooling: Literal["mean", "first", "last"] | None = None
@@ -44,7 +46,7 @@ class FinetuneSettings(Settings):
     """Patterns of the names of parts that stay as they are, such as ``backbone.embeddings``."""
     keep: Kept = "last"
     """Which weights are published."""
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
 
     @model_validator(mode="after")
     def _fits_the_task(self) -> "FinetuneSettings":

@@ -33,6 +33,7 @@ class TaggedTexts:
     padding: int
     """Id that fills up shorter rows of a batch."""
     documents: int
+    most_ngrams: int = 0
 
     def examples(self, chosen: Sequence[int]) -> LabelledRows:
         """Some of the texts as one padded batch."""

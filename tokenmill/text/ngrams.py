@@ -7,6 +7,17 @@ BUCKETS = 2**20
 """N-grams share a bucket where their hashes agree (Weinberger et al. 2009). docs/experiments.md has the price
 of fewer."""
 
+MOST_WEIGHTS, FEWEST_ROWS = 2**26, 2**16
+"""A table of weights by bucket and label holds so many at most, 256 MiB, and with its gradient and the
+optimizer's moments four times that. Up to 64 labels all buckets have rows of their own. A quarter of the rows
+costs 0.3 points of accuracy, a sixteenth 1.5 (docs/experiments.md, "N-grams beside the trunk")."""
+
+
+def table_rows(labels: int) -> int:
+    """Rows, a power of two, of the table of so many labels: buckets that agree modulo it share one."""
+    return max(FEWEST_ROWS, min(BUCKETS, 2 ** (MOST_WEIGHTS // labels).bit_length() // 2))
+
+
 # Factors of MurmurHash3's last step, and an odd number to begin with.
 _MULTIPLY, _MIX = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _SHIFT = np.uint64(33)

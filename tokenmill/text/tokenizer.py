@@ -11,6 +11,8 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.files import read_json, read_regular
+from tokenmill.text.classes import as_its_class, read_tokenizer_settings, speaking_for_the_library
 
 SENTINELS = 32
 """Number of <extra_N> tokens, which stand for the gaps in span corruption (T5)."""
@@ -35,6 +37,8 @@ SENTINEL_IDS = range(FIRST_TEXT_ID - SENTINELS, FIRST_TEXT_ID)
 """Ids of <extra_0>, <extra_1>, ..."""
 
 FILE = "tokenizer.json"
+LARGEST = 2**28
+"""Bytes of that file, at most: 256 MiB, several times the largest of published models (Gemma: 34 MB)."""
 BATCH = 1000
 """Documents encoded at once: enough to fill the threads, few enough to keep memory flat."""
 
@@ -43,22 +47,19 @@ def open_tokenizer(folder: Path) -> Tokenizer:
     """Open ``tokenizer.json`` of any folder, ours or not.
 
     Text that spells a special token, such as ``<eos>``, is encoded as the plain characters it is: only
-    code puts special ids into a sequence.
+    code puts special ids into a sequence. What the tokenizer's class does beside that file is done, too.
 
     Raises:
         UserError: the file is missing or unreadable.
     """
     text = _read(folder).decode("utf-8", "replace")
-    try:
+    settings = read_tokenizer_settings(folder)
+    with speaking_for_the_library(f"{folder / FILE}: holds no tokenizer; restore it with `dvc checkout`"):
         tokenizer = Tokenizer.from_str(text)
-    except Exception as error:  # the library raises plain Exception
-        problem = str(error).splitlines()[0][:120]
-        raise UserError(
-            f"{folder / FILE}: holds no tokenizer ({problem}); restore it with `dvc checkout`"
-        ) from None
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    tokenizer.encode_special_tokens = True
+        tokenizer.no_padding()
+        tokenizer.no_truncation()
+        tokenizer.encode_special_tokens = True
+        as_its_class(tokenizer, settings)
     return tokenizer
 
 
@@ -87,20 +88,13 @@ def fingerprint(folder: Path) -> str:
     Raises:
         UserError: the file is missing or no JSON.
     """
-    try:
-        content = json.loads(_read(folder))
-    except ValueError:
-        raise UserError(f"{folder / FILE}: not readable as JSON; restore it with `dvc checkout`") from None
+    content = read_json(folder / FILE, "restore it with `dvc checkout`", most=LARGEST)
     content["post_processor"] = None
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _read(folder: Path) -> bytes:
-    path = folder / FILE
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        raise UserError(f"{path}: missing; make it with `dvc repro tokenize`") from None
+    return read_regular(folder / FILE, "make it with `dvc repro tokenize`", most=LARGEST)
 
 
 def encode_document(tokenizer: Tokenizer, text: str) -> npt.NDArray[np.uint32]:

@@ -1,17 +1,33 @@
 """A model's tokenizer with the ids of its special tokens: padding, begin, end, mask."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Encoding, Tokenizer, processors
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, shown
 from tokenmill.core.files import read_json
+from tokenmill.text.classes import (
+    CONFIG,
+    GENERATION,
+    REMEDY,
+    SETTINGS,
+    SETTINGS_BYTES,
+    named_tokens,
+    read_tokenizer_settings,
+    speaking_for_the_library,
+)
 from tokenmill.text.tokenizer import BOS, EOS, MASK, PAD, SPECIAL_TOKENS, UNK, open_tokenizer
 
-SETTINGS = "tokenizer_config.json"
+LARGEST_ID = 2**31
+"""Ids are below it: no array of torch's has more rows."""
+
+
+def _failing() -> AbstractContextManager[None]:
+    return speaking_for_the_library("the model's tokenizer.json fails on such a text; take the model's own")
 
 
 @dataclass(frozen=True)
@@ -29,14 +45,36 @@ class Vocabulary:
     mask: int | None = None
     start: int | None = None
     """What a decoder's answer begins with."""
+    other_ends: frozenset[int] = frozenset()
+    """What else ends a text that is written."""
+    never: frozenset[int] = frozenset()
+    """Ids that are not written, though they stand for text."""
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """Ids of which any ends a text that is written."""
+        return self.other_ends if self.eos is None else self.other_ends | {self.eos}
+
+    def largest_id(self) -> int:
+        """Of all ids that a text can have the largest."""
+        with _failing():
+            around = [*self.tokenizer.encode("").ids, *self.tokenizer.encode("", "").ids]
+            vocabulary = self.tokenizer.get_vocab().values()
+        return max([*around, *vocabulary], default=0)
 
     def encode(self, texts: Iterable[str], max_tokens: int | None = None) -> list[list[int]]:
         """Texts as the model reads them: ids between its own first and last tokens.
 
         Of a text with more than ``max_tokens`` the first stay, and what the model puts at the end.
         """
-        rows = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
+        with _failing():
+            rows = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
         return rows if max_tokens is None else [self._cut(row, max_tokens) for row in rows]
+
+    def encode_pair(self, text: str, other: str) -> Encoding:
+        """Two texts as one row, as the model reads a question and a passage."""
+        with _failing():
+            return self.tokenizer.encode(text, other)
 
     def _cut(self, row: list[int], longest: int) -> list[int]:
         if len(row) <= longest:
@@ -52,15 +90,21 @@ class Vocabulary:
         Each row stands between the model's first and last tokens; ``offsets`` are places in the text.
         """
         room = max_tokens - self.tokenizer.num_special_tokens_to_add(is_pair=False)
-        encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
-        for encoding in encodings:
-            encoding.truncate(room)  # what follows goes on in `overflowing`
-        framed = [self.tokenizer.post_process(encoding) for encoding in encodings]
+        if room < 1:
+            raise UserError(
+                f"the model's context is {max_tokens}, too short for any text; take another model"
+            )
+        with _failing():
+            encodings = self.tokenizer.encode_batch(list(texts), add_special_tokens=False)
+            for encoding in encodings:
+                encoding.truncate(room)  # what follows goes on in `overflowing`
+            framed = [self.tokenizer.post_process(encoding) for encoding in encodings]
         return [[first, *first.overflowing] for first in framed]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without special tokens."""
-        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
+        with _failing():
+            text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 
     def token(self, number: int) -> str:
@@ -71,28 +115,30 @@ class Vocabulary:
 def load_vocabulary(folder: Path, settings: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary of a model folder; ``settings`` is its config.json.
 
-    Special tokens come from tokenizer_config.json and, where it names none, by number from config.json.
+    Special tokens come from tokenizer_config.json and from what the tokenizer's class knows, and where these
+    name none, by number from config.json. Texts end at every id that generation_config.json names, or
+    config.json.
 
     Raises:
         UserError: tokenizer.json is missing or broken, or there is neither padding nor an end.
     """
     tokenizer = open_tokenizer(folder)
-    named = _named_tokens(folder)
+    named = named_tokens(read_tokenizer_settings(folder))
 
     def number(*names: str) -> int | None:
         for name in names:
-            if (token := named.get(f"{name}_token")) is not None:
-                found = tokenizer.token_to_id(token)
-                if found is not None:
-                    return int(found)
-            value = settings.get(f"{name}_token_id")
-            if value is not None:
-                return int(value[0] if isinstance(value, list) else value)
+            found = tokenizer.token_to_id(named.get(f"{name}_token", ""))
+            ids = _ids(settings, f"{name}_token_id", folder / CONFIG) if found is None else (int(found),)
+            if ids:
+                return ids[0]
         return None
 
+    generation = folder / GENERATION
+    written = read_json(generation, REMEDY, most=SETTINGS_BYTES) if generation.exists() else {}
     bos, eos, pad = number("bos", "cls"), number("eos", "sep"), number("pad", "eos")
     if pad is None:
         raise UserError(f"{folder / SETTINGS}: names no pad_token and no eos_token; add the model's own")
+    ends = _ids(written, "eos_token_id", generation) or _ids(settings, "eos_token_id", folder / CONFIG)
     marked = {token for token, added in tokenizer.get_added_tokens_decoder().items() if added.special}
     known = {token for token in (bos, eos, pad, number("mask"), number("unk")) if token is not None}
     return Vocabulary(
@@ -103,20 +149,20 @@ def load_vocabulary(folder: Path, settings: Mapping[str, Any]) -> Vocabulary:
         eos=eos,
         mask=number("mask"),
         start=number("decoder_start"),
+        other_ends=frozenset(ends) - {eos},
+        never=frozenset(_ids(written, "suppress_tokens", generation)),
     )
 
 
-def _named_tokens(folder: Path) -> dict[str, str]:
-    named: dict[str, str] = {}
-    for name in ("special_tokens_map.json", SETTINGS):
-        path = folder / name
-        if not path.exists():
-            continue
-        values = read_json(path, "take the model's own file")
-        for key, value in values.items():
-            if key.endswith("_token") and value is not None:
-                named[key] = value["content"] if isinstance(value, dict) else str(value)
-    return named
+def _ids(settings: Mapping[str, Any], key: str, where: Path) -> tuple[int, ...]:
+    """The ids that a file names under a key, one or several; a negative one stands for none."""
+    value = settings.get(key)
+    ids = value if isinstance(value, list) else [] if value is None else [value]
+    if not all(type(id) is int and id < LARGEST_ID for id in ids):
+        raise UserError(
+            f"{where}: {key} must be the number of a token, or several, got {shown(value)}; {REMEDY}"
+        )
+    return tuple(id for id in ids if id >= 0)
 
 
 def framed(tokenizer_json: bytes, kind: str) -> bytes:

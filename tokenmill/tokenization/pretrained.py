@@ -1,16 +1,20 @@
 """The tokenizer of a model that is on disk: ours, or a downloaded one."""
 
 from pathlib import Path
-from typing import Any
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import read_json, write_bytes, write_json
+from tokenmill.core.files import read_json, read_regular, write_bytes, write_json
+from tokenmill.text.classes import (
+    CONFIG,
+    GENERATION,
+    REMEDY,
+    SETTINGS,
+    SETTINGS_BYTES,
+    read_tokenizer_settings,
+)
 from tokenmill.text.special import SpecialTokens, special_tokens
-from tokenmill.text.tokenizer import FILE
-from tokenmill.text.vocabulary import SETTINGS, load_vocabulary
-
-CONFIG, NAMED, GENERATION = "config.json", "special_tokens_map.json", "generation_config.json"
-OWN_FILES = "take the model's own file"
+from tokenmill.text.tokenizer import FILE, LARGEST
+from tokenmill.text.vocabulary import load_vocabulary
 
 
 def take_tokenizer(model: Path, folder: Path) -> SpecialTokens:
@@ -28,15 +32,11 @@ def take_tokenizer(model: Path, folder: Path) -> SpecialTokens:
             f"{model / FILE}: missing; put the model's own there, or write it with "
             "`AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)` of transformers"
         )
-    config = _read(model / CONFIG)
+    config = read_json(model / CONFIG, REMEDY, most=SETTINGS_BYTES) if (model / CONFIG).exists() else {}
     numbers = {key: value for key, value in config.items() if key.endswith("_token_id") and value is not None}
-    write_bytes(folder / FILE, (model / FILE).read_bytes())
-    write_json(folder / SETTINGS, {**_read(model / NAMED), **_read(model / SETTINGS)})
+    write_bytes(folder / FILE, read_regular(model / FILE, REMEDY, most=LARGEST))
+    write_json(folder / SETTINGS, read_tokenizer_settings(model))
     write_json(folder / CONFIG, numbers)
     if (model / GENERATION).exists():
-        write_bytes(folder / GENERATION, (model / GENERATION).read_bytes())
+        write_bytes(folder / GENERATION, read_regular(model / GENERATION, REMEDY, most=SETTINGS_BYTES))
     return special_tokens(load_vocabulary(folder, numbers), model)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return read_json(path, OWN_FILES) if path.exists() else {}

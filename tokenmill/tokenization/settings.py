@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from tokenmill.core.settings import Count, Name, Settings
+from tokenmill.core.settings import Name, Settings
 
 SOURCES = "data/sources/"
 
@@ -18,9 +18,9 @@ class TokenizeSettings(Settings):
     """Sources whose documents become shards. A model may be pretrained on some of them only."""
     algorithm: Literal["bpe", "wordpiece", "unigram"] | None = None
     vocab_size: Annotated[int, Field(ge=320, le=1_000_000)] | None = None
-    max_han_run: Count | None = None
+    max_han_run: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Runs of Han characters are cut at this length before training, or every clause would be one word; null:
-    at MAX_HAN_RUN."""
+    at MAX_HAN_RUN. No clause has a thousand characters."""
     from_pretrained: str | None = None
     """Folder below data/sources of a model whose tokenizer is taken in place of training one."""
 

@@ -64,7 +64,8 @@ class Validate(pl.Callback):
         module: TrainingModule = pl_module
         if trainer.global_step not in self.at:
             return
-        figures = module.validate()
+        with trainer.precision_plugin.forward_context():
+            figures = module.validate()
         module.curve.append({"tokens": module.tokens_seen, "split": "validation", **figures})
         self.report({f"val/{name}": value for name, value in figures.items()}, module.tokens_seen)
         if self.best is not None and figures["loss"] < module.best["loss"]:

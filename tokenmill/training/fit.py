@@ -17,6 +17,7 @@ from tokenmill.training.data import TrainingData
 from tokenmill.training.devices import trainer_settings
 from tokenmill.training.memory import keep_freed_memory
 from tokenmill.training.module import TrainingModule
+from tokenmill.training.precision import chosen_precision
 from tokenmill.training.runtime import Runtime
 from tokenmill.training.schedule import Schedule
 from tokenmill.training.task import Task
@@ -67,7 +68,14 @@ def fit(
         Stopped: SIGTERM or Ctrl-C.
     """
     prepare_process(runtime)
-    module = TrainingModule(model, task, schedule, micro_batch=runtime.micro_batch)
+    module = TrainingModule(
+        model,
+        task,
+        schedule,
+        micro_batch=runtime.micro_batch,
+        precision=chosen_precision(runtime.precision),
+        keep_precision=runtime.precision == "auto",
+    )
     best = checkpoint.with_name(f"{checkpoint.stem}-best.ckpt") if keep_best else None
     saving = SaveAndStop(name, log, checkpoint, runtime.checkpoint_every_seconds)
     with warnings.catch_warnings():
@@ -114,6 +122,8 @@ def prepare_process(runtime: Runtime) -> None:
     torch.set_num_threads(runtime.threads or max(1, compute_threads(0) // runtime.devices))
     # On GPUs some operations have no deterministic algorithm: they warn, and only CPUs promise equal bytes.
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+    # That also fills memory which nothing has written yet: a twentieth of a step, for nothing reads it here.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def validation_steps(steps: int, times: int) -> frozenset[int]:

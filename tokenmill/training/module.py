@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.seeds import seed_of
 from tokenmill.training import parallel
 from tokenmill.training.optimizer import MuonAdamW, parameter_groups
+from tokenmill.training.precision import Precision
 from tokenmill.training.schedule import Schedule
 from tokenmill.training.sharding import Shards
 from tokenmill.training.spikes import LIMIT, WINDOW, Spikes
@@ -26,9 +28,30 @@ class TrainingModule(pl.LightningModule):
     a resumed run continues as if it had never stopped.
     """
 
-    def __init__(self, model: nn.Module, task: Task, schedule: Schedule, *, micro_batch: int = 0) -> None:
-        """``micro_batch``: rows computed at a time, which bounds memory; 0: all of this process's."""
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        schedule: Schedule,
+        *,
+        micro_batch: int = 0,
+        precision: Precision = "float32",
+        keep_precision: bool = False,
+    ) -> None:
+        """Set up the counters.
+
+        Args:
+            model: in main memory.
+            task: what it learns.
+            schedule: steps, learning rate, seed.
+            micro_batch: rows computed at a time, which bounds memory; 0: all of this process's.
+            precision: what products are computed in.
+            keep_precision: refuse a checkpoint of another precision.
+        """
         super().__init__()
+        self.products, self.keep_precision = getattr(torch, precision), keep_precision
+        self.precision: str = precision
+        """What products were computed in: more than one, where the run was told to change it on its way."""
         self.model, self.task, self.schedule, self.micro_batch = model, task, schedule, micro_batch
         self.tokens_seen = 0
         """Tokens that went through the model so far."""
@@ -43,7 +66,7 @@ class TrainingModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Mean loss of a batch in nats, computed in parts of at most ``micro_batch`` rows."""
         # Dropout is the one thing that depends on how a batch is shared out.
-        torch.manual_seed(self.schedule.seed * 1_000_003 + batch.step + (parallel.rank() << 40))
+        torch.manual_seed(seed_of(self.schedule.seed, batch.step + (parallel.rank() << 40)))
         self.tokens_seen += batch.tokens
         self.zero_grad()
         loss: Any = 0.0
@@ -94,7 +117,8 @@ class TrainingModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Muon and AdamW, their rates moved by the schedule."""
-        optimizer = MuonAdamW(parameter_groups(self.model, self.schedule.learning_rate))
+        groups = parameter_groups(self.model, self.schedule.learning_rate)
+        optimizer = MuonAdamW(groups, dtype=self.products)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -106,7 +130,7 @@ class TrainingModule(pl.LightningModule):
     def configure_model(self) -> None:
         """Share out the model's weights, where the strategy wants that."""
         if self.device_mesh is not None and self.shards is None:
-            self.shards = Shards(self.model, self.device_mesh["data_parallel"])
+            self.shards = Shards(self.model, self.device_mesh["data_parallel"], products=self.products)
             self.model = self.shards.model
 
     def gather(self) -> None:
@@ -125,10 +149,25 @@ class TrainingModule(pl.LightningModule):
             "curve": self.curve,
             "best": self.best,
             "spikes": self.spikes.state_dict(),
+            "precision": self.precision,
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Continue the counters where the checkpoint left them."""
+        """Continue the counters where the checkpoint left them.
+
+        Raises:
+            UserError: it was computed in another precision, and nobody asked for the change.
+        """
         kept = checkpoint["tokenmill"]
+        *_, before = kept["precision"].split(", then ")
+        if before != self.precision:
+            if self.keep_precision:
+                raise UserError(
+                    f"this training began in {before}, and this machine would go on in {self.precision}; "
+                    f"set runtime.precision in params.yaml: {before} goes on as it began"
+                )
+            self.precision = f"{kept['precision']}, then {self.precision}"
+        else:
+            self.precision = kept["precision"]
         self.tokens_seen, self.curve, self.best = kept["tokens_seen"], kept["curve"], kept["best"]
         self.spikes.load_state_dict(kept["spikes"])

@@ -22,16 +22,33 @@ NGRAM_RATE = 0.1
 """AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
 
 
-def orthogonalise(matrices_MRC: Tensor) -> Tensor:
+def orthogonalise(matrices_MRC: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Replace each matrix's singular values by about 1, for a stack of matrices (M, rows, columns).
 
-    Each iteration multiplies X by a polynomial in X X^T. All these commute, so that the polynomials are
-    gathered in square matrices and X is multiplied once at the end: for 256 x 1024 that takes 55% of the
-    arithmetic, for a square matrix a little more than X at each step would.
+    Products are computed in ``dtype``; what comes out has the dtype of ``matrices``.
     """
     tall = matrices_MRC.shape[-2] > matrices_MRC.shape[-1]
     x = matrices_MRC.mT if tall else matrices_MRC
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-7)
+    x = (x / x.norm(dim=(-2, -1), keepdim=True).clamp_min(1e-7)).to(dtype)
+    x = _iterate(x) if dtype == torch.bfloat16 else _iterate_gathered(x)
+    return (x.mT if tall else x).to(matrices_MRC.dtype)
+
+
+def _iterate(x: Tensor) -> Tensor:
+    """Each iteration multiplies X by a polynomial in X X^T, as published; rounding errors do not add up."""
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=B, alpha=C), x, beta=A)
+    return x
+
+
+def _iterate_gathered(x: Tensor) -> Tensor:
+    """The same; all these polynomials commute, so that they are gathered in square matrices and X is
+    multiplied once at the end.
+
+    For 256 x 1024 that takes 55% of the arithmetic, for a square matrix a little more than X at each step
+    would. In bfloat16 it breaks (docs/experiments.md).
+    """
     gram = x @ x.mT
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     product: Tensor | None = None
@@ -41,8 +58,7 @@ def orthogonalise(matrices_MRC: Tensor) -> Tensor:
         if step < NEWTON_SCHULZ_STEPS - 1:
             gram = polynomial @ (polynomial @ gram)
     assert product is not None
-    x = product @ x
-    return x.mT if tall else x
+    return product @ x
 
 
 class MuonAdamW(torch.optim.Optimizer):
@@ -53,7 +69,9 @@ class MuonAdamW(torch.optim.Optimizer):
     without weight decay. Of weights that are shared out over processes each updates its rows.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]]) -> None:
+    def __init__(self, groups: Iterable[dict[str, Any]], *, dtype: torch.dtype = torch.float32) -> None:
+        """``dtype``: what orthogonalising computes in; weights and state keep their own."""
+        self.dtype = dtype
         defaults = {"muon": False, "lr": 1e-3, "momentum": 0.95, "betas": (0.9, 0.95), "eps": 1e-10}
         super().__init__(groups, defaults)
 
@@ -84,12 +102,15 @@ class MuonAdamW(torch.optim.Optimizer):
             pairs = zip(same, momenta, strict=True)
             update = torch.stack([_gradient(p).lerp(running, momentum) for p, running in pairs])
             if isinstance(same[0], DTensor):
-                update = parallel.on_whole_matrices(orthogonalise, update, shape[0])
+                update = parallel.on_whole_matrices(self._orthogonalise, update, shape[0])
             else:
-                update = orthogonalise(update)
+                update = self._orthogonalise(update)
             scale = group["lr"] * max(1.0, shape[0] / shape[1]) ** 0.5
             for parameter, delta in zip(same, update, strict=True):
                 parallel.local(parameter).add_(delta, alpha=-scale)
+
+    def _orthogonalise(self, matrices_MRC: Tensor) -> Tensor:
+        return orthogonalise(matrices_MRC, self.dtype)
 
     def _adamw(self, params: list[Tensor], group: dict[str, Any]) -> None:
         beta1, beta2 = group["betas"]

@@ -34,7 +34,7 @@ def write_record(folder: Path, trained: TrainingModule, figures: Mapping[str, An
             **figures,
             "computed": {
                 "device": device_name(),
-                "precision": str(trained.trainer.precision),
+                "precision": trained.precision,
                 "processes": trained.trainer.world_size,
                 "threads": torch.get_num_threads(),
             },

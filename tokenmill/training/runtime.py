@@ -1,4 +1,4 @@
-"""How to compute a training; nothing of it changes the result."""
+"""How to compute a training."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,6 +18,8 @@ class Runtime:
     micro_batch: int = 0
     """Rows that a process computes at a time; 0: all of its own."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+    """What products are computed in; auto: by the kind of processor (precision.py)."""
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:

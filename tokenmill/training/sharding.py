@@ -23,14 +23,13 @@ class Shards:
     end of its backward pass.
     """
 
-    def __init__(self, model: nn.Module, mesh: DeviceMesh) -> None:
+    def __init__(self, model: nn.Module, mesh: DeviceMesh, *, products: torch.dtype) -> None:
         """Split ``model``, which must be the same in all processes of ``mesh`` (1-D).
 
+        Products are computed in the dtype ``products``; sums over processes, and what is kept, are float32.
         The parameters of ``model`` itself are empty until :meth:`gathered`; :attr:`model` trains.
         """
-        # On GPUs as under autocast: products in bfloat16; sums over processes, and what is kept, in float32.
-        bfloat16 = mesh.device_type == "cuda" and torch.cuda.is_bf16_supported()
-        policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if bfloat16 else MixedPrecisionPolicy()
+        policy = MixedPrecisionPolicy(products, torch.float32)
         self._original = model
         self.model = copy.deepcopy(model, {id(weight): weight for weight in model.parameters()})
         for module in self.model.modules():

@@ -148,6 +148,11 @@ def test_samples_follow_the_probabilities_and_never_hit_what_is_left_out() -> No
         ({"repetition_penalty": 0.0}, "repetition_penalty"),
         ({"stop": ("",)}, "stop"),
         ({"num_beams": 2, "num_return_sequences": 3}, "num_return_sequences"),
+        ({"temperature": None}, "temperature must be a number, got None"),
+        ({"temperature": "hot"}, "temperature must be a number, got 'hot'"),
+        ({"max_new_tokens": 4.5}, "max_new_tokens must be a whole number, got 4.5"),
+        ({"seed": True}, "seed must be a whole number, got True"),
+        ({"top_p": float("nan")}, "top_p must be from 1e-06 to 1, got nan"),
     ],
 )
 def test_a_setting_out_of_range_is_refused(
@@ -155,6 +160,24 @@ def test_a_setting_out_of_range_is_refused(
 ) -> None:
     with pytest.raises(UserError, match=message):
         generate(*opened("small-gpt"), ["我"], **{"max_new_tokens": 4, **settings})
+
+
+def test_more_texts_than_memory_holds_are_refused(
+    opened: Callable[[str], Opened], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tokenmill.inference.generation.generate.free_memory", lambda: 1 << 20)
+    generate(*opened("small-gpt"), ["我"], max_new_tokens=4, num_return_sequences=2)
+    with pytest.raises(
+        UserError, match=r"^1,000 texts of \d+ tokens at once take .* GiB, and there are 0\.0; ask"
+    ):
+        generate(*opened("small-gpt"), ["我"], max_new_tokens=4, num_return_sequences=1000)
+
+
+def test_many_texts_of_many_prompts_are_those_of_each(opened: Callable[[str], Opened]) -> None:
+    prompts = ["我", "a", "我喜欢", "b"]
+    settings: dict[str, Any] = {"max_new_tokens": 2, "num_return_sequences": 400}
+    together = generate(*opened("small-gpt"), prompts, **settings)
+    assert together == [generate(*opened("small-gpt"), [prompt], **settings)[0] for prompt in prompts]
 
 
 def test_an_encoder_does_not_generate_and_beams_do_not_stream(opened: Callable[[str], Opened]) -> None:

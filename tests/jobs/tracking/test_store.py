@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.jobs.tracking.helpers import fetch, open_run
-from tokenmill.jobs.tracking.store import QUICK_HTTP, client, patient_http, tracking_uri, without_secrets
+from tokenmill.jobs.tracking.store import QUICK_HTTP, client, patient_http, tracking_uri
+from tokenmill.jobs.tracking.wording import without_secrets
 
 
 def test_the_default_store_does_not_depend_on_the_current_folder(

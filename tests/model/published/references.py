@@ -4,6 +4,9 @@ from typing import Any
 
 import torch
 import transformers
+from torch import Tensor
+
+from tokenmill.model.heads import Model
 
 SHAPE: dict[str, dict[str, Any]] = {
     "bert": dict(
@@ -86,3 +89,24 @@ def rows(seed: int, batch: int, longest: int) -> tuple[torch.Tensor, torch.Tenso
     lengths[0] = longest
     attention_mask = torch.arange(longest) < lengths[:, None]
     return tokens.masked_fill(~attention_mask, 0), attention_mask
+
+
+def outputs(published: Any, model: Model, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Both models' outputs for rows of unequal length, and where they count."""
+    tokens, attention_mask = rows(seed, batch=3 + seed, longest=9 + 7 * seed)
+    if model.config.kind == "text-to-text":
+        answer, answered = rows(seed + 50, batch=3 + seed, longest=11)
+        theirs = published(
+            input_ids=tokens,
+            attention_mask=attention_mask.long(),
+            decoder_input_ids=answer,
+            decoder_attention_mask=answered.long(),
+        ).logits
+        ours = model(answer, answered, source_BS=tokens, source_attention_mask_BS=attention_mask)
+        return theirs, ours, answered
+    result = published(input_ids=tokens, attention_mask=attention_mask.long())
+    if model.config.kind == "span-extractor":
+        theirs = torch.stack((result.start_logits, result.end_logits), -1)
+    else:
+        theirs = result[0]
+    return theirs, model(tokens, attention_mask), attention_mask

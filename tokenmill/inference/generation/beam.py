@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tokenmill.inference.generation.decoding import Decoding
 from tokenmill.inference.generation.sampling import GenerationConfig, RepetitionPenalty
+from tokenmill.inference.rows import check_finite
 
 BLOCK = 64
 UNLIKELY = -1e9
@@ -86,7 +87,9 @@ def beam_search(
     begun = [prompt for prompt in prompts for _ in range(beams)]
     repetition = RepetitionPenalty(settings.repetition_penalty, begun, decoding.logits_BV)
     while True:
-        scores_BV = repetition(decoding.logits_BV.log_softmax(-1)).index_fill_(1, banned, -torch.inf)
+        scores_BV = repetition(check_finite(decoding.logits_BV).log_softmax(-1)).index_fill_(
+            1, banned, -torch.inf
+        )
         value_BC, token_BC = largest(scores_BV, min(kept, scores_BV.shape[1]))
         so_far_PB = torch.tensor([search.scores for search in searches], device=device)
         value_PC = (value_BC.view(len(prompts), beams, -1) + so_far_PB[:, :, None]).flatten(1)

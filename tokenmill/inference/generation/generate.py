@@ -7,12 +7,24 @@ import numpy as np
 import torch
 
 from tokenmill.core.errors import UserError
+from tokenmill.core.memory import free_memory
 from tokenmill.inference.generation.beam import beam_search
 from tokenmill.inference.generation.decoding import Decoding
-from tokenmill.inference.generation.sampling import GenerationConfig, RepetitionPenalty, choose, row_numbers
+from tokenmill.inference.generation.limits import ROWS_AT_ONCE
+from tokenmill.inference.generation.sampling import (
+    GenerationConfig,
+    RepetitionPenalty,
+    banned_ids,
+    choose,
+    row_numbers,
+)
 from tokenmill.inference.generation.streaming import TextStream, cut
+from tokenmill.inference.rows import check_texts
 from tokenmill.model.heads import LanguageModel, Model
 from tokenmill.text.vocabulary import Vocabulary
+
+LOGITS = 8
+"""Tensors of the size of a step's logits: probabilities, their sums in 64 bits, what sampling sorts."""
 
 
 @torch.inference_mode()
@@ -21,9 +33,10 @@ def generate(
 ) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
-    A text ends at <eos>, before a stop text, or after ``max_new_tokens``; special tokens other than <eos> are
-    never chosen. What comes out for a prompt depends on that prompt and the settings, not on the other
-    prompts (but for rounding: logits that are equal to the last digits may change places).
+    A text ends at <eos> or another token that the model's files say ends one, before a stop text, or after
+    ``max_new_tokens``; other special tokens are never chosen. What comes out for a prompt depends on that
+    prompt and the settings, not on the other prompts (but for rounding: logits that are equal to the last
+    digits may change places).
 
     Args:
         model: a causal language model or a text-to-text model.
@@ -42,6 +55,7 @@ def generate(
     chosen = GenerationConfig(**settings)
     language_model, rows = _prepare(model, vocabulary, prompts, chosen)
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
+    batch_size = max(1, min(batch_size, ROWS_AT_ONCE // chosen.copies))
     results: list[list[str]] = [[] for _ in rows]
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
@@ -81,6 +95,7 @@ def _prepare(
             f"this model is a {model.config.kind}; give a causal or a text-to-text model, such as gpt"
         )
     model.eval()
+    check_texts(prompts, "prompt")
     answers = model.config.kind == "text-to-text"
     rows = vocabulary.encode(prompts)
     begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
@@ -113,16 +128,28 @@ def _begin(
     else:
         start = vocabulary.start if vocabulary.start is not None else vocabulary.pad
         prompts, sources = [[start] for _ in rows], rows
+    _check_memory(model, len(rows) * copies, max(map(len, prompts)) + settings.max_new_tokens)
     decoding = Decoding(
         model, prompts, settings.max_new_tokens, pad=vocabulary.pad, rows_per_prompt=copies, sources=sources
     )
     return decoding, prompts
 
 
-def _banned(model: LanguageModel, vocabulary: Vocabulary) -> torch.Tensor:
-    """Ids that are never chosen."""
-    ids = sorted(id for id in vocabulary.special if id != vocabulary.eos and id < model.config.vocab_size)
-    return torch.tensor(ids, dtype=torch.long, device=next(model.parameters()).device)
+def _check_memory(model: LanguageModel, rows: int, length: int) -> None:
+    """Refuse what cannot be held in main memory: keys and values of all positions, logits and their copies.
+
+    Raises:
+        UserError: it is more than there is.
+    """
+    config = model.config
+    layers = (config.decoder_layers or config.layers) if config.cell == "attention" else 0
+    values = 2 * layers * config.groups * config.width_of_head * length + LOGITS * config.vocab_size
+    need, there = 4 * rows * values, free_memory()
+    if need > there and next(model.parameters()).device.type == "cpu":
+        raise UserError(
+            f"{rows:,} texts of {length:,} tokens at once take {need / 2**30:,.1f} GiB, and there are "
+            f"{there / 2**30:,.1f}; ask for fewer num_return_sequences, num_beams or max_new_tokens"
+        )
 
 
 def _generate(
@@ -131,9 +158,8 @@ def _generate(
     """New ids of each text of each prompt."""
     if settings.num_beams > 1:
         decoding, prompts = _begin(model, vocabulary, rows, settings, settings.num_beams)
-        banned = _banned(model, vocabulary)
-        ends = () if vocabulary.eos is None else (vocabulary.eos,)
-        found = beam_search(decoding, prompts, settings, ends=ends, banned=banned)
+        banned = banned_ids(model, vocabulary, vocabulary.ends)
+        found = beam_search(decoding, prompts, settings, ends=vocabulary.ends, banned=banned)
         return [[row for _, row in texts] for texts in found]
     *_, written = _sample(model, vocabulary, rows, settings)
     copies = settings.num_return_sequences
@@ -146,7 +172,7 @@ def _sample(
     """After each step the new ids of all texts: the same lists, which grow until all texts have ended."""
     copies, steps = settings.num_return_sequences, settings.max_new_tokens
     decoding, prompts = _begin(model, vocabulary, rows, settings, copies)
-    banned = _banned(model, vocabulary)
+    banned = banned_ids(model, vocabulary, vocabulary.ends)
     numbers_BT = np.stack(
         [row_numbers(settings.seed, row, copy, steps) for row in rows for copy in range(copies)]
     )
@@ -160,7 +186,7 @@ def _sample(
         for row, token in enumerate(tokens_B.tolist()):
             if row not in going:
                 continue
-            if token == vocabulary.eos:
+            if token in vocabulary.ends:
                 going.remove(row)
                 continue
             written[row].append(token)

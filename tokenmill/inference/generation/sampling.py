@@ -1,8 +1,10 @@
 """The settings of generation, filters of logits, and sampling of the next token."""
 
 import hashlib
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,30 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
+from tokenmill.inference.generation.limits import (
+    HIGHEST_TEMPERATURE,
+    LOWEST_TEMPERATURE,
+    MOST_NEW_TOKENS,
+    MOST_SEQUENCES,
+)
+from tokenmill.inference.rows import check_finite
+from tokenmill.model.heads import LanguageModel
+from tokenmill.text.vocabulary import Vocabulary
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "max_new_tokens": (1, MOST_NEW_TOKENS),
+    "temperature": (LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE),
+    "top_k": (1, math.inf),
+    "top_p": (1e-6, 1),
+    "min_p": (0, 1),
+    "repetition_penalty": (0.01, 100),
+    "num_beams": (1, MOST_SEQUENCES),
+    "length_penalty": (-10, 10),
+    "num_return_sequences": (1, MOST_SEQUENCES),
+    "seed": (0, 2**63 - 1),
+}
+"""Least and greatest value. Beyond those of the penalties numbers overflow, or all tokens but one vanish."""
+WHOLE = frozenset({"max_new_tokens", "top_k", "num_beams", "num_return_sequences", "seed"})
 
 
 @dataclass(frozen=True)
@@ -42,24 +68,20 @@ class GenerationConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("max_new_tokens", 1),
-            ("num_beams", 1),
-            ("num_return_sequences", 1),
-            ("seed", 0),
-        ):
-            if getattr(self, name) < least:
-                raise UserError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if self.temperature < 0:
-            raise UserError(f"temperature must be 0 (greedy) or more, got {self.temperature}")
-        if self.top_k is not None and self.top_k < 1:
-            raise UserError(f"top_k must be at least 1, got {self.top_k}")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise UserError(f"top_p must be above 0 and at most 1, got {self.top_p}")
-        if self.min_p is not None and not 0 <= self.min_p <= 1:
-            raise UserError(f"min_p must be between 0 and 1, got {self.min_p}")
-        if self.repetition_penalty <= 0:
-            raise UserError(f"repetition_penalty must be above 0, got {self.repetition_penalty}")
+        for name, (least, most) in BOUNDS.items():
+            value = getattr(self, name)
+            whole = name in WHOLE
+            known = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+            if value is None and name in ("top_k", "top_p", "min_p"):
+                continue
+            if not known:
+                kind = "a whole number" if whole else "a number"
+                raise UserError(f"{name} must be {kind}, got {value!r}")
+            if name == "temperature" and value == 0:
+                continue
+            if not least <= value <= most:  # nor is NaN
+                or_greedy = "0 (greedy), or " if name == "temperature" else ""
+                raise UserError(f"{name} must be {or_greedy}from {least} to {most}, got {value}")
         if "" in self.stop:
             raise UserError("stop must hold texts of one character at least, got an empty one")
         if 1 < self.num_beams < self.num_return_sequences:
@@ -67,6 +89,11 @@ class GenerationConfig:
                 f"num_return_sequences must be at most num_beams, got {self.num_return_sequences} "
                 f"and {self.num_beams}"
             )
+
+    @property
+    def copies(self) -> int:
+        """Rows that each prompt takes."""
+        return self.num_beams if self.num_beams > 1 else self.num_return_sequences
 
 
 def filter_logits(
@@ -114,6 +141,20 @@ class RepetitionPenalty:
         self.seen_BV.scatter_(1, tokens_B[:, None], True)
 
 
+def banned_ids(model: LanguageModel, vocabulary: Vocabulary, ends: Collection[int]) -> Tensor:
+    """Ids (N,) that are never chosen: those that stand for no text and end none, and those that files forbid.
+
+    Raises:
+        UserError: nothing is left to choose.
+    """
+    ids = {id for id in vocabulary.special | vocabulary.never if id < model.config.vocab_size} - {*ends}
+    if len(ids) >= model.config.vocab_size:
+        raise UserError(
+            "all tokens of this model's vocabulary are special; take the model's own tokenizer.json"
+        )
+    return torch.tensor(sorted(ids), dtype=torch.long, device=next(model.parameters()).device)
+
+
 def row_numbers(seed: int, prompt: Sequence[int], copy: int, count: int) -> npt.NDArray[np.float64]:
     """``count`` numbers in [0, 1) that follow from the seed, the prompt's ids and which of its texts it is.
 
@@ -124,14 +165,20 @@ def row_numbers(seed: int, prompt: Sequence[int], copy: int, count: int) -> npt.
 
 
 def choose(logits_BV: Tensor, settings: GenerationConfig, numbers_B: npt.NDArray[np.float64]) -> Tensor:
-    """One token a row: the most probable one, or the one that a number in [0, 1) falls on."""
+    """One token a row: the most probable one, or the one that a number in [0, 1) falls on.
+
+    Raises:
+        UserError: the logits are not numbers.
+    """
+    check_finite(logits_BV)
     if settings.temperature == 0:
         # On the CPU numpy's is twenty times as fast as torch's.
         return torch.from_numpy(logits_BV.cpu().numpy().argmax(-1)).to(logits_BV.device)
-    kept_BV = filter_logits(
-        logits_BV / settings.temperature, top_k=settings.top_k, top_p=settings.top_p, min_p=settings.min_p
-    )
-    total_BV = kept_BV.softmax(-1).cpu().numpy().cumsum(-1, dtype=np.float64)
+    scaled_BV = logits_BV / settings.temperature
+    if bool(scaled_BV.amax() == torch.inf):  # only differences matter, and these are not above 0
+        scaled_BV = (logits_BV - logits_BV.amax(-1, keepdim=True)) / settings.temperature
+    kept_BV = filter_logits(scaled_BV, top_k=settings.top_k, top_p=settings.top_p, min_p=settings.min_p)
+    total_BV = check_finite(kept_BV.softmax(-1)).cpu().numpy().cumsum(-1, dtype=np.float64)
     # Never the total itself: the last token may be one that must not be chosen.
     place_B = np.minimum(numbers_B * total_BV[:, -1], np.nextafter(total_BV[:, -1], 0))
     chosen = [np.searchsorted(row, place, side="right") for row, place in zip(total_BV, place_B, strict=True)]

@@ -3,14 +3,14 @@
 import os
 import socket
 
-from tokenmill.jobs.tracking.store import client
+from tokenmill.jobs.tracking.store import OURS, client
 
 
 def dead_runs() -> list[str]:
     """Ids of the runs that say RUNNING although their process on this host is gone."""
     mlflow_client = client()
     experiments = [
-        e.experiment_id for e in mlflow_client.search_experiments(filter_string="name LIKE 'tokenmill/%'")
+        e.experiment_id for e in mlflow_client.search_experiments(filter_string=f"name LIKE '{OURS}%'")
     ]
     if not experiments:
         return []

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenmill.jobs.tracking.store import client, experiment_id, first_line, tracking_uri, without_secrets
+from tokenmill.core.errors import UserError
+from tokenmill.jobs.tracking.store import client, experiment_id, store_error
 
 FLUSH_EVERY_SECONDS = 10.0
 """Least time between two batches of metrics. A sqlite store takes 20 to 40 ms a batch: 0.4% of a run."""
@@ -62,7 +63,12 @@ def run_tags(stage: str, key: str) -> dict[str, str]:
         tags["pipeline.run"] = name
     context = os.environ.get("MLFLOW_RUN_CONTEXT")
     if context:
-        tags.update({str(k): str(v) for k, v in json.loads(context).items()})
+        try:
+            tags.update({str(k): str(v) for k, v in json.loads(context).items()})
+        except (ValueError, AttributeError, RecursionError):
+            raise UserError(
+                "MLFLOW_RUN_CONTEXT: must be a JSON object of tags; set it so or unset it"
+            ) from None
     return tags
 
 
@@ -133,11 +139,7 @@ class Run:
 
 
 def _warn(error: Exception) -> None:
-    print(
-        f"warning: MLflow at {without_secrets(tracking_uri())} does not take this run: {first_line(error)}",
-        file=sys.stderr,
-        flush=True,
-    )
+    print(f"warning: tracking failed: {store_error(error)}", file=sys.stderr, flush=True)
 
 
 def _tag_entities(tags: Mapping[str, str]) -> list[Any]:
@@ -163,7 +165,7 @@ def start_run(
         mlflow_client = client()
         tags = run_tags(stage, key)
         if resume is None or not _reopen(mlflow_client, resume, tags):
-            experiment = experiment_id(mlflow_client, f"tokenmill/{stage.partition('@')[0]}")
+            experiment = experiment_id(mlflow_client, stage.partition("@")[0])
             name = f"{stage.replace('@', '-')}-{key[:8]}"
             resume = str(mlflow_client.create_run(experiment, tags=tags, run_name=name).info.run_id)
     except Exception as error:

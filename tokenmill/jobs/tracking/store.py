@@ -1,12 +1,17 @@
 """The MLflow store: where it is, a client that gives up soon, and its experiments."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from tokenmill.core.errors import UserError
+from tokenmill.jobs.process import disk_is_full
 from tokenmill.jobs.publish import exclusive, project_home
+from tokenmill.jobs.tracking.database import FULL, explained, look, make, sqlite_path
+from tokenmill.jobs.tracking.wording import first_line, without_secrets
 
 ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -31,34 +36,72 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or default_tracking_uri()
 
 
-def without_secrets(text: str) -> str:
-    """The text with user, password and query blanked in every URL, fit to be printed."""
-    text = re.sub(r"(?<=://)\S*@", "***@", text)
-    return re.sub(r"(://[^\s?]*)\?\S*", r"\1?***", text)
-
-
-def first_line(error: BaseException) -> str:
-    """An exception's first line without secrets, or its type where it says nothing."""
-    lines = str(error).strip().splitlines()
-    return without_secrets(lines[0]) if lines else type(error).__name__
-
-
 def client() -> Any:
-    """An ``MlflowClient`` on :func:`tracking_uri`. MLflow is imported here: it costs seconds."""
+    """An ``MlflowClient`` on :func:`tracking_uri`. MLflow is imported here: it costs seconds.
+
+    Raises:
+        UserError: the store is a sqlite file that is damaged, locked or out of reach, found out at once.
+    """
+    prepare()
+    uri = tracking_uri()
+    path = sqlite_path(uri)
+    if path is None:
+        import mlflow
+
+        return mlflow.MlflowClient(uri)
+    # Of two stages that start at once, one makes the database and the other waits for it.
+    with store_lock():
+        made = look(path)
+        import mlflow
+
+        if not made:
+            make(path)
+        try:
+            return mlflow.MlflowClient(uri)
+        except Exception as error:
+            raise explained(path, error) from None
+
+
+def main() -> None:
+    """Make the store where there is none, before a server is started on it; one line where it is broken."""
+    try:
+        client()
+    except Exception as error:
+        raise SystemExit(f"error: {store_error(error)}") from None
+
+
+def prepare() -> None:
+    """What MLflow reads when it is imported and used: nothing reports home, nothing waits for minutes.
+
+    Of its database it logs nothing, as we say that in a line.
+    """
     for name, value in (ENVIRONMENT | QUICK_HTTP).items():
         os.environ.setdefault(name, value)
-    import logging
-
-    import mlflow
-
     for name in ("alembic", "mlflow"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    uri = tracking_uri()
-    if not uri.startswith("sqlite:"):
-        return mlflow.MlflowClient(uri)
-    # Two stages that start at once would both make the tables of a new database, and one of them fail.
-    with exclusive(project_home() / ".work" / "mlflow.lock"):
-        return mlflow.MlflowClient(uri)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+
+def store_lock() -> AbstractContextManager[None]:
+    """Held by who opens, makes or replaces a store that is a file."""
+    return exclusive(project_home() / ".work" / "mlflow.lock")
+
+
+def store_error(error: BaseException) -> UserError:
+    """What an error of MLflow means, in one line that ends with what to do."""
+    path, where = sqlite_path(tracking_uri()), f"MLflow at {without_secrets(tracking_uri())}"
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, ImportError):
+        return UserError(f"MLflow cannot be loaded: {first_line(error)}")
+    if path is not None:
+        return explained(path, error)
+    if disk_is_full(error):
+        return UserError(FULL)
+    said = first_line(error)
+    if type(error).__name__ == "RestException" or "failed with error code" in said:
+        return UserError(f"{where} refuses: {said}; its log says more")
+    return UserError(f"{where} cannot be reached: {said}; start it or set MLFLOW_TRACKING_URI")
 
 
 @contextmanager
@@ -73,19 +116,28 @@ def patient_http() -> Iterator[None]:
         os.environ.update(quick)
 
 
+OURS = "tokenmill/"
+"""How the names of our experiments begin; the name of the stage follows."""
+
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """MLflow's UI opens an experiment in the view for training, not in the one for chats and traces."""
 
 
-def experiment_id(mlflow_client: Any, name: str) -> str:
-    """The experiment's id; it is made when it is not there.
+def experiment_id(mlflow_client: Any, stage: str) -> str:
+    """The id of a stage's experiment; it is made when it is not there.
 
     A store that is a database opened from here keeps its artifacts in the repository's ``mlruns``, because
     MLflow's default is the current folder; an MLflow server decides for itself.
+
+    Raises:
+        UserError: somebody deleted it, which MLflow lets nobody make again.
     """
     from mlflow.exceptions import MlflowException
 
+    name = f"{OURS}{stage}"
     found = mlflow_client.get_experiment_by_name(name)
+    if found is not None and found.lifecycle_stage == "deleted":
+        raise UserError(f"MLflow's experiment {name} was deleted; `tokenmill doctor --fix` restores it")
     if found is not None:
         return str(found.experiment_id)
     is_database = re.match(r"(sqlite|postgresql|mysql|mssql)\b", tracking_uri())

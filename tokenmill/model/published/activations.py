@@ -1,6 +1,6 @@
 """The published names of activations."""
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, shown
 from tokenmill.model.config import Activation
 
 TO_US: dict[str, Activation] = {
@@ -30,5 +30,5 @@ def activation(name: str) -> Activation:
         UserError: it is not one that we have.
     """
     if name not in TO_US:
-        raise UserError(f"config.json: activation {name!r} is not known; use one of {', '.join(TO_US)}")
+        raise UserError(f"config.json: activation {shown(name)} is not known; use one of {', '.join(TO_US)}")
     return TO_US[name]

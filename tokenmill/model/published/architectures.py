@@ -9,17 +9,21 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor
 
-from tokenmill.core.errors import UserError
-from tokenmill.model.config import ModelConfig
+from tokenmill.core.errors import UserError, shown
+from tokenmill.model.config import ModelConfig, ProblemType
 from tokenmill.model.families import FAMILIES
+from tokenmill.model.heads import build_model
 from tokenmill.model.names import CLASSIFIERS, Kind
 from tokenmill.model.published import bert, gpt2, llama, modernbert, opt, t5
 from tokenmill.model.published.layout import Entry
+from tokenmill.model.published.settings import published_settings
+from tokenmill.model.published.spelling import spelling
+from tokenmill.model.tensors import Tensors, same_values
 
 ARCHITECTURES: tuple[ModuleType, ...] = (bert, gpt2, llama, modernbert, opt, t5)
 """Those that are read and written, a file each."""
@@ -59,33 +63,80 @@ def to_config(config: ModelConfig) -> dict[str, Any]:
     if config.kind in CLASSIFIERS:
         values["id2label"] = {str(number): label for number, label in enumerate(config.labels)}
         values["label2id"] = {label: number for number, label in enumerate(config.labels)}
+    if config.problem_type != "single_label_classification":
+        values["problem_type"] = config.problem_type
     return values
 
 
-def from_config(values: Mapping[str, Any]) -> ModelConfig:
+def from_config(values: Mapping[str, Any], largest: int = 2**31) -> ModelConfig:
     """Our config of a published config.json. Whether the output layer is tied, :func:`from_state` finds out.
+
+    Args:
+        values: the file's content.
+        largest: of all dimensions of all tensors the largest; no size in the file may be larger.
 
     Raises:
         UserError: the class is not one of ours, or it asks for something that our backbone has not.
     """
-    names = values.get("architectures") or []
-    if len(names) != 1 or names[0] not in KINDS:
+    names = values.get("architectures")
+    names = [] if names is None else names if isinstance(names, list) else [names]
+    if len(names) != 1 or type(names[0]) is not str or names[0] not in KINDS:
         known = ", ".join(sorted(KINDS))
         raise UserError(
-            f"config.json: architectures is {', '.join(names) or 'empty'}, which is not known here; "
-            f"use a model of one of {known}"
+            f"config.json: architectures is {', '.join(map(shown, names[:3])) or 'empty'}, which is "
+            f"not known here; use a model of one of {known}"
         )
     family, kind = KINDS[names[0]]
-    labels: tuple[str, ...] = ()
-    if kind in CLASSIFIERS:
-        by_number = values.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-        labels = tuple(by_number[number] for number in sorted(by_number, key=int))
-    try:
-        return cast(ModelConfig, MODULES[family].from_config(values, kind, labels))
-    except KeyError as error:
+    module = MODULES[family]
+    model_type = module.__name__.rpartition(".")[2] if family != "qwen3" else "qwen3"
+    if (said := values.get("model_type")) not in (None, model_type):
         raise UserError(
-            f"config.json: {error.args[0]} is missing; take the model's own config.json"
-        ) from None
+            f"config.json: model_type is {shown(said)}, but {names[0]} has {model_type}; keep the right one"
+        )
+    settings = published_settings(values, model_type, largest)
+    labels = _labels(values, largest) if kind in CLASSIFIERS else ()
+    config = cast(ModelConfig, module.from_config(settings, kind, labels))
+    return dataclasses.replace(config, problem_type=_problem_type(values, config))
+
+
+def _labels(values: Mapping[str, Any], largest: int) -> tuple[str, ...]:
+    """Names of the classes by number; without any there are two, as in the published classes."""
+    number = values.get("num_labels")
+    if number is not None and (type(number) is not int or not 1 <= number <= largest):
+        raise UserError(f"config.json: num_labels must be a whole number from 1 on, got {shown(number)}")
+    named = values.get("id2label")
+    if named is None:
+        return tuple(f"LABEL_{place}" for place in range(2 if number is None else number))
+    named = {str(place): label for place, label in named.items()} if isinstance(named, dict) else named
+    if not isinstance(named, dict) or set(named) != set(map(str, range(min(len(named), largest)))):
+        raise UserError(
+            f"config.json: id2label must name the labels 0, 1, 2 and so on, got {shown(named)}; "
+            "take the model's own config.json"
+        )
+    labels = tuple(named[str(place)] for place in range(len(named)))
+    if not labels or not all(type(label) is str for label in labels) or len(set(labels)) < len(labels):
+        raise UserError(
+            f"config.json: id2label must give each label a name of its own, got {shown(named)}; rename them"
+        )
+    return labels
+
+
+def _problem_type(values: Mapping[str, Any], config: ModelConfig) -> ProblemType:
+    """How a classifier's outputs are to be read, as the published text-classification pipeline reads them."""
+    said = values.get("problem_type")
+    if said is not None and said not in get_args(ProblemType):
+        raise UserError(
+            f"config.json: problem_type must be one of {', '.join(get_args(ProblemType))}, got {shown(said)}"
+        )
+    if config.kind != "sequence-classifier":
+        return "single_label_classification"
+    if said == "single_label_classification" and len(config.labels) == 1:
+        raise UserError(
+            f"config.json: problem_type {said} needs two labels, id2label names one; keep the right one"
+        )
+    if said is None:  # one output that is no regression says yes or no
+        return "multi_label_classification" if len(config.labels) == 1 else "single_label_classification"
+    return cast(ProblemType, said)
 
 
 def entries(config: ModelConfig) -> list[Entry]:
@@ -101,42 +152,112 @@ def to_state(config: ModelConfig, state: Mapping[str, Tensor]) -> dict[str, Tens
     return stored
 
 
+def stored_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of the published layout, without building anything.
+
+    Raises:
+        UserError: the config's parts do not fit together.
+    """
+    own = own_shapes(config)
+    with torch.device("meta"):
+        return {
+            name: tuple(value.shape)
+            for entry in entries(config)
+            for name, value in zip(entry.theirs, entry.store(torch.empty(own[entry.ours])), strict=True)
+        }
+
+
+def own_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a model, without building it.
+
+    Raises:
+        UserError: the config's parts do not fit together.
+    """
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):
+            return {name: tuple(value.shape) for name, value in build_model(config).state_dict().items()}
+    except (AssertionError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"model config: no model can be built of it ({shown(str(error))})") from None
+
+
 @dataclass(frozen=True)
 class Placed:
     """What became of the tensors of a published file."""
 
     config: ModelConfig
     state: dict[str, Tensor]
-    """By our names."""
+    """By our names; empty where something is missing or of another shape."""
     unexpected_keys: list[str]
     """Published names that our model has no place for."""
     missing_keys: list[str]
     """Published names that it needs and that are not there."""
+    misshapen: list[str]
+    """What is there in another shape: a sentence each."""
 
 
-def from_state(config: ModelConfig, stored: Mapping[str, Tensor]) -> Placed:
-    """Published tensors under our names.
+def from_state(config: ModelConfig, stored: Tensors) -> Placed:
+    """Published tensors under our names, whatever prefix, older or other name they are stored under.
 
     An output layer that is there and is not the embedding matrix unties the config; the class's own config
     does not tell reliably.
+
+    Raises:
+        UserError: a tensor that the class holds several times is stored with different values.
     """
     module = MODULES[config.family]
-    output = stored.get(module.OUTPUT)
-    if config.tied and config.embedding_norm != "plain" and output is not None:
-        embedding = next(
-            entry for entry in entries(config) if entry.ours == "backbone.embeddings.token.weight"
-        )
-        if not torch.equal(output, stored[embedding.theirs[0]]):
+    wanted = {module.OUTPUT, *getattr(module, "COPIES", ()), *getattr(module, "PREFERRED", {}).values()}
+    wanted.update(name for entry in entries(config) for name in entry.theirs)
+    names = spelling(stored, wanted, module.PREFIX)
+    copies = _one_value(config, stored, names)
+    if config.tied and config.embedding_norm != "plain" and module.OUTPUT in names:
+        embedding = _embedding(config)
+        if embedding not in names:
+            names[embedding] = names[module.OUTPUT]
+        elif not same_values(stored, names[module.OUTPUT], names[embedding]):
             config = dataclasses.replace(config, tied=False)
+    needed = [entry for entry in entries(config)]
+    missing = sorted({name for entry in needed for name in entry.theirs if name not in names})
+    shapes = {} if missing else stored_shapes(config)
+    misshapen = [
+        f"{names[name]} is {stored.shapes[names[name]]} in the weights, config.json asks for {shape}"
+        for name, shape in shapes.items()
+        if stored.shapes[names[name]] != shape
+    ]
     state: dict[str, Tensor] = {}
-    used = {module.OUTPUT, *module.REPEATED}
-    missing: list[str] = []
-    for entry in entries(config):
-        used.update(entry.theirs)
-        if entry.ours in state:  # derived from a tensor that is already there
+    if not missing and not misshapen:
+        for entry in needed:
+            if entry.ours not in state:  # else derived from a tensor that is already there
+                state[entry.ours] = entry.load([stored.read(names[name]) for name in entry.theirs])
+    used = {names[name] for entry in needed for name in entry.theirs if name in names}
+    used |= copies | {names.get(module.OUTPUT, "")}
+    unexpected = [name for name in stored.shapes if name not in used and not module.IGNORED.search(name)]
+    return Placed(config, state, sorted(unexpected), missing, misshapen)
+
+
+def _embedding(config: ModelConfig) -> str:
+    """The published name of the embedding matrix."""
+    return next(
+        entry for entry in entries(config) if entry.ours == "backbone.embeddings.token.weight"
+    ).theirs[0]
+
+
+def _one_value(config: ModelConfig, stored: Tensors, names: dict[str, str]) -> set[str]:
+    """Let each name of a tensor that has several lead to the stored one; returns those there twice."""
+    module = MODULES[config.family]
+    copies: set[str] = set()
+    for name, preferred in getattr(module, "PREFERRED", {}).items():
+        stored_as = {names[each] for each in (name, preferred) if each in names}
+        if stored_as:
+            names[name] = names[preferred] = names.get(preferred) or names[name]
+            copies |= stored_as
+    first = "shared.weight"
+    for copy in getattr(module, "COPIES", ()):
+        if copy not in names:
             continue
-        if absent := [name for name in entry.theirs if name not in stored]:
-            missing += absent
-        else:
-            state[entry.ours] = entry.load([stored[name] for name in entry.theirs])
-    return Placed(config, state, sorted(set(stored) - used), sorted(missing))
+        if not same_values(stored, names.setdefault(first, names[copy]), names[copy]):
+            raise UserError(
+                f"{copy} and {first} differ in the weights; an encoder and a decoder with "
+                "embeddings of their own are not supported"
+            )
+        copies.add(names[copy])
+    return copies

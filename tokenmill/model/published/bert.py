@@ -1,14 +1,14 @@
 """BERT."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.names import CLASSIFIERS
 from tokenmill.model.published.activations import TO_THEM, activation
-from tokenmill.model.published.layout import Layout, fused, same, with_bias
+from tokenmill.model.published.layout import Layout, fused, repeated, same, with_bias
 
 CLASSES = {
     "bert": {
@@ -24,12 +24,15 @@ CLASSES = {
 OUTPUT = "cls.predictions.decoder.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
-REPEATED: tuple[str, ...] = (
-    "cls.predictions.decoder.bias",
-    "bert.embeddings.position_ids",
-    "embeddings.position_ids",
-)
-"""What some files say twice, or what follows from the config."""
+PREFIX = "bert."
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
+lack it."""
+
+IGNORED = re.compile(r"(^|\.)embeddings\.position_ids$")
+"""Stored tensors that follow from the config."""
+
+PREFERRED = {"cls.predictions.bias": "cls.predictions.decoder.bias"}
+"""The second is added to the outputs; the first is the same where the output layer is tied."""
 
 
 def to_config(config: ModelConfig) -> dict[str, Any]:
@@ -55,10 +58,6 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     Raises:
         UserError: it asks for something that our backbone has not.
     """
-    if values.get("position_embedding_type", "absolute") != "absolute" or values.get("is_decoder"):
-        raise UserError(
-            "config.json: position_embedding_type must be absolute and is_decoder false; use a plain BERT"
-        )
     return family_config(
         "bert",
         kind=kind,
@@ -68,12 +67,12 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         width=values["hidden_size"],
         heads=values["num_attention_heads"],
         intermediate=values["intermediate_size"],
-        activation=activation(values.get("hidden_act", "gelu")),
-        head_activation=activation(values.get("hidden_act", "gelu")),
+        activation=activation(values["hidden_act"]),
+        head_activation=activation(values["hidden_act"]),
         context=values["max_position_embeddings"],
-        segments=values.get("type_vocab_size", 2),
-        norm_eps=values.get("layer_norm_eps", 1e-12),
-        tied=bool(values.get("tie_word_embeddings", True)),
+        segments=values["type_vocab_size"],
+        norm_eps=values["layer_norm_eps"],
+        tied=values["tie_word_embeddings"],
     )
 
 
@@ -96,8 +95,10 @@ def entries(config: ModelConfig) -> Layout:
     if config.kind == "masked-lm":
         yield from with_bias(same, "projection.dense", "cls.predictions.transform.dense")
         yield from with_bias(same, "projection.norm", "cls.predictions.transform.LayerNorm")
-        yield same("output_bias", "cls.predictions.bias")
-        if not config.tied:
+        if config.tied:
+            yield same("output_bias", "cls.predictions.bias")
+        else:
+            yield repeated("output_bias", ["cls.predictions.bias", "cls.predictions.decoder.bias"])
             yield same("output.weight", OUTPUT)
     if config.kind == "sequence-classifier":
         yield from with_bias(same, "pooler", "bert.pooler.dense")

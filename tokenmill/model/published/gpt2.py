@@ -1,9 +1,9 @@
 """GPT-2."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from tokenmill.core.errors import UserError
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.published.activations import TO_THEM, activation
@@ -22,8 +22,12 @@ CLASSES = {
 OUTPUT = "lm_head.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
-REPEATED: tuple[str, ...] = ()
-"""What some files say twice, or what follows from the config."""
+PREFIX = "transformer."
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
+lack it."""
+
+IGNORED = re.compile(r"(^|\.)attn\.(masked_)?bias$")
+"""Stored tensors that follow from the config."""
 
 
 def to_config(config: ModelConfig) -> dict[str, Any]:
@@ -48,9 +52,6 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     Raises:
         UserError: it asks for something that our backbone has not.
     """
-    for name, plain in (("scale_attn_weights", True), ("scale_attn_by_inverse_layer_idx", False)):
-        if bool(values.get(name, plain)) != plain:
-            raise UserError(f"config.json: {name} must be {plain}; use a model with GPT-2's own attention")
     return family_config(
         "gpt2",
         kind=kind,
@@ -60,10 +61,10 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         width=values["n_embd"],
         heads=values["n_head"],
         context=values["n_positions"],
-        intermediate=values.get("n_inner") or 4 * values["n_embd"],
-        activation=activation(values.get("activation_function", "gelu_new")),
-        norm_eps=values.get("layer_norm_epsilon", 1e-5),
-        tied=bool(values.get("tie_word_embeddings", True)),
+        intermediate=values["n_inner"] or 4 * values["n_embd"],
+        activation=activation(values["activation_function"]),
+        norm_eps=values["layer_norm_epsilon"],
+        tied=values["tie_word_embeddings"],
     )
 
 

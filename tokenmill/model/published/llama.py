@@ -1,5 +1,6 @@
 """Llama and Qwen3, and our own decoder as a Qwen3."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from tokenmill.model.published.layout import (
     squared,
     with_bias,
 )
+from tokenmill.model.published.rope import rotary_base
 
 CLASSES = {
     "llama": {
@@ -39,8 +41,12 @@ CLASSES = {
 OUTPUT = "lm_head.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
-REPEATED: tuple[str, ...] = ()
-"""What some files say twice, or what follows from the config."""
+PREFIX = "model."
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
+lack it."""
+
+IGNORED = re.compile(r"(^|\.)rotary_emb\.inv_freq$")
+"""Stored tensors that follow from the config."""
 
 
 def model_type(config: ModelConfig) -> str:
@@ -76,15 +82,10 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     Raises:
         UserError: it asks for something that our backbone has not.
     """
-    rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
-    rope_type = rope.get("rope_type", rope.get("type", "default"))
-    if rope_type != "default":
-        raise UserError(f"config.json: rope_type must be default, got {rope_type!r}; use a model with that")
-    if values.get("attention_bias") or values.get("mlp_bias"):
-        raise UserError("config.json: attention_bias and mlp_bias must be false; use a model without biases")
-    if values.get("use_sliding_window"):
-        raise UserError("config.json: use_sliding_window must be false; use a model with full attention")
     family: Family = "qwen3" if values["model_type"] == "qwen3" else "llama"
+    if any(name != "full_attention" for name in values.get("layer_types") or ()):
+        raise UserError("config.json: layer_types must be full_attention all; use a model with that")
+    rope = "rope_scaling" if values["rope_scaling"] else "rope_parameters"
     heads = values["num_attention_heads"]
     return family_config(
         family,
@@ -94,14 +95,14 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         layers=values["num_hidden_layers"],
         width=values["hidden_size"],
         heads=heads,
-        key_value_heads=values.get("num_key_value_heads") or heads,
-        head_width=values.get("head_dim") or (128 if family == "qwen3" else values["hidden_size"] // heads),
+        key_value_heads=values["num_key_value_heads"] or heads,
+        head_width=values["head_dim"] or values["hidden_size"] // heads,
         intermediate=values["intermediate_size"],
-        activation=activation(values.get("hidden_act", "silu")),
+        activation=activation(values["hidden_act"]),
         context=values["max_position_embeddings"],
         norm_eps=values["rms_norm_eps"],
-        rotary_base=float(rope.get("rope_theta") or values.get("rope_theta") or 10_000.0),
-        tied=bool(values.get("tie_word_embeddings", False)),
+        rotary_base=rotary_base(values[rope] or {}, values["rope_theta"], rope),
+        tied=values["tie_word_embeddings"],
     )
 
 

@@ -1,14 +1,16 @@
 """ModernBERT, and our own encoder as one."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, shown
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.names import CLASSIFIERS
 from tokenmill.model.published.activations import TO_THEM, activation
 from tokenmill.model.published.layout import Entry, Layout, same, squared, with_bias
+from tokenmill.model.published.rope import rotary_base
 
 _CLASSES = {
     "features": "ModernBertModel",
@@ -23,8 +25,12 @@ CLASSES = {"modernbert": _CLASSES, "small-bert": _CLASSES}
 OUTPUT = "decoder.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
-REPEATED: tuple[str, ...] = ()
-"""What some files say twice, or what follows from the config."""
+PREFIX = "model."
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
+lack it."""
+
+IGNORED = re.compile(r"(^|\.)rotary_emb\.(\w+_)?inv_freq$")
+"""Stored tensors that follow from the config."""
 
 
 def to_config(config: ModelConfig) -> dict[str, Any]:
@@ -67,24 +73,10 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     Raises:
         UserError: it asks for something that our backbone has not.
     """
-    for name in ("norm_bias", "attention_bias", "mlp_bias", "classifier_bias"):
-        if values.get(name):
-            raise UserError(f"config.json: {name} must be false; use a model without biases")
-    rope = values.get("rope_parameters") or {}
-    bases = {
-        where: float(rope.get(where, {}).get("rope_theta") or values.get(old) or default)
-        for where, old, default in (
-            ("full_attention", "global_rope_theta", 160_000.0),
-            ("sliding_attention", "local_rope_theta", 10_000.0),
+    if values["classifier_pooling"] not in ("cls", "mean"):
+        raise UserError(
+            f"config.json: classifier_pooling must be cls or mean, got {shown(values['classifier_pooling'])}"
         )
-    }
-    types = values.get("layer_types")
-    every = values.get("global_attn_every_n_layers", 3)
-    if types:
-        full = [layer for layer, name in enumerate(types) if name == "full_attention"]
-        every = full[1] if len(full) > 1 else len(types)
-        if full != list(range(0, len(types), every)):
-            raise UserError("config.json: layer_types must repeat evenly from a full_attention layer on")
     return family_config(
         "modernbert",
         kind=kind,
@@ -94,18 +86,48 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         width=values["hidden_size"],
         heads=values["num_attention_heads"],
         intermediate=values["intermediate_size"],
-        activation=activation(values.get("hidden_activation", "gelu")),
-        head_activation=activation(values.get("classifier_activation", "gelu")),
+        activation=activation(values["hidden_activation"]),
+        head_activation=activation(values["classifier_activation"]),
         context=values["max_position_embeddings"],
-        norm_eps=values.get("norm_eps", 1e-5),
-        rotary_base=bases["full_attention"],
-        local_rotary_base=bases["sliding_attention"],
-        window=values.get("local_attention", 128) // 2,
-        global_every=every,
-        output_bias=bool(values.get("decoder_bias", True)),
-        pooling="first" if values.get("classifier_pooling", "cls") == "cls" else "mean",
-        tied=bool(values.get("tie_word_embeddings", True)),
+        norm_eps=values["norm_eps"],
+        rotary_base=_base(values, "full_attention", "global_rope_theta"),
+        local_rotary_base=_base(values, "sliding_attention", "local_rope_theta"),
+        window=values["local_attention"] // 2,
+        global_every=_global_every(values),
+        output_bias=values["decoder_bias"],
+        pooling="first" if values["classifier_pooling"] == "cls" else "mean",
+        tied=values["tie_word_embeddings"],
     )
+
+
+def _base(values: Mapping[str, Any], kind: str, old: str) -> float:
+    by_kind = values["rope_parameters"] or {}
+    own = by_kind.get(kind) or {}
+    if not isinstance(own, dict) or not set(by_kind) <= {"full_attention", "sliding_attention"}:
+        raise UserError(
+            "config.json: rope_parameters must hold an object for full_attention and one for "
+            f"sliding_attention, got {shown(by_kind)}"
+        )
+    return rotary_base({**own, **(values["rope_scaling"] or {})}, values[old], f"rope_parameters.{kind}")
+
+
+def _global_every(values: Mapping[str, Any]) -> int:
+    """Every so-manyth layer attends everywhere."""
+    types = values["layer_types"]
+    if types is None:
+        return int(values["global_attn_every_n_layers"])
+    if len(types) != values["num_hidden_layers"] or not all(
+        kind in ("full_attention", "sliding_attention") for kind in types
+    ):
+        raise UserError(
+            "config.json: layer_types must name full_attention or sliding_attention for each of "
+            f"{values['num_hidden_layers']} layers"
+        )
+    full = [layer for layer, kind in enumerate(types) if kind == "full_attention"]
+    every = full[1] if len(full) > 1 else len(types)
+    if full != list(range(0, len(types), every)):
+        raise UserError("config.json: layer_types must repeat evenly from a full_attention layer on")
+    return every
 
 
 def entries(config: ModelConfig) -> Layout:

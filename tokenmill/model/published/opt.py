@@ -1,5 +1,6 @@
 """OPT."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,8 +24,12 @@ CLASSES = {
 OUTPUT = "lm_head.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
-REPEATED: tuple[str, ...] = ()
-"""What some files say twice, or what follows from the config."""
+PREFIX = "model."
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
+lack it."""
+
+IGNORED = re.compile(r"^$")
+"""Stored tensors that follow from the config: none."""
 
 UNUSED = 2
 """Rows of the table of positions before that of position 0. No token reads them."""
@@ -52,16 +57,11 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     Raises:
         UserError: it asks for something that our backbone has not.
     """
-    plain = {
-        "do_layer_norm_before": True,
-        "enable_bias": True,
-        "layer_norm_elementwise_affine": True,
-        "_remove_final_layer_norm": False,
-        "word_embed_proj_dim": values["hidden_size"],
-    }
-    for name, value in plain.items():
-        if values.get(name, value) != value:
-            raise UserError(f"config.json: {name} must be {value}; use an OPT of another size")
+    if values["word_embed_proj_dim"] != values["hidden_size"]:
+        raise UserError(
+            f"config.json: word_embed_proj_dim must be {values['hidden_size']}, as hidden_size is, got "
+            f"{values['word_embed_proj_dim']}; use an OPT of another size"
+        )
     return family_config(
         "opt",
         kind=kind,
@@ -72,8 +72,8 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         heads=values["num_attention_heads"],
         context=values["max_position_embeddings"],
         intermediate=values["ffn_dim"],
-        activation=activation(values.get("activation_function", "relu")),
-        tied=bool(values.get("tie_word_embeddings", True)),
+        activation=activation(values["activation_function"]),
+        tied=values["tie_word_embeddings"],
     )
 
 

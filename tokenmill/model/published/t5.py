@@ -1,9 +1,10 @@
 """T5 1.0 and 1.1, and our own text-to-text model as a T5."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from tokenmill.core.errors import UserError
+from tokenmill.core.errors import UserError, shown
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.published.activations import TO_THEM, activation
@@ -16,8 +17,15 @@ CLASSES = {"t5": _CLASSES, "t5-1.1": _CLASSES, "small-t5": _CLASSES}
 OUTPUT = "lm_head.weight"
 """The output layer; it is stored only where it is not the embedding matrix."""
 
-REPEATED: tuple[str, ...] = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
-"""What some files say twice, or what follows from the config."""
+PREFIX = "transformer."
+"""Before the backbone's tensors, in classes that have a head. Files may have it where their class has not, or
+lack it."""
+
+IGNORED = re.compile(r"^decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$")
+"""Stored tensors that the class itself passes over."""
+
+COPIES: tuple[str, ...] = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+"""Other names of the embedding matrix."""
 
 
 def to_config(config: ModelConfig) -> dict[str, Any]:
@@ -51,33 +59,37 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
     Raises:
         UserError: it asks for something that our backbone has not.
     """
-    projection = str(values.get("feed_forward_proj", "relu"))
+    projection = values["feed_forward_proj"]
     gated, name = projection.startswith("gated-"), projection.removeprefix("gated-")
     if gated and name == "gelu":
         name = "gelu_new"  # what "gated-gelu" has meant since T5 1.1
-    scaled = bool(values.get("scale_decoder_outputs", values.get("tie_word_embeddings", True)))
-    if kind != "text-to-text":
-        raise UserError(
-            f"config.json: a T5 must be a text-to-text model, got {kind}; use T5ForConditionalGeneration"
-        )
+    for key, follows in (("is_gated_act", gated), ("dense_act_fn", name)):
+        if values[key] is not None and values[key] != follows:
+            raise UserError(
+                f"config.json: {key} is {shown(values[key])}, but feed_forward_proj is {shown(projection)}; "
+                "keep the right one"
+            )
+    # Since transformers 5 this, where nothing else does, says whether outputs are scaled, not what is tied.
+    scaled = values["scale_decoder_outputs"]
+    scaled = values["tie_word_embeddings"] is not False if scaled is None else scaled
     return family_config(
         "t5" if scaled else "t5-1.1",
         kind=kind,
         labels=labels,
         vocab_size=values["vocab_size"],
         layers=values["num_layers"],
-        decoder_layers=values.get("num_decoder_layers") or values["num_layers"],
+        decoder_layers=values["num_decoder_layers"] or values["num_layers"],
         width=values["d_model"],
         heads=values["num_heads"],
         head_width=values["d_kv"],
         intermediate=values["d_ff"],
-        context=values.get("n_positions") or 512,
+        context=values["n_positions"],
         activation=activation(name),
         gated=gated,
-        norm_eps=values.get("layer_norm_epsilon", 1e-6),
-        relative_buckets=values.get("relative_attention_num_buckets", 32),
-        relative_distance=values.get("relative_attention_max_distance", 128),
-        tied=bool(values.get("tie_word_embeddings", True)),
+        norm_eps=values["layer_norm_epsilon"],
+        relative_buckets=values["relative_attention_num_buckets"],
+        relative_distance=values["relative_attention_max_distance"],
+        tied=True,
     )
 
 

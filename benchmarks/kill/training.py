@@ -1,8 +1,8 @@
-"""``kill -9`` at random moments, the same command again each time: does the run end with the same bytes?
+"""``kill -9`` of a training at random moments, the same command again: does it end with the same bytes?
 
-``python -m benchmarks.kill`` after ``dvc repro tokenize``: a model of params.yaml at its own size, trained
-for a few epochs on the first documents of its shards, once whole and once killed at 20 random moments of its
-start, its steps, its validations and its checkpoints. All outs are compared.
+``python -m benchmarks.kill.training`` after ``dvc repro tokenize``: a model of params.yaml at its own size,
+trained for a few epochs on the first documents of its shards, once whole and once killed at 20 random moments
+of its start, its steps, its validations and its checkpoints. All outs are compared.
 
 A life is counted in checkpoints, of which there is one after each step, and not in seconds: the process is
 killed between two of them however fast the machine is.
@@ -34,7 +34,7 @@ from tokenmill.text.special import SpecialTokens
 from tokenmill.training.callbacks import SaveAndStop
 from tokenmill.training.record import RECORD
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 OUTS = ("models", "metrics", "plots")
 EVERY_STEP = 1e-6
 """Seconds between checkpoints that are over after each step."""
@@ -179,7 +179,7 @@ def write_project(folder: Path, model: str, *, tokens: int, epochs: float, threa
 
 def main() -> None:
     """Print how often it was killed and went on, and whether the bytes are the same."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kill", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.kill.training", description=__doc__)
     parser.add_argument("--model", default="bert")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)

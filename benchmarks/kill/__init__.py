@@ -1,0 +1,1 @@
+"""``kill -9`` of each process of each stage (``python -m benchmarks.kill``), and of a training."""
