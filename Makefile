@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup repro test lint lint-rules lint-format lint-types format lock readme mlflow prefect-server prefect-worker
+.PHONY: help setup repro test lint lint-rules lint-format lint-types format lock sbom readme mlflow prefect-server prefect-worker
 MAKEFLAGS += --no-print-directory
 
 # Nothing reports home, and nothing waits for a hub that is out of reach.
@@ -50,6 +50,9 @@ format: setup ## mend what ruff can mend
 
 lock: ## make requirements/*.txt anew from pyproject.toml (needs uv)
 	sh requirements/compile.sh
+
+sbom: setup ## write a software bill of materials, build/sbom.cdx.json
+	$(BIN)/python -m docs.sbom
 
 readme: setup ## write the generated blocks of the two READMEs
 	$(BIN)/python -m docs.readme

@@ -139,10 +139,10 @@ def pipeline(targets: list[str] | None = None) -> None:
     _say_nothing_of_an_absent_server()
     graph = Graph()
     params = load_params(graph.root / "params.yaml")
-    check_folder(graph.root / "data" / "sources")
     for line in _clear_away(graph):
         get_run_logger().info(line)
     nodes = graph.plan(targets)
+    check_folder(graph.root / "data" / "sources")
     runner = Runner(graph.root, tags={"pipeline.run": str(flow_run.get_id())})
     run = _Run(graph, runner)
     futures: dict[str, PrefectFuture[State]] = {}

@@ -297,7 +297,7 @@ DOUBLING = b"".join(b"a%d: &a%d {%%s[*a%d, *a%d]}\n" % (n, n, n - 1, n - 1) for 
         (b"a: !!bool x\n", '"x" cannot be read as bool'),
         (b"a: 2020-13-45\n", '"2020-13-45" cannot be read as timestamp (month must be in 1..12)'),
         (b"a: " + b"9" * 5000, "line 1, column 4 "),
-        (b"0x" + b"f" * 5000, "got a number with thousands of digits"),
+        (b"0x" + b"f" * 5000, "ffff... is larger than any setting"),
         (b'"\\U00110000": 1', "chr() arg not in range"),
         # characters that no text, or no line, can have
         (b'"\\ud800": 1', "line 1, column 1 a text holds what is no character"),

@@ -79,7 +79,20 @@ SIGNS = st.sampled_from(
     [*"[]{}:,-?&*!|>'\"%@`#~=<\n\t \r", "\n  ", ": ", "- ", "<<: ", "!!int ", "!!float ", "!!bool "]
 )
 WORDS = st.sampled_from(
-    ["&a ", "*a", "a", "2020-13-45", "0x", "1e999", ".inf", "\\ud800", "---", "...", "%YAML 1.1"]
+    [
+        "&a ",
+        "*a",
+        "a",
+        "2020-13-45",
+        "0x",
+        "0x" + "f" * 5000,
+        "1e999",
+        ".inf",
+        "\\ud800",
+        "---",
+        "...",
+        "%YAML 1.1",
+    ]
 )
 snippets = st.lists(st.one_of(SIGNS, WORDS, texts), max_size=12).map("".join)
 

@@ -14,6 +14,7 @@ from tokenmill.pretraining.flops import training_flops
 from tokenmill.pretraining.pretrain import VALIDATIONS
 from tokenmill.pretraining.setup import set_up
 from tokenmill.text.shards import SAMPLE_TOKENS
+from tokenmill.training.precision import chosen_precision
 from tokenmill.training.runtime import Runtime
 
 WIDTH = 160
@@ -58,7 +59,7 @@ def show(root: Path, model: str | None) -> None:
             run.config, positions=row.positions, source=row.source, predicted=row.predicted
         )
         own = -(-budget.batch_rows // runtime.processes)
-        step = plan.measured_step(run.config, row, rows, -(-own // rows))
+        step = plan.measured_step(run.config, row, rows, -(-own // rows), chosen_precision(runtime.precision))
         # Every process validates by itself, forward only: a third of training's arithmetic.
         own_tokens = own * budget.tokens / (budget.steps * budget.batch_rows)
         validated = VALIDATIONS * SAMPLE_TOKENS + run.validation_tokens

@@ -77,9 +77,6 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-NO_FILE = "is no ordinary file but a folder, pipe or device; put the file itself there"
-
-
 def read_regular(path: Path, remedy: str, *, most: int | None = None) -> bytes:
     """The bytes of an ordinary file; a pipe or a device in its place is not waited for.
 
@@ -101,7 +98,7 @@ def read_regular(path: Path, remedy: str, *, most: int | None = None) -> bytes:
         raise UserError(f"{path}: no name that a file can have; {remedy}") from None
     state, problem = os.fstat(descriptor), ""
     if not stat.S_ISREG(state.st_mode):
-        problem = NO_FILE
+        problem = f"is no file; {remedy}"
     elif most is not None and state.st_size > most:
         problem = f"has {state.st_size:,} bytes, at most {most:,} are read; {remedy}"
     if problem:
@@ -123,17 +120,17 @@ def check_regular(path: Path, remedy: str) -> None:
     if not path.exists():
         raise UserError(f"{path}: missing; {remedy}")
     if not path.is_file():
-        raise UserError(f"{path}: {NO_FILE}")
+        raise UserError(f"{path}: is no file; {remedy}")
 
 
-def read_text(path: Path, remedy: str) -> str:
-    """The text of a UTF-8 file.
+def read_text(path: Path, remedy: str, *, most: int | None = None) -> str:
+    """The text of a UTF-8 file of at most ``most`` bytes.
 
     Raises:
         UserError: see :func:`read_regular`; or it is no UTF-8.
     """
     try:
-        return read_regular(path, remedy).decode("utf-8")
+        return read_regular(path, remedy, most=most).decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 at byte {error.start}; {remedy}") from None
 
@@ -144,9 +141,9 @@ def read_json(path: Path, remedy: str, *, most: int | None = None) -> dict[str, 
     Raises:
         UserError: it is missing, broken, no object or no ordinary file; the message ends with ``remedy``.
     """
-    content = read_regular(path, remedy, most=most)
+    text = read_text(path, remedy, most=most)
     try:
-        value = json.loads(content.decode("utf-8"))
+        value = json.loads(text)
         json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair cannot be written again
     except (ValueError, RecursionError):
         raise UserError(f"{path}: not readable as JSON; {remedy}") from None

@@ -63,10 +63,7 @@ def quote(value: Any) -> str:
     if isinstance(value, str | bool):
         text = json.dumps(value[:80] if isinstance(value, str) else value, ensure_ascii=False)
     else:
-        try:
-            text = str(value)
-        except ValueError:  # Python writes no number of more than 4,300 digits
-            text = "a number with thousands of digits"
+        text = str(value)
     return text if len(text) < 80 else text[:77] + "..."
 
 

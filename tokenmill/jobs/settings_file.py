@@ -17,6 +17,9 @@ MOST_BYTES = 1 << 18
 MOST_VALUES = 100_000
 """With what aliases (``*name``, ``<<``) repeat: a few lines of aliases of aliases stand for billions."""
 
+MOST_BITS = 1000
+"""Of a whole number. Python cannot write one of more than 4,300 digits, nor can a message show it."""
+
 
 def read_yaml(path: Path) -> Any:
     """What a file of YAML 1.2 says.
@@ -60,6 +63,9 @@ class _Constructor(SafeConstructor):
             raise ConstructorError(problem=problem, problem_mark=node.start_mark) from None
         if isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
             problem = "a text holds what is no character (a null or a half of a surrogate pair)"
+            raise ConstructorError(problem=problem, problem_mark=node.start_mark)
+        if isinstance(value, int) and value.bit_length() > MOST_BITS:
+            problem = f"{quote(node.value)} is larger than any setting"
             raise ConstructorError(problem=problem, problem_mark=node.start_mark)
         return value
 

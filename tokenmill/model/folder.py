@@ -158,8 +158,7 @@ def read_model(folder: Path) -> LoadedModel:
     with torch.random.fork_rng(devices=[]):  # initial values are thrown away; leave the caller's random state
         model = build_model(config)
     model.load_state_dict(placed.state)
-    unexpected_keys = tuple(placed.unexpected_keys)
-    return LoadedModel(model.eval(), vocabulary, unexpected_keys, read_normalization(folder))
+    return LoadedModel(model.eval(), vocabulary, tuple(placed.unexpected_keys), read_normalization(folder))
 
 
 def _config_of(folder: Path, values: Mapping[str, Any], stored: Tensors) -> ModelConfig:

@@ -17,6 +17,7 @@ from tokenmill.pretraining.flops import training_flops
 from tokenmill.training import estimate
 from tokenmill.training.estimate import NUMBER, OVERHEAD, TOKEN, Memory, available_memory, fitting_rows, gib
 from tokenmill.training.optimizer import MuonAdamW, parameter_groups
+from tokenmill.training.precision import Precision
 
 LOOKED_AT = 24
 """Layers of which a model is built to count: blocks are alike, and with more of them all grows in a line."""
@@ -149,7 +150,14 @@ def check_memory(
     raise UserError(f"{what}; lower width, layers or context under pretrain.{name} in params.yaml")
 
 
-def measured_step(config: ModelConfig, row: RowShape, rows: int, parts: int, seconds: float = 8.0) -> float:
+def measured_step(
+    config: ModelConfig,
+    row: RowShape,
+    rows: int,
+    parts: int,
+    precision: Precision = "float32",
+    seconds: float = 8.0,
+) -> float:
     """Seconds of a step of ``parts`` times ``rows`` rows on this machine, from at most about ``seconds``.
 
     A model that is too large for that is measured with fewer rows, and one of which a single row is too much
@@ -157,27 +165,34 @@ def measured_step(config: ModelConfig, row: RowShape, rows: int, parts: int, sec
     """
     flops = training_flops(config, positions=row.positions, source=row.source, predicted=row.predicted)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    rate = _product_rate(device)
+    dtype: torch.dtype = getattr(torch, precision)
+    rate = _product_rate(device, dtype)
     least = flops / rate
     if least > seconds / 3:
         return parts * rows * least / 0.75
     tried = max(1, min(rows, int(seconds / 3 / least / 2)))
     model = build_model(config).to(device)
     assert isinstance(model, LanguageModel)
-    optimizer = MuonAdamW(parameter_groups(model, 1e-9))
+    optimizer = MuonAdamW(parameter_groups(model, 1e-9), dtype=dtype)
+
+    def compute() -> None:
+        with torch.autocast(device.type, dtype, enabled=precision == "bfloat16"):
+            loss = _loss(model, row, tried)
+        loss.backward()
+
     started = time.monotonic()
     passes: list[float] = []
     steps: list[float] = []
     while len(passes) < 2 or (len(passes) < 6 and time.monotonic() - started < seconds / 2):
         model.zero_grad()
-        passes.append(_seconds(lambda: _loss(model, row, tried).backward(), device))
+        passes.append(_seconds(compute, device))
         steps.append(_seconds(optimizer.step, device))
     return parts * rows / tried * min(passes) + min(steps)
 
 
-def _product_rate(device: torch.device) -> float:
+def _product_rate(device: torch.device, dtype: torch.dtype) -> float:
     """FLOPs a second of a matrix product."""
-    matrix = torch.ones(1024, 1024, device=device)
+    matrix = torch.ones(1024, 1024, device=device, dtype=dtype)
     return 2 * 1024**3 / min(_seconds(lambda: matrix @ matrix, device) for _ in range(5))
 
 

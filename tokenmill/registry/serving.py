@@ -93,7 +93,7 @@ def _sampling(params):
     for name, value in chosen.items():
         if name in NO_LIMIT and value in (None, NO_LIMIT[name]):
             chosen[name] = None
-        elif value is None or not math.isfinite(value):
+        elif value is None or (isinstance(value, float) and not math.isfinite(value)):
             raise UserError(f"{name} must be a finite number, got {json.dumps(value)}")
     return chosen
 

@@ -23,7 +23,12 @@ class Part:
 
     def texts(self) -> dict[Split, list[str]]:
         """The texts of each split, in the table's order."""
-        table = pl.scan_parquet(self.path).slice(self.first, self.rows).select("text", "split").collect()
+        table = (
+            pl.scan_parquet(self.path, glob=False)
+            .slice(self.first, self.rows)
+            .select("text", "split")
+            .collect()
+        )
         return {split: table.filter(pl.col("split") == split)["text"].to_list() for split in SPLITS}
 
 
@@ -52,7 +57,7 @@ def open_table(clean: Path, source: str) -> Table:
     if not path.exists():
         raise UserError(f"{path}: missing; make it with `dvc repro -f clean`")
     sizes = (
-        pl.scan_parquet(path)
+        pl.scan_parquet(path, glob=False)
         .group_by("split")
         .agg(pl.len().alias("rows"), pl.col("text").str.len_bytes().cast(pl.Int64).sum().alias("bytes"))
         .collect(engine="streaming")

@@ -12,7 +12,8 @@ from tokenmill.core.memory import free_memory
 from tokenmill.training.optimizer import parameter_groups
 
 NUMBER = 4
-"""Bytes of a float32: weights, gradients, the optimizer's state and activations are kept in it."""
+"""Bytes of a float32: weights, gradients and the optimizer's state are kept in it; activations are counted
+in it, whatever products are computed in."""
 
 OVERHEAD = 1.3
 """Gradients of activations and what the allocator cannot use again, by what was measured

@@ -16,6 +16,8 @@ import zstandard
 
 from tests.data.ingest.helpers import read_source, write_files
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest import apart
+from tokenmill.data.ingest.columnar import Parquet
 from tokenmill.data.ingest.packed import FREE
 
 MEBIBYTE = 1 << 20
@@ -127,6 +129,23 @@ def test_a_record_of_many_lines_is_bounded_as_well(tmp_path: Path) -> None:
         tmp_path, {"a.csv": "\n".join(lines)}, quoting="minimal", max_document_bytes=1000
     )
     assert documents["text"].to_list() == ["after"] and rejects.height == 51
+
+
+def test_a_record_of_two_lines_is_counted_as_one_document(tmp_path: Path) -> None:
+    content = 'text\n"' + "x" * 600 + "\n" + "y" * 600 + '"\nshort\n'
+    documents, rejects = read_source(tmp_path, {"a.csv": content}, quoting="minimal", max_document_bytes=1000)
+    assert documents["text"].to_list() == ["short"]
+    assert rejects.select("line", "reason").rows() == [(2, "longer than max_document_bytes")]
+
+
+def test_the_process_that_reads_tables_may_hold_so_much(tmp_path: Path) -> None:
+    read_source(tmp_path, {"a.parquet": parquet(one_text(1))})
+    assert apart._process is not None
+    limits = Path(f"/proc/{apart._process.pid}/limits")
+    if not limits.exists():
+        pytest.skip("no /proc here")
+    (line,) = (line for line in limits.read_text().splitlines() if line.startswith("Max data size"))
+    assert int(line.split()[3]) == Parquet.memory_bytes
 
 
 def test_a_window_of_a_gibibyte_says_how_to_unpack_it(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.fuzz import taken_or_told
 from tokenmill.data.ingest.files import SourceFile
-from tokenmill.data.ingest.formats import read_file
+from tokenmill.data.ingest.formats import LINE_FORMATS, read_file
 from tokenmill.data.ingest.records import RAW_CHARACTERS, Record, Reject
 
 TEXTS = ["这个酒店的房间很大，我们住得很好。", 'He said "no" and left', "one\ttwo, three", "😀 /w"]
@@ -63,25 +63,7 @@ OTHERS = [
     ),
 ]
 PACK = {"": bytes, ".gz": lambda content: gzip.compress(content, mtime=0), ".zst": zstandard.compress}
-PIECES = [
-    b"\0",
-    b"\n",
-    b"\r",
-    b'"',
-    b",",
-    b"\t",
-    b"\\",
-    b"{",
-    b"}",
-    b"[",
-    b"]",
-    b"*",
-    b"&",
-    b":",
-    b"\xff",
-    b"\x80",
-    b"\xe4",
-]
+PIECES = [bytes([value]) for value in b'\0\n\r\t\\",:{}[]*&\x80\xe4\xff']
 
 edits = st.tuples(
     st.sampled_from(["put", "insert", "delete", "repeat"]),
@@ -139,9 +121,7 @@ def test_any_content(tmp_path_factory: pytest.TempPathFactory, format_: str, dat
     folder = tmp_path_factory.getbasetemp()
     own = st.builds(mutate, st.just(GOOD[format_]), st.lists(edits, min_size=1, max_size=6))
     content = data.draw(st.one_of(own, own, own, contents))
-    packing = data.draw(
-        st.sampled_from(sorted(PACK) if format_ in ("txt", "jsonl", "csv", "tsv", "tagged") else [""])
-    )
+    packing = data.draw(st.sampled_from(sorted(PACK) if format_ in LINE_FORMATS else [""]))
     packed = PACK[packing](content)
     if packing and data.draw(st.booleans()):
         packed = mutate(packed, data.draw(st.lists(edits, max_size=3)))

@@ -134,6 +134,13 @@ def test_killed_and_started_again_it_ends_with_the_same_bytes(
     assert digest_tree(tmp_path / "out-parts") == digest_tree(tmp_path / "out-fresh")
 
 
+def test_a_folder_whose_name_reads_like_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "pro[j]ect*"
+    write_raw(folder / "raw", {"s": table("s", [row("好")])})
+    measure(folder / "raw", folder / "out", folder / "parts", MEASURE, ONE)
+    assert pl.read_parquet(folder / "out/s/000000.parquet", glob=False).height == 1
+
+
 def test_the_manifest_knows_the_raw_files(tmp_path: Path) -> None:
     folder = measure_tables(tmp_path, {"s": table("s", [row("x")])})
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))

@@ -17,7 +17,7 @@ from tests.jobs.tracking.helpers import fetch, open_run
 from tokenmill.core.errors import UserError
 from tokenmill.jobs.tracking import database
 from tokenmill.jobs.tracking.database import Broken, copy_rows, look, set_aside, sqlite_path
-from tokenmill.jobs.tracking.store import client
+from tokenmill.jobs.tracking.store import client, main
 
 TRACK = (
     "from tokenmill.jobs.tracking.run import start_run\n"
@@ -107,6 +107,17 @@ def test_a_broken_one_costs_one_line(
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"warning: tracking failed: {filled}: ") and "doctor --fix" in line
     assert filled.read_bytes() == content
+
+
+def test_a_server_is_started_on_a_whole_one_only(filled: Path) -> None:
+    """As `make mlflow` does."""
+    main()
+    half_made(filled)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert str(end.value).startswith(
+        f"error: {filled}: half made, its making was interrupted; `tokenmill doctor"
+    )
 
 
 def test_a_page_in_the_middle_is_found_by_a_look_at_the_whole(filled: Path) -> None:

@@ -19,5 +19,5 @@ def read_documents(clean: Path, source: str, split: Split | None = None) -> pl.D
     path = clean / "documents" / f"{source}.parquet"
     if not path.exists():
         raise UserError(f"{path}: missing; is {source!r} under `sources` in params.yaml, and did clean run?")
-    frame = pl.read_parquet(path)
+    frame = pl.read_parquet(path, glob=False)
     return frame if split is None else frame.filter(pl.col("split") == split)

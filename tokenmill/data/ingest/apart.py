@@ -12,7 +12,7 @@ from tokenmill.core.errors import UserError
 
 READER = "tokenmill.data.ingest.columnar"
 SETTINGS = {"ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-"""No memory is reserved beforehand, for the process may only have so much (``columnar.MEMORY_BYTES``)."""
+"""No memory is reserved beforehand, for the process may only have so much (``Table.memory_bytes``)."""
 _process: "subprocess.Popen[bytes] | None" = None
 
 

@@ -19,10 +19,8 @@ import pyarrow.parquet
 
 from tokenmill.data.ingest.packed import FREE, MAX_RATIO
 
-MEMORY_BYTES = 2 << 30
-"""What the process may hold. Files that anyone reads take some hundred megabytes."""
 BATCH_ROWS = (8192, 256, 1)
-"""Rows read at a time: as many as a file allows within ``MEMORY_BYTES``."""
+"""Rows read at a time: as many as a file allows within ``memory_bytes``."""
 ROW_BYTES = 16
 """Counted for each row besides its values: millions of nulls take a few bytes of a file."""
 PIECE_BYTES = 8 << 20
@@ -36,6 +34,8 @@ class Problem(Exception):
 class Table(ABC):
     """A table that is open."""
 
+    memory_bytes: int
+    """What the process may hold while it is open."""
     columns: list[str]
     most_bytes: int | None = None
     """What it may unpack to, where a small file could hold far too much."""
@@ -46,7 +46,9 @@ class Table(ABC):
 
 
 class Parquet(Table):
-    """A parquet file."""
+    """A parquet file. Those that anyone reads take some hundred megabytes."""
+
+    memory_bytes = 1 << 30
 
     def __init__(self, path: str) -> None:
         try:
@@ -74,6 +76,8 @@ class Parquet(Table):
 
 class Dataset(Table):
     """A dataset of the Hugging Face library: a folder of ``save_to_disk``, or one on a hub."""
+
+    memory_bytes = 4 << 30  # preparing what was downloaded takes columns that are not read, such as pictures
 
     def __init__(self, folder: str | None, name: str, subset: str | None, split: str, revision: str) -> None:
         try:
@@ -141,8 +145,8 @@ def pieces(table: Table, columns: list[str], max_bytes: int) -> Iterator[list[li
         except (pa.ArrowException, OSError, ValueError, IndexError) as error:
             raise Problem(f"damaged after row {done:,} ({first_line(error)})") from None
     raise Problem(
-        f"takes more than {MEMORY_BYTES >> 30} GiB of memory after row {done:,}; write it as .jsonl, or in "
-        f"smaller pages"
+        f"takes over {table.memory_bytes >> 30} GiB of memory after row {done:,}; write it as .jsonl, or "
+        f"in smaller pages"
     )
 
 
@@ -197,6 +201,8 @@ def main(questions: BinaryIO, answers: BinaryIO) -> None:
         try:
             if question == "open":
                 kind, arguments = details
+                most = resource.getrlimit(resource.RLIMIT_DATA)[1]
+                resource.setrlimit(resource.RLIMIT_DATA, (OPEN[kind].memory_bytes, most))
                 table = OPEN[kind](**arguments)
                 say("columns", table.columns)
             else:
@@ -215,7 +221,6 @@ def main(questions: BinaryIO, answers: BinaryIO) -> None:
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_BYTES, MEMORY_BYTES))
     with os.fdopen(os.dup(1), "wb") as stdout:
         os.dup2(2, 1)  # what libraries print is no answer
         main(sys.stdin.buffer, stdout)

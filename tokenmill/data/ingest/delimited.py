@@ -9,7 +9,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import check_columns, unread
 from tokenmill.data.ingest.lines import read_lines
-from tokenmill.data.ingest.records import Note, Reject, Rows, decode, make_record, show
+from tokenmill.data.ingest.records import TOO_LONG, Note, Reject, Rows, decode, make_record, show
 from tokenmill.data.ingest.settings import Quoting
 
 MAX_RECORD_LINES = 1000
@@ -143,7 +143,9 @@ def _records(
         try:
             for fields in reader:
                 if fields:
-                    yield Parsed(taken[0][0], [line for _, line in taken], fields)
+                    record = [line for _, line in taken]
+                    long = len(record) > 1 and sum(map(len, record)) > max_bytes
+                    yield Parsed(taken[0][0], record, fields, TOO_LONG if long else None)
                 taken.clear()
         except csv.Error as error:
             unclosed = "unexpected end of data" in str(error)

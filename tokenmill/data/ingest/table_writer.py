@@ -55,7 +55,11 @@ class TableWriter:
     def finish(self, path: Path, *, labels: Mapping[str, str] | None = None) -> None:
         """Write all rows, in the order they were added, to ``path``, and some ``labels`` as others."""
         self._spill()
-        frame = pl.scan_parquet(self._parts) if self._parts else pl.LazyFrame(schema=_schema(self._columns))
+        frame = (
+            pl.scan_parquet(self._parts, glob=False)
+            if self._parts
+            else pl.LazyFrame(schema=_schema(self._columns))
+        )
         if labels:
             frame = frame.with_columns(pl.col("label").replace(labels))
         write_parquet(frame, path, rows=self.rows, text_bytes=self._bytes)

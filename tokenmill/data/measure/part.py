@@ -53,7 +53,7 @@ def measure_part(raw: Path, folder: Path, steps: Mapping[str, Normalization], pa
 
     Arguments and result can be pickled, so that it can run in another process.
     """
-    table = pl.scan_parquet(raw / f"{part.source}.parquet").slice(part.first, part.rows)
+    table = pl.scan_parquet(raw / f"{part.source}.parquet", glob=False).slice(part.first, part.rows)
     measured = measure_table(
         table.select(pl.col(COLUMNS).cast(pl.String)).collect(), part.source, steps[part.source]
     )

@@ -74,7 +74,7 @@ def plan(source: str, table: Path, part_bytes: int) -> list[Part]:
     Raises:
         UserError: a column is missing or of another type than text.
     """
-    scan = pl.scan_parquet(table)
+    scan = pl.scan_parquet(table, glob=False)
     schema = scan.collect_schema()
     for column in COLUMNS:
         if schema.get(column) not in (pl.String, pl.Null):
