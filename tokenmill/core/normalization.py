@@ -50,7 +50,8 @@ def read_normalization(folder: Path) -> Normalization | None:
     path = folder / FILE
     if not path.exists():
         return None
-    values: Mapping[str, Any] = read_json(path, "restore it with `dvc checkout`, or copy the model anew")
+    remedy = "restore it with `dvc checkout`, or copy the model anew"
+    values: Mapping[str, Any] = read_json(path, remedy, most=1 << 16)
     names = [field.name for field in fields(Normalization)]
     if sorted(values) != sorted(names) or not all(isinstance(value, bool) for value in values.values()):
         raise UserError(f"{path}: should give true or false for {', '.join(names)}, and nothing else")
