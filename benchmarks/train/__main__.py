@@ -9,7 +9,8 @@ The first peer trains ``--steps`` steps; its last loss is the target. Then every
 that took, or for ``--minutes``, each by its own clock, with its schedule's end at its own end. ``1/8``: ours
 in an eighth of the target's time, for the time until the target, and beside it with random weights to begin
 with. ``bare`` is our task in a loop without Lightning. Of masked LM and span corruption only hidden tokens go
-through our output layer, all tokens of BERT and those of the answer of T5 through theirs.
+through our output layer, all tokens of BERT and those of the answer of T5 through theirs. Our products are computed in ``--precision``, those of the peers in
+``--peers-precision``.
 
 ``--curves FILE`` keeps the curves as CSV, ``--plot FILE`` draws them as SVG.
 """
@@ -69,6 +70,7 @@ class Comparison:
                 tokens=str(self.arguments.tokens.resolve()),
                 points=points,
                 nanogpt=str(self.arguments.nanogpt or ""),
+                precision=self.arguments.peers_precision if side in self.peers else self.arguments.precision,
                 **more,
             ),
         )
@@ -105,11 +107,16 @@ class Comparison:
 
     def table(self) -> list[str]:
         """The lines to print."""
+        from tokenmill.training.precision import chosen_precision
+        from tokenmill.training.record import device_name
+
         objective, threads = self.arguments.objective, self.arguments.threads
         name, run = next(iter(self.runs.items()))
         target, measure = run["curve"][-1], MEASURE[objective]
         goal = f"seconds to {target['loss']:.3f}"
         lines = [
+            f"{device_name()}; ours in {chosen_precision(self.arguments.precision)}, "
+            f"peers in {self.arguments.peers_precision}",
             f"{objective}, {threads} threads; {name} ends at {target['loss']:.3f} nats",
             f"{'':19} tokens/s  ratio     tokens seconds   loss {measure.replace('_', ' '):>13} "
             f"{goal:>17}  ratio",
@@ -173,6 +180,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--minutes", type=float, help="how long every side trains")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    parser.add_argument("--peers-precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--curves", type=Path, help="CSV file to write")
     parser.add_argument("--plot", type=Path, help="SVG file to write")
     arguments = parser.parse_args()

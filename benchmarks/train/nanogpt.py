@@ -29,7 +29,15 @@ def train(settings: Settings) -> dict[str, Any]:
     from model import GPT
 
     torch.set_num_threads(settings.threads)
-    original_train, configure = GPT.train, GPT.configure_optimizers
+    original_train, configure, forward = GPT.train, GPT.configure_optimizers, GPT.forward
+
+    def autocast(*arguments: Any) -> Any:
+        """Its own autocast is for GPUs alone."""
+        with torch.autocast("cpu", torch.bfloat16):
+            return forward(*arguments)
+
+    if settings.device == "cpu" and settings.precision == "bfloat16":
+        GPT.forward = autocast
 
     def score(model: Any) -> dict[str, float]:
         # Without targets it gives the logits of the last position alone.

@@ -34,7 +34,11 @@ def train(settings: Settings) -> dict[str, Any]:
             run.task,
             run.schedule,
             checkpoint=Path(folder) / "last.ckpt",
-            runtime=Runtime(threads=settings.threads, micro_batch=settings.rows_at_once),
+            runtime=Runtime(
+                threads=settings.threads,
+                micro_batch=settings.rows_at_once,
+                precision=settings.precision,  # type: ignore[arg-type]
+            ),
             validations=0,
             callbacks=[Measure()],
         )
@@ -43,18 +47,24 @@ def train(settings: Settings) -> dict[str, Any]:
 
 def bare(settings: Settings) -> dict[str, Any]:
     """The same task in a loop without Lightning, checkpoints and guards, for what these cost; on the CPU."""
+    import torch
+
     from tokenmill.training.memory import keep_freed_memory
     from tokenmill.training.module import TrainingModule
+    from tokenmill.training.precision import chosen_precision
 
     run = _Run(settings)
     keep_freed_memory()
-    made = TrainingModule(run.model, run.task, run.schedule).configure_optimizers()
+    precision = chosen_precision(settings.precision)  # type: ignore[arg-type]
+    made = TrainingModule(run.model, run.task, run.schedule, precision=precision).configure_optimizers()
     optimizer, scheduler = made["optimizer"], made["lr_scheduler"]["scheduler"]
     run.model.train()
     run.begin()
     for step in range(settings.steps):
         optimizer.zero_grad()
-        run.task.batch(step).examples.loss(run.model).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            loss = run.task.batch(step).examples.loss(run.model)
+        loss.backward()
         optimizer.step()
         scheduler.step()
         run.step()

@@ -26,7 +26,9 @@ class Settings:
     rows_at_once: int = 0
     """Rows that go through the model at a time; 0: all of a step's."""
     device: str = "cpu"
-    """cpu, or cuda: then products are computed in bfloat16."""
+    """cpu, or cuda: there the peers compute products in bfloat16 in any case."""
+    precision: str = "auto"
+    """Of products: float32, bfloat16, or auto: ours by the kind of processor, peers as they are published."""
     start: str = "random"
     """Ours: random, or bigrams."""
     nanogpt: str = ""

@@ -57,7 +57,8 @@ def train(settings: Settings) -> dict[str, Any]:
             per_device_train_batch_size=settings.rows // settings.parts,
             gradient_accumulation_steps=settings.parts, learning_rate=settings.learning_rate,
             lr_scheduler_type="cosine", warmup_steps=settings.warm_up, weight_decay=0.1, adam_beta2=0.99,
-            use_cpu=settings.device == "cpu", bf16=settings.device == "cuda", report_to=[],
+            use_cpu=settings.device == "cpu", report_to=[],
+            bf16=settings.device == "cuda" or settings.precision == "bfloat16",
             save_strategy="no", logging_strategy="no", seed=1, disable_tqdm=True,
         )  # fmt: skip
         Trainer(model=model, args=arguments, train_dataset=Rows(), callbacks=[Measure()]).train()
