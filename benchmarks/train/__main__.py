@@ -9,8 +9,8 @@ The first peer trains ``--steps`` steps; its last loss is the target. Then every
 that took, or for ``--minutes``, each by its own clock, with its schedule's end at its own end. ``1/8``: ours
 in an eighth of the target's time, for the time until the target, and beside it with random weights to begin
 with. ``bare`` is our task in a loop without Lightning. Of masked LM and span corruption only hidden tokens go
-through our output layer, all tokens of BERT and those of the answer of T5 through theirs. Our products are computed in ``--precision``, those of the peers in
-``--peers-precision``.
+through our output layer, all tokens of BERT and those of the answer of T5 through theirs. Our products are
+computed in ``--precision``, those of the peers in ``--peers-precision``.
 
 ``--curves FILE`` keeps the curves as CSV, ``--plot FILE`` draws them as SVG.
 """
