@@ -53,7 +53,9 @@ def _is_alive(run: FlowRun) -> bool:
     try:
         # A process younger than the run has only inherited the number.
         began = run.start_time.timestamp() if run.start_time else 0.0
-        return any(psutil.Process(number).create_time() <= began + 1 for number in numbers)
+        processes = [psutil.Process(number) for number in numbers]
+        ended = psutil.STATUS_ZOMBIE  # and nobody has asked for its exit status
+        return any(one.create_time() <= began + 1 and one.status() != ended for one in processes)
     except psutil.NoSuchProcess:
         return False
 

@@ -1,10 +1,20 @@
 """What a registered model says it needs."""
 
-from tokenmill.registry.package import REQUIREMENTS, environment
+from pathlib import Path
+
+from tokenmill.core.normalization import Normalization, write_normalization
+from tokenmill.registry.package import REQUIREMENTS, SIMPLIFYING, environment
 
 
-def test_packages_are_pinned_to_published_versions_and_pip_to_none() -> None:
-    python, pip, packages = environment()["dependencies"]
+def test_packages_are_pinned_to_published_versions_and_pip_to_none(tmp_path: Path) -> None:
+    python, pip, packages = environment(tmp_path)["dependencies"]
     assert python.startswith("python=3.") and pip == "pip"  # an environment that uv made has no pip to name
     assert [pin.partition("==")[0] for pin in packages["pip"]] == list(REQUIREMENTS)
     assert all("+" not in pin for pin in packages["pip"])
+
+
+def test_a_model_of_simplified_texts_needs_what_simplifies(tmp_path: Path) -> None:
+    steps = Normalization(remove_html=True, simplify_chinese=True, replace_pii=True)
+    write_normalization(tmp_path, steps)
+    *_, packages = environment(tmp_path)["dependencies"]
+    assert [pin.partition("==")[0] for pin in packages["pip"]] == [*REQUIREMENTS, *SIMPLIFYING]

@@ -14,7 +14,7 @@ from tokenmill.registry.records import ServedKind
 CODE = Path(__file__).parents[1]
 """The package, stored with every model: it loads where this project is not."""
 
-REQUIREMENTS = ("ftfy", "mlflow", "numpy", "pandas", "safetensors", "tokenizers", "torch")
+REQUIREMENTS = ("ftfy", "mlflow", "numpy", "pandas", "psutil", "safetensors", "tokenizers", "torch")
 """What serving.py and the parts of ``tokenmill`` that it uses import."""
 SIMPLIFYING = ("opencc",)
 """And for a model whose texts have Simplified characters alone."""
