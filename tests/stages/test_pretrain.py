@@ -144,7 +144,7 @@ def test_it_goes_on_from_a_model_and_keeps_the_whole_ancestry(whole: Path, proje
 def test_it_goes_on_from_a_folder_in_their_layout_with_a_shorter_context(project: Path) -> None:
     init_from = "data/sources/theirs"
     changes = {**CONTINUED, "context": 16, "init_from": init_from}
-    write_project(project, pretrain={"bert": changes})
+    write_project(project, pretrain={"bert": changes}, finetune={"sentiment": {"max_tokens": 16}})
     theirs = write_model(project / init_from, "masked-lm", family="bert", context=32)
     config = read(theirs / "config.json")
     del config["tokenmill"]
