@@ -1,5 +1,6 @@
 """Tiny real models with an evaluation and a card each, as the stage finds them."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,12 @@ from tokenmill.core.files import remove, write_json, write_text
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import save_model
 from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
+
+
+@pytest.fixture(autouse=True)
+def own_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow puts the code that a model was stored with before ours, for this process and those it starts."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
 
 
 @pytest.fixture(scope="session")
