@@ -13,14 +13,14 @@ from tokenmill.core.settings import Name, Settings
 from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.ingest.settings import Column, HuggingFaceSource, Source
 from tokenmill.data.measure.settings import MeasureSettings
-from tokenmill.evaluation.settings import FIGURES, EvaluateSettings
+from tokenmill.evaluation.settings import FIGURES, EvaluateSettings, measured_as
 from tokenmill.jobs.mistakes import explain, quote
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.jobs.settings_file import read_yaml
 from tokenmill.objectives.table import OBJECTIVES
 from tokenmill.pretraining.settings import FRESH, PretrainSettings
 from tokenmill.registry.settings import RegisteredModel
-from tokenmill.tasks.settings import FinetuneSettings
+from tokenmill.tasks.settings import FinetuneSettings, TaskSettings
 from tokenmill.tasks.table import TASKS, Needs
 from tokenmill.tokenization.settings import TokenizeSettings
 
@@ -61,7 +61,7 @@ class Params(Settings):
         return {group: {name: e.model_dump() for name, e in getattr(self, group).items()} for group in groups}
 
     @property
-    def models(self) -> dict[str, PretrainSettings | FinetuneSettings]:
+    def models(self) -> dict[str, PretrainSettings | TaskSettings]:
         """What is trained, by the name of its folder in data/models."""
         return {**self.pretrain, **self.finetune}
 
@@ -148,7 +148,8 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
             yield f"{place}; add it to pretrain or finetune, or put its folder at {MODELS}{name}"
     for name, registered in params.register_.items():
         yield from _known(f"register.{name}", name, params.evaluate, "evaluate")
-        figures = FIGURES.get(_kind(name, params, project))
+        task = params.finetune[name].task if name in params.finetune else None
+        figures = FIGURES.get(measured_as(str(_kind(name, params, project)), task))
         if figures and registered.metric.partition(".")[0] not in figures:
             yield (
                 f"register.{name}.metric: the evaluation of {name} writes no {quote(registered.metric)}; "
@@ -211,9 +212,12 @@ def _sizes(params: Params) -> Iterator[str]:
                 yield f"{place} is {wanted}, but the context of {entry.init_from} is {most}; lower it"
     for name, finetune in params.finetune.items():
         base = _entry(finetune.init_from)
-        if base in params.pretrain and _kind(base, params, Path()) == "text-to-text":
-            place = f"finetune.{name}.init_from"
-            yield f"{place} must be an encoder or a decoder, {base} is both; name another model"
+        kind, fitting = _kind(base, params, Path()) if base else None, TASKS[finetune.task].starts_from
+        if base in params.models and kind not in fitting:
+            yield (
+                f"finetune.{name}.init_from: {finetune.task} cannot begin with {base}, a {kind}; "
+                f"name a model of one of the kinds {', '.join(fitting)}"
+            )
         width = _shape_of(base, "width", params)
         if finetune.lora is not None and width and finetune.lora.rank > width:
             place = f"finetune.{name}.lora.rank"
@@ -231,7 +235,7 @@ def _shape_of(name: str | None, what: Literal["context", "width"], params: Param
     """The context or the width of a model that an entry makes; None where its start alone knows it."""
     while name in params.models:
         entry = params.models[name]
-        own = "max_tokens" if what == "context" and isinstance(entry, FinetuneSettings) else what
+        own = "max_tokens" if what == "context" and isinstance(entry, TaskSettings) else what
         if size := getattr(entry, own, None):
             return int(size)
         name = _entry(entry.init_from)

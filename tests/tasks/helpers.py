@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import TypeAdapter
 
 from tests.tiny_models import write_model
 from tokenmill.model.folder import load_model
 from tokenmill.model.names import Kind
-from tokenmill.tasks.labelling import Labelling
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import module_of
+from tokenmill.tasks.task import FinetuneTask
 
 COLUMNS = ("id", "text", "label", "target", "split")
 
@@ -27,9 +28,7 @@ def documents(*rows: tuple[str, str | None, str | None, str]) -> pl.DataFrame:
     return pl.DataFrame(numbered, dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 
-def new_task(
-    folder: Path, task: str, frame: pl.DataFrame, kind: Kind = "masked-lm", **settings: Any
-) -> Labelling:
+def new_task(folder: Path, task: str, frame: pl.DataFrame, kind: Kind = "masked-lm", **settings: Any) -> Any:
     """The task of an entry ``mine`` for the backbone of a tiny model, which is written to ``folder``."""
     given = {
         "max_tokens": 16,
@@ -39,7 +38,10 @@ def new_task(
         "dropout": 0.1,
         **settings,
     }
-    chosen = FinetuneSettings(task=task, source="letters", init_from="data/models/base", seed=1, **given)
+    entry = {"task": task, "source": "letters", "init_from": "data/models/base", "seed": 1, **given}
+    chosen = TypeAdapter(FinetuneSettings).validate_python(entry)
     base, vocabulary = load_model(write_model(folder / "base", kind))
-    made: Labelling = import_module(module_of(task)).new_task("mine", chosen, frame, vocabulary, base.config)
+    made: FinetuneTask = import_module(module_of(task)).new_task(
+        "mine", chosen, frame, vocabulary, base.config
+    )
     return made

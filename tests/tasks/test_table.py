@@ -6,7 +6,7 @@ import pytest
 
 from tests.tasks.helpers import documents, new_task
 from tokenmill.core.errors import UserError
-from tokenmill.model.heads import TaskModel, build_model
+from tokenmill.model.heads import build_model
 from tokenmill.tasks.table import TASKS
 
 GOOD = ("我看书", "good", "我/r 看/v 书/n")
@@ -18,9 +18,8 @@ def test_a_task_makes_a_model_of_its_kind_that_can_be_trained(tmp_path: Path, ta
     made = new_task(tmp_path, task, documents((*GOOD, "train"), (*BAD, "train"), (*BAD, "validation")))
     assert made.config.kind == TASKS[task].kind
     assert (made.config.context, made.config.dropout) == (16, 0.1)
-    assert (made.train.documents, made.validation.documents) == (2, 1)
+    assert made.documents == 2
     model = build_model(made.config)
-    assert isinstance(model, TaskModel)
     examples = made.batch(0).examples
     parts = [float(examples[rows].loss(model).detach()) for rows in (slice(0, 1), slice(1, 2))]
     assert sum(parts) == pytest.approx(float(examples.loss(model).detach()), rel=1e-5)

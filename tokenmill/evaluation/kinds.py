@@ -7,13 +7,12 @@ from tokenmill.evaluation.denoising import measure_denoising
 from tokenmill.evaluation.sequence_classifier import measure_classifier
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.token_classifier import measure_tagger
-from tokenmill.model.names import Kind
 
-MEASURES: Mapping[Kind, Callable[[Subject], Result]] = {
+MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "causal-lm": measure_causal,
     "masked-lm": measure_denoising,
     "text-to-text": measure_denoising,
     "sequence-classifier": measure_classifier,
     "token-classifier": measure_tagger,
 }
-"""Kind -> what measures it; its figures stand in settings.FIGURES."""
+"""What measures a model, by the names of settings.FIGURES."""

@@ -13,7 +13,7 @@ from tokenmill.core.threads import compute_threads, reproducible_products
 from tokenmill.data.documents.parquet import write_parquet
 from tokenmill.evaluation.kinds import MEASURES
 from tokenmill.evaluation.scores import Bin
-from tokenmill.evaluation.settings import FIGURES, HIGHER_IS_BETTER, EvaluateSettings
+from tokenmill.evaluation.settings import FIGURES, HIGHER_IS_BETTER, EvaluateSettings, measured_as
 from tokenmill.evaluation.subject import Result, open_subject
 from tokenmill.jobs.job import Job
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -37,7 +37,7 @@ def evaluate(
     reproducible_products()
     torch.set_num_threads(compute_threads(runtime.threads))
     subject = open_subject(name, settings, clean, model, job.digests["clean"])
-    kind = subject.model.config.kind
+    kind = measured_as(subject.model.config.kind, subject.ancestry.get("task"))
     if kind not in MEASURES:
         raise UserError(
             f"params.yaml: evaluate.{name} is a {kind}, which cannot be measured; "

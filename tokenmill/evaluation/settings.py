@@ -10,19 +10,24 @@ from tokenmill.inference.generation.limits import (
     LOWEST_TEMPERATURE,
     MOST_NEW_TOKENS,
 )
-from tokenmill.model.names import Kind
 
-FIGURES: dict[Kind, tuple[str, ...]] = {
+FIGURES: dict[str, tuple[str, ...]] = {
     "causal-lm": ("bits_per_byte", "perplexity", "loss"),
     "masked-lm": ("accuracy", "loss", "perplexity"),
     "text-to-text": ("accuracy", "loss", "perplexity"),
     "sequence-classifier": ("accuracy", "f1", "calibration_error"),
     "token-classifier": ("accuracy",),
 }
-"""The kinds of models that can be measured, and their figures; the first is the headline."""
+"""What can be measured, and its figures, the first of which is the headline: a model by its kind
+(tokenmill/model/names.py), or by its task where a language model was fine-tuned for one."""
 
 HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
 """Of all other figures less is better."""
+
+
+def measured_as(kind: str, task: str | None) -> str:
+    """The entry of FIGURES for a model of a kind that was fine-tuned for a task (None: for none)."""
+    return task if task in FIGURES else kind
 
 
 class EvaluateSettings(Settings):

@@ -13,7 +13,7 @@ from tokenmill.core.splits import Split
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.padding import pad_ngrams, pad_rows
 from tokenmill.tasks.labelling import LabelledRows, Labelling, label_config
-from tokenmill.tasks.settings import FinetuneSettings
+from tokenmill.tasks.settings import ClassificationSettings
 from tokenmill.text.ngrams import ngram_buckets
 from tokenmill.text.vocabulary import Vocabulary
 
@@ -48,7 +48,11 @@ class LabelledTexts:
 
 
 def new_task(
-    name: str, settings: FinetuneSettings, documents: pl.DataFrame, vocabulary: Vocabulary, base: ModelConfig
+    name: str,
+    settings: ClassificationSettings,
+    documents: pl.DataFrame,
+    vocabulary: Vocabulary,
+    base: ModelConfig,
 ) -> Labelling:
     """The task of an entry of ``finetune`` on its source's documents, for the backbone of ``base``.
 
@@ -66,6 +70,7 @@ def new_task(
         settings,
         labels,
         pooling=pooling,
+        ngrams=settings.ngrams,
         # All positions stand for the text where they are averaged: none need be blind to what follows it.
         causal=base.causal and (pooling != "mean" or base.cell != "attention"),
     )
@@ -102,7 +107,7 @@ def labelled_texts(
     split: Split,
     labels: Sequence[str],
     vocabulary: Vocabulary,
-    settings: FinetuneSettings,
+    settings: ClassificationSettings,
 ) -> LabelledTexts:
     """One split's documents, encoded; a text's label is its number in the order of ``labels``.
 

@@ -17,13 +17,13 @@ from tokenmill.model.config import ModelConfig
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
-from tokenmill.model.heads import Model, TaskModel, build_model, start_from
+from tokenmill.model.heads import Model, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
 from tokenmill.model.tensors import read_settings
-from tokenmill.tasks.labelling import Labelling
 from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.settings import FinetuneSettings
-from tokenmill.tasks.table import module_of
+from tokenmill.tasks.table import TASKS, module_of
+from tokenmill.tasks.task import FinetuneTask
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
@@ -42,7 +42,7 @@ def finetune(
     job: Job,
     runtime_settings: RuntimeSettings,
 ) -> None:
-    """Train the model twice, from the one in ``init_from`` and from random weights, all else equal.
+    """Train the model from the one in ``init_from`` and, as a control, from random weights, all else equal.
 
     Of a model in ``init_from`` that was fine-tuned before the backbone is taken; the head is new.
 
@@ -55,7 +55,7 @@ def finetune(
     base, vocabulary = load_model(init_from)
     _check_base(name, settings, base.config)
     documents = read_documents(clean, settings.source)
-    task: Labelling = import_module(module_of(settings.task)).new_task(
+    task: FinetuneTask = import_module(module_of(settings.task)).new_task(
         name, settings, documents, vocabulary, base.config
     )
     check_memory(name, task, base, runtime)
@@ -63,15 +63,22 @@ def finetune(
     run = _Finetuning(name, settings, task, init_from, normalization, job, runtime)
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
-    control, control_curve = run.train("control", None, folder / CONTROL)
-    write_curve(job.out["curve"], pretrained_curve + control_curve)
-    job.write_metrics({"documents": task.train.documents, "validation": pretrained, "control": control})
+    metrics: dict[str, Any] = {"documents": task.documents, "validation": pretrained}
+    curve = pretrained_curve
+    if settings.control:
+        metrics["control"], control_curve = run.train("control", None, folder / CONTROL)
+        curve = curve + control_curve
+    write_curve(job.out["curve"], curve)
+    job.write_metrics(metrics)
 
 
 def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> None:
     where = f"params.yaml: finetune.{name}"
-    if base.kind == "text-to-text":
-        raise UserError(f"{where}.init_from must be an encoder or a decoder, {settings.init_from} is both")
+    if base.kind not in (fitting := TASKS[settings.task].starts_from):
+        raise UserError(
+            f"{where}.init_from: {settings.task} cannot begin with {settings.init_from}, a {base.kind}; "
+            f"name a model of one of the kinds {', '.join(fitting)}"
+        )
     if settings.max_tokens > base.context:
         raise UserError(
             f"{where}.max_tokens is {settings.max_tokens}, but the context of {settings.init_from} is "
@@ -90,7 +97,7 @@ class _Finetuning:
 
     name: str
     settings: FinetuneSettings
-    task: Labelling
+    task: FinetuneTask
     init_from: Path
     normalization: Normalization | None
     job: Job
@@ -143,11 +150,10 @@ class _Finetuning:
         curve = [{**row, "split": f"validation ({which})"} for row in trained.curve]
         return rounded({key: kept[key] for key in self.task.figures}), curve
 
-    def _new_model(self, base: Model | None) -> TaskModel:
+    def _new_model(self, base: Model | None) -> Model:
         settings = self.settings
         torch.manual_seed(settings.seed)
         model = build_model(self.task.config)
-        assert isinstance(model, TaskModel)
         if base is None:  # random weights are of no use unless all of them are trained
             return model
         fresh = start_from(model, base)

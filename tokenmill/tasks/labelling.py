@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
-from tokenmill.tasks.settings import FinetuneSettings
+from tokenmill.tasks.settings import ClassificationSettings, TokenClassificationSettings
 from tokenmill.tasks.table import TASKS
+from tokenmill.tasks.task import FinetuneTask
 from tokenmill.training.order import length_buckets
-from tokenmill.training.task import Batch, Task
+from tokenmill.training.task import Batch
 
 VALIDATION_ROWS = 64
 """Texts in one forward pass of validation."""
@@ -28,7 +29,8 @@ class LabelledRows:
     """Rows of a batch: padded texts, and the number of each text's label, or of each token's."""
 
     tokens_BT: Tensor
-    attention_mask_BT: Tensor
+    attention_mask_BT: Tensor | None
+    """None: nothing is padding."""
     labels: Tensor
     """(B), or (B, T) with IGNORE_INDEX where nothing is asked."""
     total: int
@@ -44,7 +46,7 @@ class LabelledRows:
         return replace(
             self,
             tokens_BT=self.tokens_BT[rows],
-            attention_mask_BT=self.attention_mask_BT[rows],
+            attention_mask_BT=None if self.attention_mask_BT is None else self.attention_mask_BT[rows],
             labels=self.labels[rows],
             ngrams_BG=ngrams_BG,
         )
@@ -54,7 +56,7 @@ class LabelledRows:
         return replace(
             self,
             tokens_BT=self.tokens_BT.to(device),
-            attention_mask_BT=self.attention_mask_BT.to(device),
+            attention_mask_BT=None if self.attention_mask_BT is None else self.attention_mask_BT.to(device),
             labels=self.labels.to(device),
             ngrams_BG=None if self.ngrams_BG is None else self.ngrams_BG.to(device),
         )
@@ -96,20 +98,33 @@ class Texts(Protocol):
         """Some of the texts as one padded batch."""
 
 
-class Labelling(Task):
+class Labelling(FinetuneTask):
     """Texts in batches of like length, and the model that learns their labels."""
 
-    skips_outliers = False  # a hard batch is no spike
     figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
-    """What :meth:`validate` gives, as the metrics file has it."""
 
     def __init__(
         self, config: ModelConfig, *, train: Texts, validation: Texts, batch_size: int, seed: int
     ) -> None:
         self.config, self.train, self.validation = config, train, validation
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.seed, self.documents = batch_size, seed, train.documents
         self._lengths = [len(row) for row in train.rows]
         self._epoch: tuple[int, list[list[int]]] = (-1, [])
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest training text."""
+        return max(self._lengths)
+
+    def largest(self, rows: int) -> LabelledRows:
+        """As many of the longest texts, each with the n-grams of the one that has most."""
+        config, tokens_BT = self.config, torch.zeros(rows, self.longest, dtype=torch.long)
+        of_text = config.kind == "sequence-classifier"
+        labels = torch.zeros(rows if of_text else tokens_BT.shape, dtype=torch.long)
+        ngrams_BG = torch.zeros(rows, self.train.most_ngrams, dtype=torch.long) if config.ngrams else None
+        # A recurrent network looks at what the mask says, which tensors without content do not tell.
+        mask_BT = torch.ones_like(tokens_BT, dtype=torch.bool) if config.cell == "attention" else None
+        return LabelledRows(tokens_BT, mask_BT, labels, labels.numel(), ngrams_BG)
 
     def steps(self, epochs: int) -> int:
         """Optimizer steps that ``epochs`` passes over the training texts take."""
@@ -125,7 +140,9 @@ class Labelling(Task):
     def batch(self, step: int) -> Batch:
         """Texts of like length."""
         examples = self.train.examples(self._chosen(step))
-        return Batch(step, int(examples.attention_mask_BT.sum()), examples)
+        mask_BT = examples.attention_mask_BT
+        tokens = examples.tokens_BT.numel() if mask_BT is None else int(mask_BT.sum())
+        return Batch(step, tokens, examples)
 
     def origin(self, step: int) -> str:
         """Which of the training texts a step reads, counted from 0."""
@@ -160,7 +177,10 @@ class Labelling(Task):
 
 
 def label_config(
-    base: ModelConfig, settings: FinetuneSettings, labels: Sequence[str], **changes: Any
+    base: ModelConfig,
+    settings: ClassificationSettings | TokenClassificationSettings,
+    labels: Sequence[str],
+    **changes: Any,
 ) -> ModelConfig:
     """What gives these labels on the backbone of ``base``; ``changes`` are the task's own."""
     return dataclasses.replace(
@@ -170,6 +190,5 @@ def label_config(
         problem_type="single_label_classification",
         dropout=settings.dropout,
         context=settings.max_tokens,
-        ngrams=settings.ngrams,
         **changes,
     )

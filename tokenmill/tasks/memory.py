@@ -1,14 +1,9 @@
 """What fine-tuning will hold in memory, before it begins."""
 
-from typing import cast
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
 from tokenmill.core.errors import UserError
-from tokenmill.model.heads import Model, TaskModel, build_model
-from tokenmill.tasks.labelling import VALIDATION_ROWS, Labelling
+from tokenmill.model.heads import Model, build_model
+from tokenmill.tasks.labelling import VALIDATION_ROWS
+from tokenmill.tasks.task import FinetuneTask
 from tokenmill.text.ngrams import table_rows
 from tokenmill.training import estimate
 from tokenmill.training.estimate import (
@@ -24,7 +19,7 @@ from tokenmill.training.estimate import (
 from tokenmill.training.runtime import Runtime
 
 
-def memory(task: Labelling, base: Model, rows: int) -> Memory:
+def memory(task: FinetuneTask, base: Model, rows: int) -> Memory:
     """Bytes of a step of ``rows`` of the longest texts, all weights being trained, as the control's are.
 
     Beside the trained model stand ``base`` and, when it is written, a copy of itself.
@@ -32,10 +27,8 @@ def memory(task: Labelling, base: Model, rows: int) -> Memory:
     config = task.config
     matrices, rest = trained_numbers(lambda: build_model(config))
     weights, of_base = NUMBER * (matrices + rest), sum(weight.nbytes for weight in base.parameters())
-    length = max(map(len, task.train.rows))
-    saved = estimate.saved_bytes(
-        lambda: cast(TaskModel, build_model(config)), lambda model: _loss(model, task, rows, length)
-    )
+    length = task.longest
+    saved = estimate.saved_bytes(lambda: build_model(config), lambda model: task.largest(rows).loss(model))
     # AdamW's step holds two numbers for each of a matrix's, when activations are gone.
     step = 2 * NUMBER * len(config.labels) * (table_rows(len(config.labels)) if config.ngrams else 0)
     wide = max(config.intermediate_width, len(config.labels))
@@ -50,24 +43,14 @@ def memory(task: Labelling, base: Model, rows: int) -> Memory:
     )
 
 
-def _loss(model: TaskModel, task: Labelling, rows: int, length: int) -> Tensor:
-    """The loss of as many texts of that length, each with the n-grams of the one that has most."""
-    config, tokens_BT = task.config, torch.zeros(rows, length, dtype=torch.long)
-    # A recurrent network looks at what the mask says.
-    mask_BT = torch.ones_like(tokens_BT, dtype=torch.bool) if config.cell == "attention" else None
-    ngrams_BG = torch.zeros(rows, task.train.most_ngrams, dtype=torch.long) if config.ngrams else None
-    logits = model(tokens_BT, mask_BT, ngrams_BG=ngrams_BG, apart=True).flatten(0, -2).float()
-    return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long), reduction="sum")
-
-
-def check_memory(name: str, task: Labelling, base: Model, runtime: Runtime) -> None:
+def check_memory(name: str, task: FinetuneTask, base: Model, runtime: Runtime) -> None:
     """Whether the training of ``finetune.NAME`` fits into the memory of this machine.
 
     Raises:
         UserError: it does not; the param to change is named.
     """
     there = available_memory(runtime.devices)
-    own = -(-min(task.batch_size, task.train.documents) // runtime.processes)
+    own = -(-min(task.batch_size, task.documents) // runtime.processes)
     need = memory(task, base, min(own, runtime.micro_batch or own))
     if need.total <= there:
         return

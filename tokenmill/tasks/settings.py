@@ -1,11 +1,10 @@
-"""One fine-tuned model: an entry of ``finetune`` in params.yaml."""
+"""One fine-tuned model: an entry of ``finetune`` in params.yaml, and what each task has of its own."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tokenmill.core.settings import Name, Seed, Settings
-from tokenmill.tasks.table import TASKS
 from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
 
 
@@ -21,11 +20,9 @@ class LoraSettings(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class FinetuneSettings(Settings):
-    """One task on the documents of a source."""
+class TaskSettings(Settings):
+    """What every task on the documents of a source has."""
 
-    task: str
-    """What the model learns: one of :data:`tokenmill.tasks.table.TASKS`."""
     source: Name
     init_from: str
     """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or
@@ -36,24 +33,34 @@ class FinetuneSettings(Settings):
     learning_rate: Rate
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
+    freeze: list[str] = Field(default=[])
+    """Patterns of the names of parts that stay as they are, such as ``backbone.embeddings``."""
+    keep: Kept = "last"
+    """Which weights are published."""
+    control: bool = True
+    """Whether the same is trained from random weights too, to stand beside it in the evaluation."""
+    seed: Seed
+
+
+class ClassificationSettings(TaskSettings):
+    """Labels of documents."""
+
+    task: Literal["classification"]
     pooling: Literal["mean", "first", "last"] | None = None
     """Which position stands for a text; null: what suits the family, a decoder's last. With ``mean`` a
     decoder's positions see the whole text, not only what precedes them (BehnamGhader et al. 2024)."""
     ngrams: Annotated[int, Field(ge=0, le=5)] = 0
     """Longest run of characters whose weights are learned beside the encoder; 0: none. ``transformers`` has
     no class for such a model."""
-    freeze: list[str] = Field(default=[])
-    """Patterns of the names of parts that stay as they are, such as ``backbone.embeddings``."""
-    keep: Kept = "last"
-    """Which weights are published."""
-    seed: Seed
 
-    @model_validator(mode="after")
-    def _fits_the_task(self) -> "FinetuneSettings":
-        if self.task not in TASKS:
-            raise ValueError(f"task must be one of {', '.join(TASKS)}, got {self.task!r}")
-        for task, entry in TASKS.items():
-            for name in entry.settings if task != self.task else ():
-                if getattr(self, name) != type(self).model_fields[name].default:
-                    raise ValueError(f"{name} is for the task {task}; remove it")
-        return self
+
+class TokenClassificationSettings(TaskSettings):
+    """Tags of words."""
+
+    task: Literal["token-classification"]
+
+
+FinetuneSettings = Annotated[
+    ClassificationSettings | TokenClassificationSettings, Field(discriminator="task")
+]
+"""An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

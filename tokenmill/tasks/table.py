@@ -7,6 +7,16 @@ from tokenmill.model.names import Kind
 Needs = Literal["labels", "tags"]
 """What documents must have to be learned from: a label, or words with tags."""
 
+ONE_STACK: tuple[Kind, ...] = (
+    "causal-lm",
+    "masked-lm",
+    "features",
+    "sequence-classifier",
+    "token-classifier",
+    "span-extractor",
+)
+"""Encoders and decoders, whatever their head: all but text-to-text models."""
+
 
 class TaskEntry(NamedTuple):
     """What settings and params know of a task."""
@@ -14,15 +24,15 @@ class TaskEntry(NamedTuple):
     kind: Kind
     """Of the model that it makes."""
     needs: Needs
-    settings: tuple[str, ...] = ()
-    """Those of ``finetune.NAME`` that mean something to this task alone."""
+    starts_from: tuple[Kind, ...] = ONE_STACK
+    """Kinds of models that it can begin with."""
 
 
 TASKS: dict[str, TaskEntry] = {
-    "classification": TaskEntry("sequence-classifier", needs="labels", settings=("pooling", "ngrams")),
+    "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
 }
-"""Each task's code is the file of that name beside this one."""
+"""Each task's code is the file of that name beside this one; its settings stand in settings.py."""
 
 
 def module_of(name: str) -> str:

@@ -19,7 +19,7 @@ from tokenmill.data.documents.tagged import tagged_documents, word_tags
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.padding import pad_rows
 from tokenmill.tasks.labelling import IGNORE_INDEX, LabelledRows, Labelling, label_config
-from tokenmill.tasks.settings import FinetuneSettings
+from tokenmill.tasks.settings import TokenClassificationSettings
 from tokenmill.text.vocabulary import Vocabulary
 
 
@@ -45,7 +45,11 @@ class TaggedTexts:
 
 
 def new_task(
-    name: str, settings: FinetuneSettings, documents: pl.DataFrame, vocabulary: Vocabulary, base: ModelConfig
+    name: str,
+    settings: TokenClassificationSettings,
+    documents: pl.DataFrame,
+    vocabulary: Vocabulary,
+    base: ModelConfig,
 ) -> Labelling:
     """The task of an entry ``name`` of ``finetune`` on its source's documents, for the backbone of ``base``.
 
@@ -63,7 +67,7 @@ def new_task(
             "there is nothing to tell apart"
         )
     # A tag depends on what follows, too: no position need be blind to it.
-    config = label_config(base, settings, tags, causal=base.causal and base.cell != "attention")
+    config = label_config(base, settings, tags, ngrams=0, causal=base.causal and base.cell != "attention")
     numbers = {tag: number for number, tag in enumerate(tags)}
     return Labelling(
         config,
@@ -74,7 +78,7 @@ def new_task(
     )
 
 
-def _of_split(tagged: pl.DataFrame, split: Split, settings: FinetuneSettings) -> pl.DataFrame:
+def _of_split(tagged: pl.DataFrame, split: Split, settings: TokenClassificationSettings) -> pl.DataFrame:
     documents = tagged.filter(pl.col("split") == split)
     if documents.is_empty():
         raise UserError(

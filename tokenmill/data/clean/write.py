@@ -11,7 +11,7 @@ from tokenmill.data.clean.decide import Decisions
 from tokenmill.data.clean.statistics import Statistics
 from tokenmill.data.documents.parquet import write_parquet
 
-COLUMNS = ("id", "source", "text", "label", "target", "language")
+COLUMNS = ("id", "source", "text", "label", "target", "language", "group", "spans")
 
 
 def write_source(decisions: Decisions, statistics: Statistics, name: str, out: Path) -> None:

@@ -11,7 +11,7 @@ from tokenmill.core.splits import Split
 def read_documents(clean: Path, source: str, split: Split | None = None) -> pl.DataFrame:
     """Documents of one source, in its order; of one split, or of all.
 
-    Columns: id, source, text, label, target, language, split.
+    Columns: id, source, text, label, target, language, group, spans, split.
 
     Raises:
         UserError: the source has no documents in ``clean``.

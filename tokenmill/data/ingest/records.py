@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tokenmill.data.documents.languages import language_code
 
-COLUMNS = ("text", "label", "target", "language", "id", "source")
+COLUMNS = ("text", "label", "target", "language", "id", "source", "group", "spans")
 """Fields of a record that a file may carry, text first."""
 RAW_CHARACTERS = 10_000
 """A reject keeps this much of its line: enough to see what is wrong, bounded when the line is a gigabyte."""
@@ -36,6 +36,10 @@ class Record(NamedTuple):
     language: str | None = None
     id: str | None = None
     source: str | None = None
+    group: str | None = None
+    """What the document is a part of, such as an article or a conversation; a group comes to one split."""
+    spans: str | None = None
+    """Labelled parts of the text (:mod:`tokenmill.data.documents.spans`)."""
 
 
 class Reject(NamedTuple):

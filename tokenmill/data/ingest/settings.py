@@ -10,7 +10,7 @@ from tokenmill.data.ingest.encodings import is_encoding
 
 Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
 Role = Literal["text", "test", "good", "bad"]
-Column = Literal["id", "source", "text", "label", "target", "language"]
+Column = Literal["id", "source", "text", "label", "target", "language", "group"]
 Quoting = Literal["auto", "minimal", "none"]
 Language = Annotated[str, AfterValidator(language_code)]
 

@@ -28,7 +28,7 @@ HEAD = 1 << 22
 """Characters at the start of a text in which all but its length is counted: memory stays bounded."""
 HASH_BYTES = 16
 """128 of the 256 bits: two of 10^12 texts agree by chance once in 10^14 corpora."""
-COLUMNS = ("id", "source", "text", "label", "target", "language")
+COLUMNS = ("id", "source", "text", "label", "target", "language", "group", "spans")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,37 @@
+"""What fine-tuning needs of a task: how long it is, the model that it makes, its largest batch."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from tokenmill.model.config import ModelConfig
+from tokenmill.training.task import Examples, Task
+
+
+class FinetuneTask(Task):
+    """A task on the documents of a source, for one model to start from."""
+
+    skips_outliers = False  # a hard batch is no spike
+    figures: ClassVar[tuple[str, ...]]
+    """What :meth:`validate` gives, as the metrics file has it."""
+    config: ModelConfig
+    """Of the model that learns it."""
+    batch_size: int
+    documents: int
+    """For training."""
+
+    @abstractmethod
+    def steps(self, epochs: int) -> int:
+        """Optimizer steps that ``epochs`` passes over the training examples take."""
+
+    @abstractmethod
+    def padding_share(self, steps: int) -> float:
+        """Share of the positions which hold padding, of all that so many steps compute."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """Tokens of the longest training example."""
+
+    @abstractmethod
+    def largest(self, rows: int) -> Examples:
+        """A batch of as many rows as long as the longest of training, of zeros: for estimates of memory."""
