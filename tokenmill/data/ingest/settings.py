@@ -1,16 +1,33 @@
 """Where documents come from: one group of settings for each kind of source."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from tokenmill.core.settings import Count, Settings, Share
 from tokenmill.data.documents.languages import language_code
 from tokenmill.data.ingest.encodings import is_encoding
 
-Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
+TableFormat = Literal["jsonl", "csv", "tsv", "parquet"]
+ObjectFormat = Literal["entities", "squad", "messages", "preferences"]
+"""Formats whose rows are objects: lines or lists of JSON, and rows of tables."""
+Format = Literal[
+    "auto",
+    "txt",
+    "file",
+    "tagged",
+    "conll",
+    "catalog",
+    "po",
+    "mo",
+    "tmx",
+    "parallel",
+    "conversations",
+    TableFormat,
+    ObjectFormat,
+]
 Role = Literal["text", "test", "good", "bad"]
-Column = Literal["id", "source", "text", "label", "target", "language", "group"]
+Column = Literal["id", "source", "text", "label", "target", "language", "group", "spans"]
 Quoting = Literal["auto", "minimal", "none"]
 Language = Annotated[str, AfterValidator(language_code)]
 
@@ -61,6 +78,15 @@ class FileSettings(SourceSettings):
     mark is text like any other (``none``); ``auto`` tells it from the whole file."""
     labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
+    target_paths: list[str] = Field(default=[])
+    """Of parallel files: globs for those with the targets, which go with those of ``paths`` in order of their
+    names."""
+
+    @model_validator(mode="after")
+    def _parallel(self) -> Self:
+        if (self.format == "parallel") != bool(self.target_paths):
+            raise ValueError("format: parallel and target_paths belong together; give both, or neither")
+        return self
 
 
 class PackageSource(FileSettings):
@@ -81,6 +107,8 @@ class HuggingFaceSource(SourceSettings):
 
     kind: Literal["huggingface"]
     dataset: str
+    format: Literal["table", ObjectFormat] = "table"
+    """What its rows are: columns by name, or objects as in files of that format."""
     subset: str | None = None
     split: str = "train"
     revision: str | None = None
