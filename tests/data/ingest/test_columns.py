@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from tests.data.ingest.helpers import read_source
+from tests.data.ingest.helpers import notes, read_source
 from tokenmill.core.errors import UserError
 from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.documents.languages import language_code
@@ -21,14 +21,6 @@ TABLES = {
     "a.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
     "a.csv": "\n".join([",".join(ROWS[0]), *(",".join(map(str, row.values())) for row in ROWS)]),
 }
-
-
-def notes(folder: Path) -> list[str]:
-    """What ingest said about the source, as the manifest keeps it."""
-    found: list[str] = json.loads((folder / "raw/manifest.json").read_text("utf-8"))["sources"]["mine"][
-        "notes"
-    ]
-    return found
 
 
 def labels(folder: Path, values: list[Any]) -> list[str | None]:

@@ -184,6 +184,10 @@ def _encodable(text: str) -> bool:
 
 def kind_of(value: Any) -> str:
     """What a value of JSON or of a table is, in words."""
+    if value is None:
+        return "missing"
+    if isinstance(value, str):
+        return "text"
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):
