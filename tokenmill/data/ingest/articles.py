@@ -50,6 +50,5 @@ def read_articles(file: SourceFile) -> Rows:
             lines.append(row)
             size += len(row.text.encode())
     yield from finished()
-    yield Note(
-        f"{found:,} articles have one title and a dateline below it; {left_out:,} others were left out"
-    )
+    there = f"{found:,} articles have one title and a dateline below it"
+    yield Note(f"{there}; the other {left_out:,} are left out")
