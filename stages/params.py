@@ -54,7 +54,7 @@ PLACES: dict[Needs, Place] = {
     "preferences": Place("give it `format: preferences`", ("preferences",), "spans"),
     "targets": Place(
         "name the column of its targets as `target` under `columns`",
-        ("catalog", "po", "mo", "tmx", "parallel", "conversations"),
+        ("articles", "catalog", "po", "mo", "tmx", "parallel", "conversations"),
         "target",
     ),
 }

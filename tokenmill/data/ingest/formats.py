@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.articles import read_articles
 from tokenmill.data.ingest.catalog import read_catalog
 from tokenmill.data.ingest.chatterbot import read_conversations, read_pairs
 from tokenmill.data.ingest.conll import read_conll
@@ -54,6 +55,8 @@ def read_file(file: SourceFile, format_: Format, columns: Mapping[str, str], quo
             return read_tagged(file)
         case "conll":
             return read_conll(file, columns)
+        case "articles":
+            return read_articles(file)
         case "catalog":
             return read_catalog(file)
         case "po":

@@ -16,6 +16,7 @@ Format = Literal[
     "txt",
     "file",
     "tagged",
+    "articles",
     "conll",
     "catalog",
     "po",
@@ -82,10 +83,16 @@ class FileSettings(SourceSettings):
     """Of parallel files: globs for those with the targets, which go with those of ``paths`` in order of their
     names."""
 
+    group: Literal["article"] | None = None
+    """``article``: tagged lines are those of a newspaper (:mod:`tokenmill.data.documents.articles`), and the
+    lines of an article come to one split."""
+
     @model_validator(mode="after")
-    def _parallel(self) -> Self:
+    def _of_one_format(self) -> Self:
         if (self.format == "parallel") != bool(self.target_paths):
             raise ValueError("format: parallel and target_paths belong together; give both, or neither")
+        if self.group is not None and self.format != "tagged":
+            raise ValueError(f"group: {self.group} is of lines with `format: tagged`, not {self.format}")
         return self
 
 
