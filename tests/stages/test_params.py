@@ -5,17 +5,18 @@
 import copy
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from stages.params import Params, check_params, load_params
+from stages.params import PLACES, Params, check_params, load_params, may_have
 from tokenmill.core.errors import LONGEST_LINE, UserError
 from tokenmill.core.seeds import seed_of
-from tokenmill.data.ingest.settings import PackageSource
+from tokenmill.data.ingest.settings import PackageSource, Source
+from tokenmill.tasks.table import Needs
 
 SHIPPED = Path(__file__).resolve().parents[2] / "params.yaml"
 
@@ -252,6 +253,48 @@ def test_a_wrong_setting_is_named(tmp_path: Path, good: str, bad: str, message: 
     with pytest.raises(UserError) as error:
         load(BASE.replace(good, bad, 1), tmp_path)
     assert str(error.value) == f"params.yaml: {message}"
+
+
+HAVE = {
+    "labels": ["{format: csv, columns: {label: topic}}", "{format: file, labels: {a: b}}"],
+    "tags": ["{format: tagged}", "{format: jsonl, columns: {target: tags}}"],
+    "entities": ["{format: conll}", "{format: entities}", "{format: tagged}", "{paths: [a.bio.gz]}"],
+    "questions": ["{format: squad}", "{kind: huggingface, format: squad}"],
+    "turns": ["{format: messages}", "{kind: huggingface, format: messages}"],
+    "preferences": ["{format: preferences}", "{kind: huggingface, columns: {spans: spans}}"],
+    "targets": ["{format: tmx}", "{paths: [a.mo, b.txt]}", "{format: parallel, target_paths: [b]}",
+                "{format: csv, columns: {target: answer}}", "{kind: huggingface, columns: {target: zh}}"],
+}  # fmt: skip
+HAVE_NOT = {
+    "labels": ["{format: csv}", "{format: conll}", "{format: txt, columns: {label: topic}}"],
+    "tags": ["{format: conll}", "{format: csv, columns: {label: tags}}"],
+    "entities": ["{format: txt}", "{format: messages}", "{paths: [a.csv]}"],
+    "questions": ["{format: entities}", "{kind: huggingface}"],
+    "turns": ["{format: conversations}", "{format: jsonl}"],
+    "preferences": ["{format: messages}", "{format: file}"],
+    "targets": ["{format: tagged}", "{format: jsonl}", "{paths: [a.txt]}"],
+}
+
+
+@pytest.mark.parametrize(
+    ("needs", "written", "has"),
+    [
+        (needs, written, has)
+        for table, has in ((HAVE, True), (HAVE_NOT, False))
+        for needs in table
+        for written in table[needs]
+    ],
+)
+def test_what_sources_can_have(needs: Needs, written: str, has: bool) -> None:
+    settings = {"kind": "files", "paths": ["a"]} | YAML(typ="safe", pure=True).load(written)
+    if settings["kind"] == "huggingface":
+        settings = {**settings, "dataset": "mine"}
+        del settings["paths"]
+    assert may_have(needs, TypeAdapter(Source).validate_python(settings)) == has
+
+
+def test_every_need_has_a_place() -> None:
+    assert list(PLACES) == list(get_args(Needs)) == list(HAVE)
 
 
 def test_folders_of_models_that_others_made(tmp_path: Path) -> None:
