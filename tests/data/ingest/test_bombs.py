@@ -174,9 +174,7 @@ def test_files_that_are_read_whole_have_a_limit(tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("format_", ["squad", "messages", "entities", "preferences"])
 def test_json_that_is_one_value_has_a_limit(tmp_path: Path, format_: str) -> None:
     write_files(tmp_path / "sources", {"a.json": b"[" + b" " * (129 * MEBIBYTE)})
-    with pytest.raises(
-        UserError, match=r"^a\.json: larger than 128 MiB, too large for a format that"
-    ):
+    with pytest.raises(UserError, match=r"^a\.json: larger than 128 MiB, too large for a format that"):
         read_source(tmp_path, {}, paths=["a.json"], format=format_)
 
 
