@@ -87,6 +87,23 @@ class Params(Settings):
         """What is trained, by the name of its folder in data/models."""
         return {**self.pretrain, **self.finetune}
 
+    def behind(self, name: str) -> dict[str, Any]:
+        """All settings that a trained model comes from, by their groups and without names of entries.
+
+        So they are columns by which MLflow compares models. Of several entries of a group the nearest counts.
+        """
+        found: dict[str, Any] = {"measure": self.measure, "clean": self.clean}
+        way: str | None = name
+        while way in self.models:
+            entry = self.models[way]
+            if isinstance(entry, PretrainSettings):
+                found.setdefault("tokenize", self.tokenize[entry.tokenizer])
+                found.setdefault("pretrain", entry)
+            else:
+                found.setdefault("finetune", entry)
+            way = _entry(entry.init_from)
+        return found
+
 
 def chosen(group: str, entries: Mapping[str, Entry]) -> tuple[str, Entry]:
     """The entry of a group that the command line names: ``python -m stages.GROUP NAME``.

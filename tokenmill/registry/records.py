@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, write_json
-from tokenmill.jobs.tracking.run import flatten
+from tokenmill.jobs.tracking.tags import flatten
 from tokenmill.model.digest import model_digest
 from tokenmill.registry.settings import RegisteredModel
 

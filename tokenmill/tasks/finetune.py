@@ -121,7 +121,8 @@ class _Finetuning:
             runtime=self.runtime,
             validations=VALIDATIONS_PER_EPOCH * settings.epochs,
             log=lambda values, tokens: self.job.run.log_metrics(
-                {f"{which}/{key}": value for key, value in values.items()}, tokens
+                values if base is not None else {f"control/{key}": value for key, value in values.items()},
+                tokens,
             ),
             name=title,
             keep_best=settings.keep == "best",
@@ -136,7 +137,7 @@ class _Finetuning:
             ancestry=self._ancestry(control=base is None),
             normalization=self.normalization,
         )
-        write_record(
+        computed = write_record(
             folder,
             trained,
             {
@@ -144,6 +145,8 @@ class _Finetuning:
                 "trained_parameters": trained_parameters,
             },
         )
+        if base is not None:
+            self.job.run.set_tags(computed)
         # What is published was validated in training: at its last step, or where the loss was lowest.
         best = min(trained.curve, key=lambda row: row["loss"])
         kept = best if settings.keep == "best" else trained.curve[-1]
