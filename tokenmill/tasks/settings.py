@@ -30,7 +30,9 @@ class TaskSettings(Settings):
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Rows
     max_tokens: Context
-    learning_rate: Rate
+    learning_rate: Rate | None = None
+    """null: what suits the start, its size and the batch (recipe.py); docs/training.md says what the number
+    means."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
     freeze: list[str] = Field(default=[])
