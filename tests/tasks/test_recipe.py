@@ -49,7 +49,10 @@ def test_ours_and_its_control_take_muon_and_a_given_rate_stays() -> None:
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
-        (Recipe("muon", 2e-5), "by singular values of 2e-05, where its own are about 1, so little that nothing"),
+        (
+            Recipe("muon", 2e-5),
+            "by singular values of 2e-05, where its own are about 1, so little that nothing",
+        ),
         (Recipe("adamw", 0.004), "theirs was trained by others.*by about 0.004, more than what it knows"),
         (Recipe("muon", 0.004), None),
         (Recipe("adamw", 5e-5), None),

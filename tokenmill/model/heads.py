@@ -188,6 +188,14 @@ class TaskModel(nn.Module):
         stacked = torch.stack(parts)
         return stacked if apart else stacked.mean(0)
 
+    def without_ngrams(self) -> "TaskModel":
+        """The backbone's say alone, as a model of its own with the same weights."""
+        model = TaskModel(dataclasses.replace(self.config, ngrams=0))
+        model.load_state_dict(
+            {name: value for name, value in self.state_dict().items() if not name.startswith("ngrams.")}
+        )
+        return model.to(self.classifier.weight.device).train(self.training)
+
 
 class NgramWeights(nn.Module):
     """A linear classifier of a text's n-grams of characters, which begins with zeros.

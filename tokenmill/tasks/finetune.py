@@ -147,6 +147,7 @@ class _Finetuning:
         )
         trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
+        self.task.finish(model)
         save_model(
             folder,
             model,

@@ -9,9 +9,9 @@ MUON_RATE = 0.004
 """Of a model of ours, and of random weights (docs/experiments.md)."""
 
 ADAMW_RATE, ADAMW_WIDTH, ADAMW_ROWS = 5e-5, 768, 16
-"""Of downloaded weights of that width in batches of so many: BERT's (Devlin et al. 2019, A.3). Narrower models
-take higher ones (Turc et al. 2019: up to 3e-4), in inverse proportion to their width (Yang et al. 2022), and
-larger batches in proportion to the root of their rows (Malladi et al. 2022)."""
+"""Of downloaded weights of that width in batches of so many: BERT's (Devlin et al. 2019, A.3). Narrower
+models take higher ones (Turc et al. 2019: up to 3e-4), in inverse proportion to their width (Yang et al.
+2022), and larger batches in proportion to the root of their rows (Malladi et al. 2022)."""
 
 MOST_ADAMW_RATE = 3e-4
 LORA_FACTOR = 10
@@ -44,9 +44,7 @@ def downloaded(ancestry: Mapping[str, Any]) -> bool:
     return "init_from" in ancestry
 
 
-def recipe_of(
-    learning_rate: float | None, *, width: int, rows: int, downloaded: bool, lora: bool
-) -> Recipe:
+def recipe_of(learning_rate: float | None, *, width: int, rows: int, downloaded: bool, lora: bool) -> Recipe:
     """The optimizer that suits the start, at ``learning_rate`` or, where it is None, at the usual rate.
 
     Args:
@@ -74,6 +72,8 @@ def warning(where: str, recipe: Recipe, start: str) -> str | None:
     if recipe.optimizer == "muon":
         means = f"a step of Muon moves each matrix by singular values of {rate:g}, where its own are about 1"
     else:
-        means = f"{start} was trained by others, and a step of AdamW moves each of its weights by about {rate:g}"
+        means = (
+            f"{start} was trained by others, and a step of AdamW moves each of its weights by about {rate:g}"
+        )
     effect = "so little that nothing is learned" if rate < low else "more than what it knows can bear"
     return f"{where}.learning_rate: {means}, {effect}; leave it out, or give {low:g} to {high:g}"

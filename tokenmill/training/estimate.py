@@ -52,9 +52,7 @@ class Memory:
         return BASE + of_step + self.validation + self.batch
 
 
-def trained_numbers(
-    build: Callable[[], nn.Module], optimizer: OptimizerName = "muon"
-) -> tuple[int, int]:
+def trained_numbers(build: Callable[[], nn.Module], optimizer: OptimizerName = "muon") -> tuple[int, int]:
     """Numbers in the matrices that Muon trains, and in all that AdamW trains."""
     with torch.device("meta"):
         groups = parameter_groups(build(), 1.0, optimizer)

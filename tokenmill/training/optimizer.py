@@ -73,13 +73,21 @@ class MuonAdamW(torch.optim.Optimizer):
 
     A group with ``muon=True`` holds matrices and takes orthogonalised Nesterov momentum, scaled by
     ``sqrt(max(1, rows / columns))`` (Jordan et al. 2024); any other takes AdamW (Loshchilov & Hutter 2019),
-    whose weight decay is 0 unless the group has one. Of weights that are shared out over processes each updates its rows.
+    whose weight decay is 0 unless the group has one. Of weights that are shared out over processes each
+    updates its rows.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], *, dtype: torch.dtype = torch.float32) -> None:
         """``dtype``: what orthogonalising computes in; weights and state keep their own."""
         self.dtype = dtype
-        defaults = {"muon": False, "lr": 1e-3, "momentum": 0.95, "betas": (0.9, 0.95), "eps": 1e-10, "weight_decay": 0.0}
+        defaults = {
+            "muon": False,
+            "lr": 1e-3,
+            "momentum": 0.95,
+            "betas": (0.9, 0.95),
+            "eps": 1e-10,
+            "weight_decay": 0.0,
+        }
         super().__init__(groups, defaults)
 
     @torch.no_grad()
