@@ -100,7 +100,7 @@ def test_a_number(tmp_path: Path) -> None:
 
 def test_labels_of_another_problem(tmp_path: Path) -> None:
     made = project(tmp_path / "a", "stars", topics(), labels=("value",), problem_type="regression")
-    with pytest.raises(UserError, match="is .*, no number; mend the labels"):
+    with pytest.raises(UserError, match=r"is .*, no number; mend the labels"):
         made.evaluate("mine")
     made = project(tmp_path / "b", "topics", topics(), labels=("room", "odd"), problem_type=SEVERAL)
     with pytest.raises(UserError, match=r"label 'service' is not among those of .*mine \(room, odd\)"):

@@ -183,6 +183,8 @@ def export(name: str, folder: str) -> None:
     loaded = export_model(model_folder(name), Path(folder))
     imported, call = transformers_call(loaded.model.config.kind, folder)
     print(one_line(f"{folder}: written; load it with `from transformers import {imported}`, `{call}`"))
+    if loaded.unexpected_keys:
+        print(f"left out, since transformers has no class for them: {', '.join(loaded.unexpected_keys)}")
 
 
 def import_folder(path: str, target: str) -> None:

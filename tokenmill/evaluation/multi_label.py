@@ -47,7 +47,7 @@ def measure_multi_label(subject: Subject) -> Result:
             name: asdict(compare_resampled(micro_f1, counts, counts_of(actual, found), groups, seed))
             for name, found in rivals.items()
         },
-        predictions=_predictions(test, labels, separator_of(subject), {"": outputs, **rivals}),
+        predictions=_predictions(test, actual, labels, separator_of(subject), {"": outputs, **rivals}),
         analysis=analysis(subject, test, outputs, right.astype(float), "subset_accuracy"),
     )
 
@@ -103,21 +103,23 @@ def _micro(actual: Matrix, outputs: Probabilities) -> Counts:
 
 
 def _predictions(
-    test: pl.DataFrame, labels: tuple[str, ...], separator: str, outputs: dict[str, Probabilities]
+    test: pl.DataFrame,
+    actual: Matrix,
+    labels: tuple[str, ...],
+    separator: str,
+    outputs: dict[str, Probabilities],
 ) -> pl.DataFrame:
     """id, text, label; ``predicted``, all labels that fit, and the ``probability`` of the least sure."""
-    columns = []
+
+    def joined(rows: Matrix) -> list[str]:
+        return [separator.join(n for n, there in zip(labels, row, strict=True) if there) for row in rows]
+
+    columns = [pl.Series("label", joined(actual), pl.String)]
     for name, found in outputs.items():
         prefix = f"{name}_" if name else ""
-        said = [
-            separator.join(label for label, there in zip(labels, row, strict=True) if there)
-            for row in found >= THRESHOLD
-        ]
         sure = np.maximum(found, 1 - found).min(1).astype(np.float64).round(4)
         columns += [
-            pl.Series(f"{prefix}predicted", said, pl.String),
+            pl.Series(f"{prefix}predicted", joined(found >= THRESHOLD), pl.String),
             pl.Series(f"{prefix}probability", sure),
         ]
-    sets = test["label"].str.split(separator).list.eval(pl.element().str.strip_chars()).list.sort()
-    shown = test.select("id", "text").with_columns(label=sets.list.join(separator).str.strip_chars(separator))
-    return shown.with_columns(columns).sort("id")
+    return test.select("id", "text").with_columns(columns).sort("id")

@@ -19,7 +19,7 @@ from tokenmill.model.config import ModelConfig
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
-from tokenmill.model.heads import Model, build_model, start_from
+from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
 from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.memory import check_memory
@@ -148,6 +148,8 @@ class _Finetuning:
         trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
         self.task.finish(model)
+        if isinstance(model, TaskModel):
+            model = model.folded()
         save_model(
             folder,
             model,

@@ -8,7 +8,7 @@ MANY_NUMBERS = 20
 
 def label_sets(labels: pl.Series, separator: str) -> pl.Series:
     """The names between separators, without white space around them; a separator alone: none fits."""
-    return labels.str.split(separator).list.eval(
+    return labels.str.split(separator.strip() or separator).list.eval(
         pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")
     )
 
