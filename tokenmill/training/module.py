@@ -119,8 +119,8 @@ class TrainingModule(pl.LightningModule):
         """Nothing: :meth:`training_step` does it, before the first part of a batch."""
 
     def configure_optimizers(self) -> Any:
-        """Muon and AdamW, their rates moved by the schedule."""
-        groups = parameter_groups(self.model, self.schedule.learning_rate)
+        """What the schedule names, the rates moved by it."""
+        groups = parameter_groups(self.model, self.schedule.learning_rate, self.schedule.optimizer)
         optimizer = MuonAdamW(groups, dtype=self.products)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
