@@ -33,7 +33,7 @@ class Place(NamedTuple):
     """Where the documents of a source have what a task needs."""
 
     remedy: str
-    formats: tuple[Format | Literal["table"], ...] = ()
+    formats: tuple[Format, ...] = ()
     """Those that have it by themselves."""
     column: Column | None = None
     """Ours, by which tables have it."""
@@ -86,6 +86,23 @@ class Params(Settings):
     def models(self) -> dict[str, PretrainSettings | TaskSettings]:
         """What is trained, by the name of its folder in data/models."""
         return {**self.pretrain, **self.finetune}
+
+    def behind(self, name: str) -> dict[str, Any]:
+        """All settings that a trained model comes from, by their groups and without names of entries.
+
+        So they are columns by which MLflow compares models. Of several entries of a group the nearest counts.
+        """
+        found: dict[str, Any] = {"measure": self.measure, "clean": self.clean}
+        way: str | None = name
+        while way in self.models:
+            entry = self.models[way]
+            if isinstance(entry, PretrainSettings):
+                found.setdefault("tokenize", self.tokenize[entry.tokenizer])
+                found.setdefault("pretrain", entry)
+            else:
+                found.setdefault("finetune", entry)
+            way = _entry(entry.init_from)
+        return found
 
 
 def chosen(group: str, entries: Mapping[str, Entry]) -> tuple[str, Entry]:
@@ -172,7 +189,8 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
     for name, registered in params.register_.items():
         yield from _known(f"register.{name}", name, params.evaluate, "evaluate")
         task = params.finetune[name].task if name in params.finetune else None
-        figures = FIGURES.get(measured_as(str(_kind(name, params, project)), task))
+        problem = _problem(name, params, project)
+        figures = FIGURES.get(measured_as(str(_kind(name, params, project)), task, problem))
         if figures and registered.metric.partition(".")[0] not in figures:
             yield (
                 f"register.{name}.metric: the evaluation of {name} writes no {quote(registered.metric)}; "
@@ -290,9 +308,21 @@ def _kind(name: str, params: Params, project: Path) -> Any:
         return OBJECTIVES[params.pretrain[name].objective]
     if name in params.finetune:
         return TASKS[params.finetune[name].task].kind
+    return _config(name, project).get("kind")
+
+
+def _problem(name: str, params: Params, project: Path) -> Any:
+    """The problem of a classifier of texts by its settings or its folder; None if nothing says it."""
+    if name in params.models:
+        return getattr(params.models[name], "problem", None)
+    return _config(name, project).get("problem_type")
+
+
+def _config(name: str, project: Path) -> dict[str, Any]:
+    """What the folder of a model says of kind and problem; {} where there is none."""
     if not _holds_model(project / MODELS / name):
-        return None
+        return {}
     config = read_json(project / MODELS / name / "config.json", "copy the model anew")
     ours = config.get("tokenmill")
-    kind = ours.get("kind") if isinstance(ours, dict) else config.get("kind")
-    return kind if isinstance(kind, str) else None
+    said = {**config, **(ours if isinstance(ours, dict) else {})}
+    return {key: said[key] for key in ("kind", "problem_type") if isinstance(said.get(key), str)}

@@ -53,10 +53,10 @@ def read_file(file: SourceFile, format_: Format, columns: Mapping[str, str], quo
             return read_parquet(file, columns)
         case "tagged":
             return read_tagged(file)
-        case "conll":
-            return read_conll(file, columns)
         case "articles":
             return read_articles(file)
+        case "conll":
+            return read_conll(file, columns)
         case "catalog":
             return read_catalog(file)
         case "po":

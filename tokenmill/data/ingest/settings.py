@@ -79,20 +79,20 @@ class FileSettings(SourceSettings):
     mark is text like any other (``none``); ``auto`` tells it from the whole file."""
     labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
-    target_paths: list[str] = Field(default=[])
-    """Of parallel files: globs for those with the targets, which go with those of ``paths`` in order of their
-    names."""
-
     group: Literal["article"] | None = None
     """``article``: tagged lines are those of a newspaper (:mod:`tokenmill.data.documents.articles`), and the
     lines of an article come to one split."""
 
+    target_paths: list[str] = Field(default=[])
+    """Of parallel files: globs for those with the targets, which go with those of ``paths`` in order of their
+    names."""
+
     @model_validator(mode="after")
-    def _of_one_format(self) -> Self:
-        if (self.format == "parallel") != bool(self.target_paths):
-            raise ValueError("format: parallel and target_paths belong together; give both, or neither")
+    def _fits_the_format(self) -> Self:
         if self.group is not None and self.format != "tagged":
             raise ValueError(f"group: {self.group} is of lines with `format: tagged`, not {self.format}")
+        if (self.format == "parallel") != bool(self.target_paths):
+            raise ValueError("format: parallel and target_paths belong together; give both, or neither")
         return self
 
 
