@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 from tokenmill.model.names import Kind
 
-Needs = Literal["labels", "tags"]
-"""What documents must have to be learned from: a label, or words with tags."""
+Needs = Literal["labels", "tags", "entities"]
+"""What documents must have to be learned from: a label, words with tags, or spans with labels or such tags."""
 
 ONE_STACK: tuple[Kind, ...] = (
     "causal-lm",
@@ -13,6 +13,7 @@ ONE_STACK: tuple[Kind, ...] = (
     "features",
     "sequence-classifier",
     "token-classifier",
+    "character-classifier",
     "span-extractor",
 )
 """Encoders and decoders, whatever their head: all but text-to-text models."""
@@ -31,6 +32,7 @@ class TaskEntry(NamedTuple):
 TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
+    "ner": TaskEntry("character-classifier", needs="entities"),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""
 

@@ -21,6 +21,9 @@ EMBEDDING_RATE = 0.5
 NGRAM_RATE = 0.1
 """AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
 
+WINDOW_RATE = 0.05
+"""AdamW's learning rate of a character classifier's windows; see docs/experiments.md."""
+
 
 def orthogonalise(matrices_MRC: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """Replace each matrix's singular values by about 1, for a stack of matrices (M, rows, columns).
@@ -137,16 +140,18 @@ def _gradient(parameter: Tensor) -> Tensor:
 def parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    AdamW's part takes EMBEDDING_RATE of that, but a classifier's n-grams NGRAM_RATE. Recurrent networks are
+    AdamW's part takes EMBEDDING_RATE of that, but n-grams NGRAM_RATE and windows of characters WINDOW_RATE. Recurrent networks are
     AdamW's as a whole. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
-    ngrams: list[Tensor] = []
+    wide: dict[str, list[Tensor]] = {"ngrams": [], "windows": []}
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and name.startswith("ngrams."):
-            ngrams.append(parameter)
-        elif parameter.requires_grad:
+        if not parameter.requires_grad:
+            continue
+        if (part := name.partition(".")[0]) in wide:
+            wide[part].append(parameter)
+        else:
             hidden = parameter.ndim == 2 and any(
                 part in name for part in (".blocks.", "projection.", "pooler.")
             )
@@ -154,6 +159,7 @@ def parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, A
     groups = [
         {"params": matrices, "lr": learning_rate, "muon": True},
         {"params": rest, "lr": EMBEDDING_RATE * learning_rate, "muon": False},
-        {"params": ngrams, "lr": NGRAM_RATE, "muon": False},
+        {"params": wide["ngrams"], "lr": NGRAM_RATE, "muon": False},
+        {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False},
     ]
     return [group for group in groups if group["params"]]
