@@ -29,13 +29,15 @@ MODELS = "data/models/"
 WITHOUT: dict[Needs, tuple[str, ...]] = {
     "labels": ("txt", "tagged", "catalog", "po", "conversations"),
     "tags": ("txt", "catalog", "po", "conversations"),
+    "entities": ("txt", "catalog", "po", "conversations"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
-COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
+COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target", "entities": "target"}
 """Where tables have it."""
 REMEDIES: dict[Needs, str] = {
     "labels": "name the column of its labels under `columns`, or give it `labels`",
     "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
+    "entities": "give it `format: conll`, `entities` or `tagged`, or name its column of tagged text as `target`",
 }
 
 Entry = TypeVar("Entry")
@@ -254,7 +256,7 @@ def may_have(needs: Needs, source: Any) -> bool:
     mapped = COLUMNS[needs] in source.columns
     if isinstance(source, HuggingFaceSource):
         return mapped
-    if (needs == "labels" and source.labels) or (needs == "tags" and source.format == "tagged"):
+    if (needs == "labels" and source.labels) or (needs in ("tags", "entities") and source.format == "tagged"):
         return True
     formats = [source.format]
     if source.format == "auto":

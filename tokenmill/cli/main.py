@@ -217,10 +217,18 @@ def embed(
 
 @app.command()
 def classify(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
-    """Label texts, or their tokens, with a fine-tuned classifier."""
+    """Label texts with a fine-tuned classifier."""
     from tokenmill.cli import models
 
     models.classify(model, texts, as_json=as_json)
+
+
+@app.command()
+def tag(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
+    """Find the named entities of texts, or label their tokens."""
+    from tokenmill.cli import models
+
+    models.tag(model, texts, as_json=as_json)
 
 
 @app.command()

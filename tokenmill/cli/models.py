@@ -180,15 +180,9 @@ def embed(
 
 
 def classify(name: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
-    """Print the likeliest label of each text with its probability; as JSON, all probabilities.
-
-    Of a classifier of tokens: every token with its place and label.
-    """
+    """Print the likeliest label of each text with its probability; as JSON, all probabilities."""
 
     def show(loaded: LoadedModel, chosen: list[str]) -> None:
-        if loaded.model.config.kind == "token-classifier":
-            _tag(loaded, chosen, as_json)
-            return
         for text, probabilities in zip(chosen, api.classify(loaded, chosen), strict=True):
             label, probability = next(iter(probabilities.items()))
             if as_json:
@@ -200,13 +194,33 @@ def classify(name: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
     _answer("classify", name, texts, show)
 
 
-def _tag(loaded: LoadedModel, texts: list[str], as_json: bool) -> None:
-    for text, spans in zip(texts, api.tag(loaded, texts), strict=True):
-        if as_json:
-            _print(text=text, tokens=[asdict(span) for span in spans])
-            continue
-        for span in spans:
-            print(span.label, f"{span.probability:.3f}", text[span.start : span.end], sep="\t", flush=True)
+def tag(name: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
+    """Print the labelled parts of each text: label, probability, first place, place behind the last, words.
+
+    They are its entities, or of a classifier of tokens every token.
+    """
+
+    def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        for text, spans in zip(chosen, api.tag(loaded, chosen), strict=True):
+            if as_json:
+                parts = [{**asdict(span), "text": text[span.start : span.end]} for span in spans]
+                _print(
+                    text=text,
+                    spans=[{**part, "probability": round(part["probability"], 6)} for part in parts],
+                )
+                continue
+            for span in spans:
+                words = one_line(text[span.start : span.end])
+                print(
+                    span.label, f"{span.probability:.3f}", span.start, span.end, words, sep="\t", flush=True
+                )
+
+    _answer("tag", name, texts, show)
+
+
+def _part(text: str, span: api.Span) -> dict[str, Any]:
+    words = {"text": text[span.start : span.end]}
+    return {**words, **asdict(span), "probability": round(span.probability, 6)}
 
 
 def export(name: str, folder: str) -> None:

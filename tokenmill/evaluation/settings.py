@@ -17,11 +17,12 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "text-to-text": ("accuracy", "loss", "perplexity"),
     "sequence-classifier": ("accuracy", "f1", "calibration_error"),
     "token-classifier": ("accuracy",),
+    "character-classifier": ("f1", "precision", "recall", "recall_unseen"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
 (tokenmill/model/names.py), or by its task where a language model was fine-tuned for one."""
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "f1", "precision", "recall", "recall_unseen"})
 """Of all other figures less is better."""
 
 

@@ -14,12 +14,12 @@ def write_bio(spans: Iterable[Span], length: int, numbers: Mapping[str, int]) ->
 
 
 def read_bio(numbers: Sequence[int], labels: Sequence[str]) -> list[Span]:
-    """The inverse of :func:`write_bio`, of labels that BIO allows."""
+    """The inverse of :func:`write_bio`. An I- that continues nothing (BIO has none) begins one."""
     spans: list[Span] = []
     for place, number in enumerate(numbers):
         part, _, label = labels[number].partition("-")
-        if part == "B":
-            spans.append(Span(place, place + 1, label))
-        elif part == "I":
+        if part == "I" and spans and spans[-1].end == place and spans[-1].label == label:
             spans[-1] = spans[-1]._replace(end=place + 1)
+        elif part in ("B", "I"):
+            spans.append(Span(place, place + 1, label))
     return spans

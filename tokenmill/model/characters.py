@@ -4,7 +4,9 @@ Tokens of a model may hold the end of one name and the beginning of another; cha
 Shape suffixes: tokenmill/model/layers.py; C characters, L labels, P parts, E what the head sees of one.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +15,10 @@ from torch.nn import functional as F
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.crf import forbidden
 from tokenmill.model.layers import ACTIVATIONS
+from tokenmill.model.padding import pad_rows
 from tokenmill.model.recurrent import Recurrent
 from tokenmill.model.transformer import Transformer
+from tokenmill.text.characters import Piece
 from tokenmill.text.windows import BUCKETS, window_buckets
 
 CODE_POINTS = 2**15
@@ -127,3 +131,64 @@ def _places_in_token(places_BC: Tensor) -> Tensor:
     number_C = torch.arange(places_BC.shape[1], device=places_BC.device)
     begins_BC = F.pad(places_BC[:, 1:] != places_BC[:, :-1], (1, 0), value=True)
     return number_C - torch.where(begins_BC, number_C, 0).cummax(1).values
+
+
+@dataclass(frozen=True)
+class CharacterBatch:
+    """Pieces of texts as a model reads them, padded."""
+
+    tokens_BT: Tensor
+    attention_mask_BT: Tensor | None
+    characters_BC: Tensor
+    """Code points, 0 at padding."""
+    places_BC: Tensor
+    """Which of its row's tokens each character lies in."""
+
+    def __len__(self) -> int:
+        return len(self.characters_BC)
+
+    def __getitem__(self, rows: slice) -> Self:
+        """Some of the rows."""
+        mask_BT = self.attention_mask_BT
+        return type(self)(
+            self.tokens_BT[rows],
+            None if mask_BT is None else mask_BT[rows],
+            self.characters_BC[rows],
+            self.places_BC[rows],
+        )
+
+    def to(self, device: torch.device) -> Self:
+        """The same on another device."""
+        mask_BT = self.attention_mask_BT
+        return type(self)(
+            self.tokens_BT.to(device),
+            None if mask_BT is None else mask_BT.to(device),
+            self.characters_BC.to(device),
+            self.places_BC.to(device),
+        )
+
+    @property
+    def mask_BC(self) -> Tensor:
+        """True at characters, false at padding."""
+        return self.characters_BC != 0
+
+    def scores(self, model: CharacterClassifier, *, apart: bool = False) -> Scores:
+        """What :meth:`CharacterClassifier.forward` gives, in float32."""
+        scores: Scores = model(
+            self.tokens_BT,
+            self.attention_mask_BT,
+            characters_BC=self.characters_BC,
+            places_BC=self.places_BC,
+            apart=apart,
+        )
+        return Scores(scores.emissions.float(), scores.transitions.float())
+
+
+def character_batch(pieces: Sequence[Piece], padding: int) -> CharacterBatch:
+    """Pieces as one batch; ``padding`` is the id that fills up rows of tokens."""
+    tokens_BT, attention_mask_BT = pad_rows([piece.tokens for piece in pieces], padding)
+    characters_BC, places_BC = (
+        nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
+        for rows in ([piece.characters for piece in pieces], [piece.places for piece in pieces])
+    )
+    return CharacterBatch(tokens_BT, attention_mask_BT, characters_BC, places_BC)

@@ -16,7 +16,9 @@ def forbidden(labels: tuple[str, ...]) -> Tensor:
     )
 
 
-def log_likelihood(emissions_NCL: Tensor, transitions_NLL: Tensor, labels_NC: Tensor, mask_NC: Tensor) -> Tensor:
+def log_likelihood(
+    emissions_NCL: Tensor, transitions_NLL: Tensor, labels_NC: Tensor, mask_NC: Tensor
+) -> Tensor:
     """Logarithm of the probability (N) of each row's labels; those where the mask is false do not matter."""
     labels_NC = labels_NC.masked_fill(~mask_NC, 0)
     before_NC = torch.nn.functional.pad(labels_NC[:, :-1], (1, 0))
@@ -28,7 +30,7 @@ def log_likelihood(emissions_NCL: Tensor, transitions_NLL: Tensor, labels_NC: Te
 
 
 def forward_scores(emissions_NCL: Tensor, transitions_NLL: Tensor) -> Tensor:
-    """alpha (N, C, L): logarithm of the summed scores of all labels up to a character that end with a label."""
+    """alpha (N, C, L): logarithm of the summed scores of all labels up to a character that has a label."""
     alpha_NL = emissions_NCL[:, 0] + transitions_NLL[:, 0]
     alphas = [alpha_NL]
     for emission_NL in emissions_NCL.unbind(1)[1:]:

@@ -27,12 +27,17 @@ def signature(kind: ServedKind) -> Any:
     """What goes in and comes out: columns, and for a model that generates the params of sampling."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, Object, Property
 
     text, prompt = Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "prompt")])
     match kind:
         case "sequence-classifier":
             outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability")])
             return ModelSignature(text, outputs)
+        case "token-classifier" | "character-classifier":
+            types = {"text": "string", "label": "string", "start": "long", "end": "long", "score": "double"}
+            part = Object([Property(name, type_) for name, type_ in types.items()])
+            return ModelSignature(text, Schema([ColSpec(Array(part), "spans")]))
         case "masked-lm":
             return ModelSignature(text, text)
     params = ParamSchema([

@@ -22,7 +22,14 @@ REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
 
 REGISTRY = Path("data/registry.json")
 
-ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier"]
+ServedKind = Literal[
+    "causal-lm",
+    "text-to-text",
+    "masked-lm",
+    "sequence-classifier",
+    "token-classifier",
+    "character-classifier",
+]
 """The kinds of models that answer requests (serving.py)."""
 
 

@@ -28,7 +28,8 @@ class Refused(MlflowException):
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), or answers ``prompt``."""
+    """Labels the column ``text`` or parts of it (classifiers), fills its gaps (a masked model), or answers
+    ``prompt``."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -41,8 +42,9 @@ class Model(PythonModel):
     def predict(self, context, model_input: pd.DataFrame, params=None):
         """A row for each row of the input.
 
-        A classifier gives ``label`` and its ``probability``, a masked model ``text`` with the most probable
-        token in each gap, others ``text``, without the prompt.
+        A classifier of texts gives ``label`` and its ``probability``; one of characters or tokens ``spans``,
+        each with its text, label, start, end and score, its probability; a masked model ``text`` with the
+        most probable token in each gap; others ``text``, without the prompt.
         """
         from tokenmill.core.errors import UserError
 
@@ -51,6 +53,8 @@ class Model(PythonModel):
                 case "sequence-classifier":
                     rows = self._classify(_strings(model_input, "text"))
                     return pd.DataFrame(rows, columns=["label", "probability"])
+                case "token-classifier" | "character-classifier":
+                    return pd.DataFrame({"spans": self._tag(_strings(model_input, "text"))})
                 case "masked-lm":
                     return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
             return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
@@ -65,6 +69,23 @@ class Model(PythonModel):
         from tokenmill.inference import api
 
         return [next(iter(found.items())) for found in api.classify(self.loaded, texts)]
+
+    def _tag(self, texts):
+        from tokenmill.inference import api
+
+        return [
+            [
+                {
+                    "text": text[span.start : span.end],
+                    "label": span.label,
+                    "start": span.start,
+                    "end": span.end,
+                    "score": span.probability,
+                }
+                for span in spans
+            ]
+            for text, spans in zip(texts, api.tag(self.loaded, texts), strict=True)
+        ]
 
     def _fill(self, texts: list[str]) -> list[str]:
         from tokenmill.inference import api

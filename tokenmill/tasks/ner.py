@@ -21,78 +21,67 @@ from tokenmill.core.splits import Split
 from tokenmill.data.documents.entities import EntityDocument, entity_documents
 from tokenmill.data.documents.spans import Span
 from tokenmill.model.bio import read_bio, write_bio
-from tokenmill.model.characters import CharacterClassifier
+from tokenmill.model.characters import CharacterBatch, CharacterClassifier, character_batch
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.crf import log_likelihood, viterbi
 from tokenmill.model.names import bio_labels
-from tokenmill.model.padding import pad_rows
-from tokenmill.tasks.labelling import VALIDATION_ROWS, LabelledRows, Labelling, label_config
+from tokenmill.tasks.labelling import VALIDATION_ROWS, Labelling, label_config
 from tokenmill.tasks.settings import NerSettings
 from tokenmill.text.characters import Piece, text_pieces
 from tokenmill.text.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True, kw_only=True)
-class CharacterRows(LabelledRows):
-    """Rows of a batch: tokens, characters, and the number of each character's label."""
+@dataclass(frozen=True)
+class CharacterRows:
+    """Rows of a batch: pieces of texts, and the number of each character's label."""
 
-    characters_BC: Tensor
-    """Code points, 0 at padding."""
-    places_BC: Tensor
-    """Which of the row's tokens each lies in."""
+    batch: CharacterBatch
+    labels_BC: Tensor
+    total: int
+    """Characters of the whole batch."""
+
+    def __len__(self) -> int:
+        return len(self.batch)
 
     def __getitem__(self, rows: slice) -> Self:
         """Some of the rows."""
-        return replace(
-            super().__getitem__(rows),
-            characters_BC=self.characters_BC[rows],
-            places_BC=self.places_BC[rows],
-        )
+        return replace(self, batch=self.batch[rows], labels_BC=self.labels_BC[rows])
 
     def to(self, device: torch.device) -> Self:
         """The same on another device."""
-        return replace(
-            super().to(device),
-            characters_BC=self.characters_BC.to(device),
-            places_BC=self.places_BC.to(device),
-        )
+        return replace(self, batch=self.batch.to(device), labels_BC=self.labels_BC.to(device))
 
     @property
-    def mask_BC(self) -> Tensor:
-        """True at characters, false at padding."""
-        return self.characters_BC != 0
+    def tokens_BT(self) -> Tensor:
+        """Token ids, padded."""
+        return self.batch.tokens_BT
 
-    def loss(self, model: CharacterClassifier) -> Tensor:  # type: ignore[override]
+    @property
+    def attention_mask_BT(self) -> Tensor | None:
+        """False at padding."""
+        return self.batch.attention_mask_BT
+
+    def loss(self, model: CharacterClassifier) -> Tensor:
         """Negative log-likelihood in nats a character, summed over the model's parts.
 
-        Each part learns on its own, as in :meth:`LabelledRows.loss`.
+        Each part learns on its own, as those of classifiers of texts do (docs/experiments.md).
         """
-        emissions_PBCL, transitions_PLL = self._scores(model, apart=True)
+        emissions_PBCL, transitions_PLL = self.batch.scores(model, apart=True)
         parts, rows = emissions_PBCL.shape[:2]
         likelihood_N = log_likelihood(
-            emissions_PBCL.flatten(0, 1).float(),
-            transitions_PLL.repeat_interleave(rows, 0).float(),
-            self.labels.repeat(parts, 1),
-            self.mask_BC.repeat(parts, 1),
+            emissions_PBCL.flatten(0, 1),
+            transitions_PLL.repeat_interleave(rows, 0),
+            self.labels_BC.repeat(parts, 1),
+            self.batch.mask_BC.repeat(parts, 1),
         )
         return -likelihood_N.sum() / self.total
 
     def found(self, model: CharacterClassifier) -> tuple[Tensor, Tensor]:
         """Likeliest labels (B, C), and the log-likelihood (B) of the true ones."""
-        emissions_BCL, transitions_LL = self._scores(model, apart=False)
-        transitions_BLL = transitions_LL.float().expand(len(self), -1, -1)
-        emissions_BCL = emissions_BCL.float()
-        best_BC = viterbi(emissions_BCL, transitions_BLL, self.mask_BC)
-        return best_BC, log_likelihood(emissions_BCL, transitions_BLL, self.labels, self.mask_BC)
-
-    def _scores(self, model: CharacterClassifier, *, apart: bool) -> tuple[Tensor, Tensor]:
-        return model(
-            self.tokens_BT,
-            self.attention_mask_BT,
-            characters_BC=self.characters_BC,
-            places_BC=self.places_BC,
-            apart=apart,
-        )
+        emissions_BCL, transitions_LL = self.batch.scores(model)
+        transitions_BLL, mask_BC = transitions_LL.expand(len(self), -1, -1), self.batch.mask_BC
+        best_BC = viterbi(emissions_BCL, transitions_BLL, mask_BC)
+        return best_BC, log_likelihood(emissions_BCL, transitions_BLL, self.labels_BC, mask_BC)
 
 
 @dataclass(frozen=True)
@@ -113,21 +102,10 @@ class CharacterTexts:
 
     def examples(self, chosen: Sequence[int]) -> CharacterRows:
         """Some of the pieces as one padded batch."""
-        pieces = [self.pieces[index] for index in chosen]
-        tokens_BT, attention_mask_BT = pad_rows([piece.tokens for piece in pieces], self.padding)
-        characters_BC = _padded([piece.characters for piece in pieces])
-        return CharacterRows(
-            tokens_BT=tokens_BT,
-            attention_mask_BT=attention_mask_BT,
-            labels=_padded([self.labels[index] for index in chosen]),
-            total=int((characters_BC != 0).sum()),
-            characters_BC=characters_BC,
-            places_BC=_padded([piece.places for piece in pieces]),
-        )
-
-
-def _padded(rows: Sequence[npt.NDArray[np.int64]]) -> Tensor:
-    return torch.nn.utils.rnn.pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True)
+        batch = character_batch([self.pieces[index] for index in chosen], self.padding)
+        labels = [torch.from_numpy(self.labels[index]) for index in chosen]
+        labels_BC = nn.utils.rnn.pad_sequence(labels, batch_first=True)
+        return CharacterRows(batch, labels_BC, int(batch.mask_BC.sum()))
 
 
 class Entities(Labelling):
@@ -141,14 +119,8 @@ class Entities(Labelling):
         labelled = super().largest(rows)
         characters = max(len(piece.characters) for piece in self.train.pieces)
         nothing_BC = torch.zeros(rows, characters, dtype=torch.long)
-        return CharacterRows(
-            tokens_BT=labelled.tokens_BT,
-            attention_mask_BT=labelled.attention_mask_BT,
-            labels=nothing_BC,
-            total=rows * characters,
-            characters_BC=nothing_BC,
-            places_BC=nothing_BC,
-        )
+        batch = CharacterBatch(labelled.tokens_BT, labelled.attention_mask_BT, nothing_BC, nothing_BC)
+        return CharacterRows(batch, nothing_BC, nothing_BC.numel())
 
     @torch.inference_mode()
     def validate(self, model: nn.Module) -> dict[str, float]:

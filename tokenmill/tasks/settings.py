@@ -7,7 +7,6 @@ from pydantic import Field
 from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
 
-
 EntityLabel = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S+$")]
 
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 from tokenmill.model.names import Kind
 
 Needs = Literal["labels", "tags", "entities"]
-"""What documents must have to be learned from: a label, words with tags, or spans with labels or such tags."""
+"""What documents must have to be learned from: a label, words with tags, or labelled spans or such tags."""
 
 ONE_STACK: tuple[Kind, ...] = (
     "causal-lm",

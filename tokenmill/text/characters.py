@@ -14,6 +14,7 @@ from tokenmill.text.vocabulary import Vocabulary
 SENTENCES = re.compile(r"[^。！？!?；;\n]*[。！？!?；;\n]+[”’」』）)\"']*|[^。！？!?；;\n]+")
 """A sentence with what ends it; the parts of a text, one after the other."""
 
+UNREADABLE = 0xFFFD
 CLAUSE_ENDS = "，、：,: \t）)”」』"
 
 
@@ -22,7 +23,7 @@ class Piece(NamedTuple):
 
     begin: int
     characters: npt.NDArray[np.int64]
-    """Code point of each character."""
+    """Code point of each character, NUL as that of what cannot be read: a batch's padding is 0."""
     tokens: list[int]
     places: npt.NDArray[np.int64]
     """For each character, which of the tokens it lies in."""
@@ -87,6 +88,7 @@ def _encoded(vocabulary: Vocabulary, text: str, begin: int, end: int, longest: i
             *_encoded(vocabulary, text, middle, end, longest),
         ]
     characters = np.frombuffer(text[begin:end].encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+    characters[characters == 0] = UNREADABLE
     return [Piece(begin, characters, first.ids or [vocabulary.pad], _places(first.offsets, end - begin))]
 
 

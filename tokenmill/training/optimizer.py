@@ -140,8 +140,8 @@ def _gradient(parameter: Tensor) -> Tensor:
 def parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    AdamW's part takes EMBEDDING_RATE of that, but n-grams NGRAM_RATE and windows of characters WINDOW_RATE. Recurrent networks are
-    AdamW's as a whole. Frozen weights are left out.
+    AdamW's part takes EMBEDDING_RATE of that, but n-grams NGRAM_RATE and windows of characters WINDOW_RATE.
+    Recurrent networks are AdamW's as a whole. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []

@@ -1,8 +1,8 @@
 """Named entities of documents: from spans with labels, or from words with tags that stand for a label.
 
-A person's name is often tagged in two words, 江/nr 泽民/nr: a surname and a given name that follow each other
-are one name. Places are not joined: 北京/ns 海淀区/ns are two. A group in brackets has a tag of its own, and is
-one entity: ``[中央/n  电视台/n]nt``; what stands in it is none.
+A person's name is often tagged in two words, 江/nr 泽民/nr: a surname and a given name behind it are one
+name. Places are not joined: 北京/ns 海淀区/ns are two. A group in brackets has a tag of its own, and is one
+entity: ``[中央/n  电视台/n]nt``; what stands in it is none.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,11 @@ from tokenmill.data.documents.tagged import spells, tagged_words
 NAME = "nr"
 """Tag of a person's name, or of a part of it, in the tag set of Peking University."""
 
-COMPOUND_SURNAMES = frozenset(
-    "欧阳 太史 端木 上官 司马 东方 独孤 南宫 万俟 闻人 夏侯 诸葛 尉迟 公羊 赫连 澹台 皇甫 宗政 濮阳 公冶 太叔 "
-    "申屠 公孙 慕容 仲孙 钟离 长孙 宇文 司徒 鲜于 司空 令狐 呼延 端木 百里 东郭 南门 西门".split()
+_COMPOUND_SURNAMES = (
+    "欧阳太史端木上官司马东方独孤南宫万俟闻人夏侯诸葛尉迟公羊赫连澹台皇甫宗政濮阳公冶太叔申屠公孙慕容仲孙钟离长孙"
+    "宇文司徒鲜于司空令狐呼延百里东郭南门西门"
 )
+COMPOUND_SURNAMES = frozenset(map("".join, zip(*[iter(_COMPOUND_SURNAMES)] * 2, strict=True)))
 """Surnames of two characters that are in use; all others have one."""
 
 
