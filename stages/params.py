@@ -37,7 +37,7 @@ COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target", "entities":
 REMEDIES: dict[Needs, str] = {
     "labels": "name the column of its labels under `columns`, or give it `labels`",
     "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
-    "entities": "give it `format: conll`, `entities` or `tagged`, or name its column of tagged text as `target`",
+    "entities": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
 }
 
 Entry = TypeVar("Entry")

@@ -14,10 +14,11 @@ from tokenmill.model.names import bio_labels
 
 LABELS = bio_labels(["A", "B"])
 LENGTHS = (4, 2, 1)
+Scored = tuple[Tensor, Tensor, Tensor]
 
 
 @pytest.fixture
-def lattice() -> tuple[Tensor, Tensor, Tensor]:
+def lattice() -> Scored:
     """Emissions (3, 4, 5), transitions (3, 5, 5), all rows' the same, and the mask of rows of LENGTHS."""
     torch.manual_seed(0)
     emissions = torch.randn(3, 4, len(LABELS), dtype=torch.float64, requires_grad=True)
@@ -50,7 +51,7 @@ def test_bio_allows_an_inside_behind_its_own_name_only() -> None:
 
 
 def test_likelihood_and_its_gradient_are_those_of_all_sequences(
-    lattice: tuple[Tensor, Tensor, Tensor],
+    lattice: Scored,
 ) -> None:
     emissions, moves, mask = lattice
     labels = torch.tensor([[0, 1, 2, 3], [3, 4, 0, 0], [1, 0, 0, 0]])
@@ -77,7 +78,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     )
 
 
-def test_viterbi_finds_the_best_of_all_sequences(lattice: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_viterbi_finds_the_best_of_all_sequences(lattice: Scored) -> None:
     emissions, moves, mask = lattice
     for _ in range(20):
         emissions = 2 * torch.randn_like(emissions)
@@ -88,7 +89,7 @@ def test_viterbi_finds_the_best_of_all_sequences(lattice: tuple[Tensor, Tensor, 
             assert found[row, length:].tolist() == [0] * (4 - length)
 
 
-def test_forward_and_backward_scores_agree_at_every_place(lattice: tuple[Tensor, Tensor, Tensor]) -> None:
+def test_forward_and_backward_scores_agree_at_every_place(lattice: Scored) -> None:
     emissions, moves, mask = lattice
     both = forward_scores(emissions, moves) + backward_scores(emissions, moves, mask)
     for row, length in enumerate(LENGTHS):
@@ -97,7 +98,7 @@ def test_forward_and_backward_scores_agree_at_every_place(lattice: tuple[Tensor,
 
 
 def test_an_entitys_probability_is_the_share_of_sequences_that_have_it(
-    lattice: tuple[Tensor, Tensor, Tensor],
+    lattice: Scored,
 ) -> None:
     emissions, moves, mask = lattice
     found = Lattice(emissions.detach(), moves[0], mask)

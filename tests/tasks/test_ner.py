@@ -93,9 +93,8 @@ def test_both_parts_learn_each_on_its_own(tmp_path: Path) -> None:
     assert mean_emissions.equal(emissions.mean(0)) and mean_transitions.equal(transitions.mean(0))
     alone = new_task(tmp_path / "alone", "ner", _frame("ttvv"), max_tokens=32, ngrams=0)
     assert build_model(alone.config).windows is None
-    assert float(examples.loss(model)) == pytest.approx(
-        2 * alone.validate(build_model(alone.config))["loss"], rel=1
-    )
+    whole = float(examples.loss(model).detach())
+    assert whole == pytest.approx(2 * alone.validate(build_model(alone.config))["loss"], rel=1)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_both_parts_learn_each_on_its_own(tmp_path: Path) -> None:
         "a label that training never has": (
             _frame("tvev"),
             {},
-            r"label 'LOC' of letters is in the validation split \(letters:1\) and on no document for training",
+            r"label 'LOC' of letters is in the validation split \(letters:1\) and on no document for",
         ),
         "overlapping": (
             _frame().with_columns(spans=pl.lit(write_spans([Span(0, 2, "X"), Span(1, 3, "Y")]))),

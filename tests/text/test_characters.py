@@ -1,5 +1,6 @@
 """Texts in pieces, and the tokens of their characters."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_what_is_to_stay_whole_is_not_cut_where_it_fits() -> None:
 def test_every_character_lies_in_a_token_that_has_it(vocabulary: Vocabulary, text: str) -> None:
     pieces = text_pieces(vocabulary, text, 12)
     assert pieces[0].begin == 0 and pieces[-1].end == len(text)
-    assert all(before.end == after.begin for before, after in zip(pieces, pieces[1:], strict=False))
+    assert all(before.end == after.begin for before, after in itertools.pairwise(pieces))
     for piece in pieces:
         part = text[piece.begin : piece.end]
         assert "".join(map(chr, piece.characters)) == part.replace("\x00", chr(UNREADABLE))

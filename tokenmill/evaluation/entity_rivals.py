@@ -18,11 +18,15 @@ ITERATIONS = 10
 
 
 def dictionary_entities(train: Sequence[EntityDocument], texts: Sequence[str]) -> list[list[Span]]:
-    """The training entities in each text, from left to right the longest that fits, by its usual label."""
+    """The training entities in each text, from left to right the longest that fits, by its usual label.
+
+    Those of one character are left out: a surname alone would be found in many words.
+    """
     seen: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for document in train:
         for begin, end, label in document.entities:
-            seen[document.text[begin:end]][label] += 1
+            if end - begin > 1:
+                seen[document.text[begin:end]][label] += 1
     labels = {words: min(found, key=lambda label: (-found[label], label)) for words, found in seen.items()}
     lengths: defaultdict[str, set[int]] = defaultdict(set)
     for words in labels:
