@@ -130,4 +130,4 @@ def _predictions(
         "probabilities": [[round(answer.probability, 4) for answer in row] for row in answers],
         **{f"{name}_predicted": [write_spans(r) for r in said] for name, said in found.items() if name},
     }
-    return pl.DataFrame(columns, {"probabilities": pl.List(pl.Float64)}, strict=False).sort("id")
+    return pl.DataFrame(columns, schema_overrides={"probabilities": pl.List(pl.Float64)}).sort("id")
