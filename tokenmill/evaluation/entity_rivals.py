@@ -60,7 +60,9 @@ def crf_entities(train: Sequence[EntityDocument], texts: Sequence[str]) -> list[
     numbers = {label: number for number, label in enumerate(labels)}
     trainer = pycrfsuite.Trainer(algorithm="ap", verbose=False)
     trainer.set_params({"max_iterations": ITERATIONS})
-    ctypes.CDLL(None if os.name == "posix" else "msvcrt").srand(1)  # it shuffles rows by C's random numbers, wherever these stand
+    ctypes.CDLL(None if os.name == "posix" else "msvcrt").srand(
+        1
+    )  # it shuffles rows by C's random numbers, wherever these stand
     for document in train:
         places = [(span.begin, span.end) for span in document.entities]
         row = write_bio(document.entities, len(document.text), numbers)

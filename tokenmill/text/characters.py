@@ -49,7 +49,7 @@ def text_pieces(
     """
     pieces = []
     for begin, end in cut_places(text, longest, whole):
-        pieces += _encoded(vocabulary, text, begin, end, longest)
+        pieces += _encoded(vocabulary, text, begin, end, longest, whole)
     return pieces
 
 
@@ -78,15 +78,17 @@ def _clause_end(text: str, begin: int, end: int) -> int:
     return end
 
 
-def _encoded(vocabulary: Vocabulary, text: str, begin: int, end: int, longest: int) -> list[Piece]:
-    """A stretch as one piece, or halved where it has too many tokens: rare characters have several each."""
+def _encoded(
+    vocabulary: Vocabulary, text: str, begin: int, end: int, longest: int, whole: Sequence[tuple[int, int]]
+) -> list[Piece]:
+    """A stretch as one piece, or as two where it has too many tokens: rare characters have several each."""
     first, *more = vocabulary.encode_whole([text[begin:end]], longest)[0]
     if more and end - begin > 1:
-        middle = (begin + end) // 2
-        return [
-            *_encoded(vocabulary, text, begin, middle, longest),
-            *_encoded(vocabulary, text, middle, end, longest),
-        ]
+        kept = [(start - begin, stop - begin) for start, stop in whole if begin <= start and stop <= end]
+        pieces = []
+        for start, stop in cut_places(text[begin:end], (end - begin + 1) // 2, kept):
+            pieces += _encoded(vocabulary, text, begin + start, begin + stop, longest, whole)
+        return pieces
     characters = np.frombuffer(text[begin:end].encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
     characters[characters == 0] = UNREADABLE
     return [Piece(begin, characters, first.ids or [vocabulary.pad], _places(first.offsets, end - begin))]
