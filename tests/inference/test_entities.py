@@ -20,7 +20,7 @@ NAMES = {"京": "LOC", "江": "PER"}
 
 
 def _finder(folder: Path) -> Path:
-    """A model that takes each 京 and what follows it for a place, and each 江 for a person, by its windows."""
+    """A model whose windows take each 京 and what follows it for a place, and each 江 for a person."""
     model = tiny_model("character-classifier", ngrams=1)
     assert isinstance(model, CharacterClassifier) and model.windows is not None
     with torch.no_grad():
