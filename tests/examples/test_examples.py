@@ -99,10 +99,29 @@ def write_csv(path: Path, source: dict[str, Any]) -> None:
         table.writerows((text, labels.get(label, label)) for text, label in rows)
 
 
+SURNAMES, GIVEN, TOWNS = "王李张刘陈杨赵黄", "建国伟明秀英志强文华海燕丽军", "京津沪宁杭穗渝蓉"
+TITLES = ("记者", "医生", "教师", "演员", "画家", "队长")
+DONE = ("访问", "描写", "修理", "参观", "测量", "记得", "喜欢", "离开")
+SEEN = ("港口", "博物馆", "车站", "图书馆", "花园", "市场", "大桥", "学校")
+
+
+def write_tagged(path: Path, source: dict[str, Any]) -> None:
+    """Sentences of words with tags, among them names of persons and places."""
+    draw = random.Random(path.name)
+
+    def sentence() -> str:
+        who = f"{draw.choice(TITLES)}/n {draw.choice(SURNAMES)}/nr {''.join(draw.sample(GIVEN, 2))}/nr"
+        where = f"在/p {draw.choice(TOWNS)}{draw.choice('州城县')}/ns"
+        return f"{who} {where} {draw.choice(DONE)}/v {draw.randrange(900)}/m 座/q {draw.choice(SEEN)}/n 。/w"
+
+    path.write_text("".join(f"{sentence()} {sentence()}\n" for _ in range(200)), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "txt": write_txt,
     "jsonl": write_jsonl,
     "csv": write_csv,
+    "tagged": write_tagged,
 }
 
 

@@ -222,10 +222,18 @@ def classify(
     explain: Annotated[bool, typer.Option(help="Show which parts of a text moved the decision.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Label texts, or their tokens, with a fine-tuned classifier."""
+    """Label texts with a fine-tuned classifier."""
     from tokenmill.cli import classify
 
     classify.classify(model, texts, explain=explain, as_json=as_json)
+
+
+@app.command()
+def tag(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
+    """Find the named entities of texts, or label their tokens."""
+    from tokenmill.cli import tag
+
+    tag.tag(model, texts, as_json=as_json)
 
 
 @app.command()

@@ -19,6 +19,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "multi-label-classifier": ("micro_f1", "f1", "subset_accuracy", "calibration_error"),
     "regressor": ("mean_absolute_error", "r2", "spearman"),
     "token-classifier": ("accuracy",),
+    "character-classifier": ("f1", "precision", "recall", "recall_unseen"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
 (tokenmill/model/names.py), a classifier of texts by its problem, or by its task where a language model was
@@ -31,7 +32,12 @@ PROBLEMS = {
 }
 """Classifiers of texts that give no single label, by the problem as models and as settings name it."""
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "f1", "micro_f1", "subset_accuracy", "r2", "spearman"})
+HIGHER_IS_BETTER = frozenset(
+    (
+        *("accuracy", "f1", "micro_f1", "precision", "recall", "recall_unseen", "subset_accuracy"),
+        *("r2", "spearman"),
+    )
+)
 """Of all other figures less is better."""
 
 

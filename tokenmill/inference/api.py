@@ -21,6 +21,7 @@ from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
 from tokenmill.inference.classify import THRESHOLD, Span
+from tokenmill.inference.entities import entities
 from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
@@ -119,17 +120,23 @@ def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Expl
 
 
 def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:
-    """The likeliest label of each token of each text, with its place in the text.
+    """The labelled parts of each text, with their places in it: its entities, or each of its tokens.
 
     A text that is longer than the model's context is read in pieces, one after the other.
 
+    Args:
+        model: a classifier of characters, which finds entities, or one of tokens.
+        texts: texts.
+        batch_size: so many pieces at a time.
+
     Raises:
-        UserError: the model is no classifier of tokens.
+        UserError: the model is of another kind.
     """
     loaded = _loaded(model)
     edited = edited_texts(loaded.normalization, _texts(texts))
     read = [text.text for text in edited]
-    found = classifiers.tag(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
+    find = entities if loaded.model.config.kind == "character-classifier" else classifiers.tag
+    found = find(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [
         [_moved(span, text.origin(span.start, span.end)) for span in spans]
         for text, spans in zip(edited, found, strict=True)

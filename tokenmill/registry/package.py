@@ -27,7 +27,7 @@ def signature(kind: ServedKind) -> Any:
     """What goes in and comes out: columns, and for a model that generates the params of sampling."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
-    from mlflow.types.schema import Array
+    from mlflow.types.schema import Array, Object, Property
 
     text, prompt = Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "prompt")])
     match kind:
@@ -39,6 +39,10 @@ def signature(kind: ServedKind) -> Any:
             return ModelSignature(text, outputs)
         case "regressor":
             return ModelSignature(text, Schema([ColSpec("double", "value")]))
+        case "token-classifier" | "character-classifier":
+            types = {"text": "string", "label": "string", "start": "long", "end": "long", "score": "double"}
+            part = Object([Property(name, type_) for name, type_ in types.items()])
+            return ModelSignature(text, Schema([ColSpec(Array(part), "spans")]))
         case "masked-lm":
             return ModelSignature(text, text)
     params = ParamSchema([

@@ -29,6 +29,8 @@ ServedKind = Literal[
     "sequence-classifier",
     "multi-label-classifier",
     "regressor",
+    "token-classifier",
+    "character-classifier",
 ]
 """What answers requests (serving.py), as its evaluation names it."""
 

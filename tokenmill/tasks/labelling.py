@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
-from tokenmill.tasks.settings import ClassificationSettings, TokenClassificationSettings
+from tokenmill.tasks.settings import ClassificationSettings, NerSettings, TokenClassificationSettings
 from tokenmill.tasks.table import TASKS
 from tokenmill.tasks.task import FinetuneTask
 from tokenmill.training.order import length_buckets
@@ -187,7 +187,7 @@ class Labelling(FinetuneTask):
 
 def label_config(
     base: ModelConfig,
-    settings: ClassificationSettings | TokenClassificationSettings,
+    settings: ClassificationSettings | NerSettings | TokenClassificationSettings,
     labels: Sequence[str],
     **changes: Any,
 ) -> ModelConfig:

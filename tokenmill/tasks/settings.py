@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
 
+EntityLabel = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S+$")]
+
 
 class LoraSettings(Settings):
     """Low-rank adaptation (Hu et al. 2021): small matrices are trained beside frozen layers."""
@@ -77,7 +79,18 @@ class TokenClassificationSettings(TaskSettings):
     task: Literal["token-classification"]
 
 
+class NerSettings(TaskSettings):
+    """Named entities. Texts are read in pieces of at most ``max_tokens`` tokens, and as many characters."""
+
+    task: Literal["ner"]
+    labels: dict[str, EntityLabel] | None = Field(default=None, min_length=1)
+    """For tagged text: the label of each tag that stands for an entity, such as ``{nr: PER}``; null: entities
+    are the spans of the documents."""
+    ngrams: Annotated[int, Field(ge=0, le=4)] = 4
+    """Longest window of characters whose weights are learned beside the backbone; 0: none."""
+
+
 FinetuneSettings = Annotated[
-    ClassificationSettings | TokenClassificationSettings, Field(discriminator="task")
+    ClassificationSettings | TokenClassificationSettings | NerSettings, Field(discriminator="task")
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""
