@@ -29,13 +29,21 @@ MODELS = "data/models/"
 WITHOUT: dict[Needs, tuple[str, ...]] = {
     "labels": ("txt", "tagged", "catalog", "po", "conversations"),
     "tags": ("txt", "catalog", "po", "conversations"),
+    "targets": ("txt", "tagged"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
-COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
+GIVES: dict[Needs, tuple[str, ...]] = {
+    "labels": (),
+    "tags": ("tagged",),
+    "targets": ("catalog", "po", "conversations"),
+}
+"""The formats that always have it."""
+COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target", "targets": "target"}
 """Where tables have it."""
 REMEDIES: dict[Needs, str] = {
     "labels": "name the column of its labels under `columns`, or give it `labels`",
     "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
+    "targets": "name the column of answers to its texts as `target` under `columns`",
 }
 
 Entry = TypeVar("Entry")
@@ -134,11 +142,14 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
             yield from _model(f"pretrain.{name}.init_from", pretrain.init_from, params, project, FRESH)
     for name, finetune in params.finetune.items():
         yield from _model(f"finetune.{name}.init_from", finetune.init_from, params, project)
-        yield from _sources(f"finetune.{name}.source", [finetune.source], texts, params)
+        yield from _sources(f"finetune.{name}.source", finetune.sources, texts, params)
         needs = TASKS[finetune.task].needs
-        if finetune.source in texts and not may_have(needs, texts[finetune.source]):
-            place = f"sources.{finetune.source}"
-            yield f"finetune.{name}.source: {place} has no {needs}; {REMEDIES[needs]}, or name another source"
+        for source in finetune.sources:
+            if source in texts and not may_have(needs, texts[source]):
+                yield (
+                    f"finetune.{name}.source: sources.{source} has no {needs}; {REMEDIES[needs]}, "
+                    "or name another source"
+                )
     yield from _circles(params)
     yield from _sizes(params)
     for name, evaluate in params.evaluate.items():
@@ -212,6 +223,10 @@ def _sizes(params: Params) -> Iterator[str]:
                 yield f"{place} is {wanted}, but the context of {entry.init_from} is {most}; lower it"
     for name, finetune in params.finetune.items():
         base = _entry(finetune.init_from)
+        answers, most = getattr(finetune, "max_target_tokens", None), _shape_of(base, "context", params)
+        if answers and most and answers > most:
+            place = f"finetune.{name}.max_target_tokens"
+            yield f"{place} is {answers}, but the context of {finetune.init_from} is {most}; lower it"
         kind, fitting = _kind(base, params, Path()) if base else None, TASKS[finetune.task].starts_from
         if base in params.models and kind not in fitting:
             yield (
@@ -254,7 +269,7 @@ def may_have(needs: Needs, source: Any) -> bool:
     mapped = COLUMNS[needs] in source.columns
     if isinstance(source, HuggingFaceSource):
         return mapped
-    if (needs == "labels" and source.labels) or (needs == "tags" and source.format == "tagged"):
+    if (needs == "labels" and source.labels) or source.format in GIVES[needs]:
         return True
     formats = [source.format]
     if source.format == "auto":

@@ -60,7 +60,7 @@ def new_task(
         UserError: the documents have no labels, or a split lacks some.
     """
     labelled = documents.drop_nulls("label")
-    labels = label_names(labelled, settings.source, name)
+    labels = label_names(labelled, ", ".join(settings.sources), name)
     train, validation = (
         labelled_texts(labelled, split, labels, vocabulary, settings) for split in ("train", "validation")
     )
@@ -116,7 +116,8 @@ def labelled_texts(
     """
     frame = labelled.filter(pl.col("split") == split)
     if frame.is_empty():
-        raise UserError(f"{settings.source}: no labelled {split} documents; see clean.split in params.yaml")
+        sources = ", ".join(settings.sources)
+        raise UserError(f"{sources}: no labelled {split} documents; see clean.split in params.yaml")
     numbers = {name: number for number, name in enumerate(labels)}
     texts = frame["text"].to_list()
     return LabelledTexts(
