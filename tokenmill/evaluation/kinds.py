@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tokenmill.evaluation.causal_lm import measure_causal
 from tokenmill.evaluation.denoising import measure_denoising
+from tokenmill.evaluation.generation import measure_generation
 from tokenmill.evaluation.sequence_classifier import measure_classifier
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.token_classifier import measure_tagger
@@ -14,5 +15,6 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "text-to-text": measure_denoising,
     "sequence-classifier": measure_classifier,
     "token-classifier": measure_tagger,
+    "generation": measure_generation,
 }
 """What measures a model, by the names of settings.FIGURES."""

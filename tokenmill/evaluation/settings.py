@@ -9,6 +9,7 @@ from tokenmill.inference.generation.limits import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
     MOST_NEW_TOKENS,
+    MOST_SEQUENCES,
 )
 
 FIGURES: dict[str, tuple[str, ...]] = {
@@ -17,11 +18,28 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "text-to-text": ("accuracy", "loss", "perplexity"),
     "sequence-classifier": ("accuracy", "f1", "calibration_error"),
     "token-classifier": ("accuracy",),
+    "generation": (
+        *("chrf", "bleu", "rouge1", "rouge2", "rougeL", "exact_match"),
+        *("placeholders_kept", "ended", "length_ratio", "copied"),
+    ),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
 (tokenmill/model/names.py), or by its task where a language model was fine-tuned for one."""
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
+HIGHER_IS_BETTER = frozenset(
+    {
+        "accuracy",
+        "f1",
+        "chrf",
+        "bleu",
+        "rouge1",
+        "rouge2",
+        "rougeL",
+        "exact_match",
+        "placeholders_kept",
+        "ended",
+    }
+)
 """Of all other figures less is better."""
 
 
@@ -42,4 +60,6 @@ class EvaluateSettings(Settings):
     max_new_tokens: Annotated[int, Field(ge=1, le=MOST_NEW_TOKENS)] = 40
     """Less than the context of the model."""
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=HIGHEST_TEMPERATURE)] = 0.8
+    num_beams: Annotated[int, Field(ge=1, le=MOST_SEQUENCES)] = 1
+    """Of the answers of a model that was fine-tuned to give them; 1: the likeliest token each time."""
     seed: Seed = 1
