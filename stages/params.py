@@ -27,15 +27,15 @@ from tokenmill.tokenization.settings import TokenizeSettings
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
 WITHOUT: dict[Needs, tuple[str, ...]] = {
-    "labels": ("txt", "tagged", "catalog", "po", "conversations"),
-    "tags": ("txt", "catalog", "po", "conversations"),
+    "labels": ("txt", "tagged", "articles", "catalog", "po", "conversations"),
+    "tags": ("txt", "articles", "catalog", "po", "conversations"),
     "targets": ("txt", "tagged"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
 GIVES: dict[Needs, tuple[str, ...]] = {
     "labels": (),
     "tags": ("tagged",),
-    "targets": ("catalog", "po", "conversations"),
+    "targets": ("articles", "catalog", "po", "conversations"),
 }
 """The formats that always have it."""
 COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target", "targets": "target"}
