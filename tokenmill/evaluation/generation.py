@@ -53,7 +53,7 @@ LONGER = 2
 HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U000323af]")
 SENTENCE_END = re.compile(r"(?<=[。！？!?\n])|(?<=\.)\s")
 PLACEHOLDER = re.compile(
-    r"%\(\w+\)[-#0 +]*\d*(?:\.\d+)?[a-z]|%[-#0+]*\d*(?:\.\d+)?[sdifrxuc]\b|\$?\{[^{}\s]*\}|</?[A-Za-z][^<>]*>|&#?\w+;"
+    r"%(?:\(\w+\))?[-#0+]*\d*(?:\.\d+)?[sdifrxuc]\b|\$?\{[^{}\s]*\}|</?[A-Za-z][^<>]*>|&#?\w+;"
 )
 """What a translation keeps as it is: %s, %(name)s, {0}, {name}, tags, &entities;."""
 
@@ -128,7 +128,7 @@ def _rivals(
     train: Sequence[Pair],
     recalled: Sequence[Match],
 ) -> dict[str, list[str]]:
-    """Answers by those who apply: a gloss where the languages differ, beginnings where texts are summarised."""
+    """Answers by all who apply: a gloss where the languages differ, beginnings where texts are long."""
     rivals: dict[str, list[str]] = {}
     if (subject.folder / CONTROL).is_dir():
         control = load_model(subject.folder / CONTROL)

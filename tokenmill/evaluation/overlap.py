@@ -1,4 +1,4 @@
-"""How much of a reference a text has: chrF, ROUGE, and intervals of both by resampling groups of documents."""
+"""How much of a reference a text has: chrF, ROUGE, and intervals of both by resampling documents."""
 
 import re
 from collections import Counter
@@ -22,7 +22,7 @@ UNIT = re.compile(r"[\u3400-\u9fff\U00020000-\U000323af\u3040-\u30ff]|[^\W_\u304
 
 
 def rouge_units(text: str) -> list[str]:
-    """A text as ROUGE sees it: Chinese by character, English by word, in lower case and without punctuation."""
+    """A text as ROUGE sees it: Chinese by character, English by word, in lower case, punctuation left out."""
     return UNIT.findall(text.lower())
 
 
@@ -74,7 +74,7 @@ def _f1(both: int, own: int, right: int) -> float:
 
 
 def common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
-    """Length of the longest common subsequence, with a row of the table as the bits of a number (Hyyrö 2004)."""
+    """Length of the longest common subsequence, its table's rows as bits of a number (Hyyrö 2004)."""
     places: dict[str, int] = {}
     for place, unit in enumerate(one):
         places[unit] = places.get(unit, 0) | 1 << place
@@ -87,7 +87,7 @@ def common_subsequence(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def resampled(groups: npt.NDArray[np.int64], seed: int) -> Counts:
-    """How often each document (N,) is drawn, (RESAMPLES, N), when its group, numbered (N,), is drawn whole."""
+    """How often each document is drawn, (RESAMPLES, N), where groups, numbered (N,), are drawn whole."""
     number = int(groups.max()) + 1
     draws = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), RESAMPLES)
     return draws[:, groups].astype(np.float64)
@@ -100,6 +100,6 @@ def interval(values: Counts) -> tuple[float, float]:
 
 
 def p_value(gains: Counts) -> float:
-    """How often a bootstrap's gains (RESAMPLES,) have the other sign than most, on both sides (Koehn 2004)."""
+    """How likely gains (RESAMPLES,) of a bootstrap are where there is none, on both sides (Koehn 2004)."""
     worse, better = ((side.sum() + 1) / (len(gains) + 1) for side in (gains <= 0, gains >= 0))
     return float(min(1.0, 2 * min(worse, better)))

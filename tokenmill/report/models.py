@@ -8,6 +8,7 @@ import polars as pl
 
 from tokenmill.core.files import read_json
 from tokenmill.core.splits import SPLITS
+from tokenmill.report.answers import answers, cut
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.evaluation import Evaluation
@@ -46,7 +47,12 @@ def page(
         learning=learning_curves(inputs["plots"], trained, evaluations),
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
-        mistakes={e.name: _mistakes(table) for e in evaluations if (table := e.predictions()) is not None},
+        mistakes={
+            e.name: _mistakes(table)
+            for e in evaluations
+            if (table := e.predictions()) is not None and "predicted" in table.columns
+        },
+        answers={e.name: found for e in evaluations if (found := answers(e))},
         samples={e.name: found for e in evaluations if (found := e.samples())},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,
@@ -102,13 +108,13 @@ def _mistakes(table: pl.DataFrame) -> list[dict[str, Any]]:
     wrong = table.filter(pl.col("label") != pl.col("predicted"))
     surest = wrong.sort("probability", "id", descending=[True, False]).head(MISTAKES)
     return [
-        {**row, "text": _cut(row["text"]), "rivals": {name: row[f"{name}_predicted"] for name in rivals}}
+        {
+            **row,
+            "text": cut(row["text"], TEXT_CHARACTERS),
+            "rivals": {name: row[f"{name}_predicted"] for name in rivals},
+        }
         for row in surest.to_dicts()
     ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
 
 
 def _tokenizers(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:

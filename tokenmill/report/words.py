@@ -99,8 +99,8 @@ KINDS = {
     "generation": Kind(
         "Models that answer texts",
         "chrF: runs of characters that answer and reference share (Popović 2015). ROUGE counts Chinese by "
-        "character and other text by word. Small figures: 95% interval; it and the p-values by bootstrap over "
-        "groups of documents (Koehn 2004). Placeholders such as %s and {0} count where the text has some.",
+        "character and other text by word. Small figures: 95% interval; it and the p-values by bootstrap "
+        "of groups (Koehn 2004). Placeholders such as %s and {0} count where the text has some.",
         "answers a text with a text, such as its translation or its headline",
         "generate",
         "a text",
