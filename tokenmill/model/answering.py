@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
 
 TASK = "generation"
@@ -40,6 +41,14 @@ def answering_of(ancestry: Mapping[str, Any]) -> Answering | None:
 
 
 def read_answering(folder: Path) -> Answering | None:
-    """What the ancestry of a model folder tells."""
+    """What the ancestry of a model folder tells.
+
+    Raises:
+        UserError: it was fine-tuned to answer texts, and its ancestry does not say how.
+    """
     path = folder / "ancestry.json"
-    return answering_of(read_json(path, REMEDY)) if path.exists() else None
+    try:
+        return answering_of(read_json(path, REMEDY)) if path.exists() else None
+    except (KeyError, TypeError, ValueError):
+        message = f"{path}: lacks how the model is asked (finetune.prefix, max_tokens); {REMEDY}"
+        raise UserError(message) from None
