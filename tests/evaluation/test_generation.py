@@ -27,7 +27,7 @@ STRINGS = {
     for mark in ("", " %s")
 }
 STORIES = {
-    f"北京{n}月{n}日电：{name}今天到了。记者从有关方面获悉，这是第{n}次，大家都很高兴，也都来看过了。": f"{name}到了"
+    f"北京{n}月{n}日电：{name}今天到了。记者从有关方面获悉，这是第{n}次，大家都来看过了。": f"{name}到了"
     for n, name in enumerate(NAMES * 3)
 }
 ASKED = {"reverse": False, "prefix": "a test: ", "max_tokens": 24, "max_target_tokens": 8}
@@ -44,7 +44,6 @@ def project(root: Path, targets: dict[str, str], **finetune: Any) -> Project:
     return made
 
 
-# `save_model` of the helpers names raw text of other sources.
 @pytest.fixture(scope="module")
 def strings(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project(tmp_path_factory.mktemp("strings"), STRINGS)
@@ -54,7 +53,7 @@ def test_the_figures_are_those_of_the_answers(strings: Project) -> None:
     found = strings.evaluate("replies")
     table = pl.read_parquet(strings.out["evaluation"] / "predictions.parquet")
     assert found["kind"] == "generation" and found["documents"] == table.height == 12
-    assert list(found["rivals"]) == ["control", "memory", "gloss", "copy"]
+    assert set(found["rivals"]) == {"control", "memory", "gloss", "copy"}
     asked = [texts[0] for texts in api.generate(strings.model("replies"), table["text"].to_list())]
     assert table["answer"].to_list() == asked, "asked as people ask it"
     references = table["reference"].to_list()
@@ -90,7 +89,7 @@ def test_a_reversed_task_is_measured_in_reverse(tmp_path: Path) -> None:
 def test_long_texts_of_the_same_language_have_beginnings_as_rivals(tmp_path: Path) -> None:
     found = project(tmp_path, STORIES)
     figures = found.evaluate("replies")
-    assert list(figures["rivals"]) == ["control", "memory", "copy", "lead", "beginning"]
+    assert set(figures["rivals"]) == {"control", "memory", "copy", "lead", "beginning"}
     table = pl.read_parquet(found.out["evaluation"] / "predictions.parquet")
     row = table.row(0, named=True)
     assert row["lead_answer"] == row["text"].partition("。")[0] + "。"

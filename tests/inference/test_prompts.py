@@ -79,5 +79,5 @@ def test_a_broken_ancestry_costs_one_line(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "broken/ancestry.json"
     known = read_json(path, "")
     write_json(path, {**known, "finetune": {"prefix": ""}})
-    with pytest.raises(UserError, match="ancestry.json: lacks how the model is asked"):
+    with pytest.raises(UserError, match=r"ancestry\.json: lacks how the model is asked"):
         tokenmill.load(tmp_path / "broken")

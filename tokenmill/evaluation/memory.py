@@ -33,19 +33,24 @@ class Match(NamedTuple):
 
 def recall(memory: Sequence[Pair], texts: Sequence[str]) -> list[Match]:
     """For each text the pair whose source is most like it; of equal ones the first."""
-    vectorizer = CountVectorizer(analyzer="char", ngram_range=(3, 3), binary=True, dtype=np.float32)
-    known = vectorizer.fit_transform(f"  {source}  " for source, _ in memory)
+    vectorizer = CountVectorizer(analyzer=_trigrams, dtype=np.float32)
+    known = vectorizer.fit_transform(source for source, _ in memory)
     sizes = known.sum(1).A1
     found = []
     for start in range(0, len(texts), AT_ONCE):
-        padded = [f"  {text}  " for text in texts[start : start + AT_ONCE]]
-        # Runs that the memory lacks count as well.
-        own = np.array([len({text[at : at + 3] for at in range(len(text) - 2)}) for text in padded])
-        both = (vectorizer.transform(padded) @ known.T).toarray()
+        batch = texts[start : start + AT_ONCE]
+        own = np.array([len(_trigrams(text)) for text in batch])  # with those that the memory lacks
+        both = (vectorizer.transform(batch) @ known.T).toarray()
         dice = 2 * both / (own[:, None] + sizes[None, :])
         for row, best in zip(dice, dice.argmax(1).tolist(), strict=True):
-            found.append(Match(*memory[best], float(row[best])))
+            source, target = memory[best]
+            found.append(Match(source, target, float(row[best])))
     return found
+
+
+def _trigrams(text: str) -> set[str]:
+    padded = f"  {text.lower()}  "
+    return {padded[at : at + 3] for at in range(len(padded) - 2)}
 
 
 class Gloss:
@@ -80,13 +85,12 @@ def _pieces(text: str) -> list[str]:
 
 
 def joined(pieces: Sequence[str]) -> str:
-    """Pieces as a text, with a space between two words of letters."""
+    """Pieces as a text, with a space between two that are words of letters, or placeholders."""
     text = ""
     for piece in pieces:
-        spaced = (
-            text and text[-1].isascii() and piece[0].isascii() and (text[-1].isalnum() or text[-1] in ",:;")
-        )
-        text += f" {piece}" if spaced and piece[0].isalnum() else piece
+        before, word = text[-1:], piece[0].isalnum() or len(piece) > 1
+        spaced = before.isascii() and piece[0].isascii() and word and (before.isalnum() or before in ",:;")
+        text += f" {piece}" if spaced and text else piece
     return text
 
 

@@ -52,7 +52,7 @@ def page(
             for e in evaluations
             if (table := e.predictions()) is not None and "predicted" in table.columns
         },
-        answers={e.name: found for e in evaluations if (found := answers(e))},
+        answers={e.name: shown for e in evaluations if (shown := answers(e))},
         samples={e.name: found for e in evaluations if (found := e.samples())},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,
