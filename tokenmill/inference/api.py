@@ -25,7 +25,8 @@ from tokenmill.inference.entities import entities
 from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
-from tokenmill.inference.normalization import beginnings, edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.normalization import edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
 
@@ -51,6 +52,9 @@ def load(folder: str | Path) -> LoadedModel:
 def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **settings: Any) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
+    One that was fine-tuned for that reads a prompt as its training texts: behind their prefix, and no more
+    of it than of them. Unless settings say otherwise it takes the likeliest token each time.
+
     Args:
         model: a causal language model or a text-to-text model.
         prompts: texts.
@@ -68,9 +72,8 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
             fit into the context.
     """
     loaded = _loaded(model)
-    answers = loaded.model.config.kind == "text-to-text"
-    read = (whole_texts if answers else beginnings)(loaded.normalization, _texts(prompts))
-    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **settings)
+    read, chosen = read_prompts(loaded, _texts(prompts)), asked_with(loaded, settings)
+    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **chosen)
 
 
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
@@ -201,7 +204,7 @@ def score(
     """
     loaded = _loaded(model)
     read = whole_texts(loaded.normalization, _texts(texts))
-    given = None if sources is None else whole_texts(loaded.normalization, _texts(sources))
+    given = None if sources is None else read_prompts(loaded, _texts(sources))
     return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
 
 

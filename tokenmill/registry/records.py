@@ -31,6 +31,7 @@ ServedKind = Literal[
     "regressor",
     "token-classifier",
     "character-classifier",
+    "generation",
 ]
 """What answers requests (serving.py), as its evaluation names it."""
 

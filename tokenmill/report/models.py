@@ -9,6 +9,7 @@ import polars as pl
 from tokenmill.core.files import read_json
 from tokenmill.core.splits import SPLITS
 from tokenmill.report.analysis import behind
+from tokenmill.report.answers import answers, cut
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.entities import entity_section
@@ -49,6 +50,7 @@ def page(
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
         mistakes={e.name: found for e in evaluations if (found := _mistakes(e.predictions())) is not None},
+        answers={e.name: shown for e in evaluations if (shown := answers(e))},
         entities=[section for e in evaluations if (section := entity_section(e))],
         samples={e.name: found for e in evaluations if (found := e.samples())},
         analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},
@@ -112,13 +114,13 @@ def _mistakes(table: pl.DataFrame | None) -> list[dict[str, Any]] | None:
     wrong = table.filter(pl.col("label") != pl.col("predicted"))
     surest = wrong.sort(worst, "id", descending=[True, False]).head(MISTAKES)
     return [
-        {**row, "text": _cut(row["text"]), "rivals": {name: row[f"{name}_predicted"] for name in rivals}}
+        {
+            **row,
+            "text": cut(row["text"], TEXT_CHARACTERS),
+            "rivals": {name: row[f"{name}_predicted"] for name in rivals},
+        }
         for row in surest.to_dicts()
     ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
 
 
 def _tokenizers(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -27,6 +27,14 @@ FIGURES = {
     "precision": Figure("precision", "{:.1%}", True),
     "recall": Figure("recall", "{:.1%}", True),
     "recall_unseen": Figure("recall of what training never had", "{:.1%}", True),
+    "chrf": Figure("chrF", "{:.1%}", True),
+    "bleu": Figure("BLEU", "{:.1%}", True),
+    "rouge1": Figure("ROUGE-1", "{:.1%}", True),
+    "rouge2": Figure("ROUGE-2", "{:.1%}", True),
+    "rougeL": Figure("ROUGE-L", "{:.1%}", True),
+    "exact_match": Figure("exact", "{:.1%}", True),
+    "placeholders_kept": Figure("placeholders kept", "{:.1%}", True),
+    "ended": Figure("ended by itself", "{:.1%}", True),
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
     "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
@@ -124,6 +132,16 @@ KINDS = {
         "tag",
         "a text",
         "token-classification",
+    ),
+    "generation": Kind(
+        "Models that answer texts",
+        "chrF: runs of characters that answer and reference share (Popović 2015). ROUGE counts Chinese by "
+        "character and other text by word. Small figures: 95% interval; it and the p-values by bootstrap "
+        "of groups (Koehn 2004). Placeholders such as %s and {0} count where the text has some.",
+        "answers a text with a text, such as its translation or its headline",
+        "generate",
+        "a text",
+        "text2text-generation",
     ),
 }
 """In the order of the page; a kind that is not named here is shown by its name alone."""

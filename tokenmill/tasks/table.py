@@ -34,6 +34,7 @@ TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
     "ner": TaskEntry("character-classifier", needs="entities"),
+    "generation": TaskEntry("text-to-text", needs="targets", starts_from=("text-to-text",)),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""
 
