@@ -80,8 +80,8 @@ def one_label(labelled: pl.DataFrame, settings: ClassificationSettings, name: st
     names = sorted(labelled["label"].unique().to_list())
     if len(names) > MANY_NUMBERS and numbers_of(labelled["label"]).is_not_null().all():
         print(
-            f"finetune.{name}: the labels of {settings.source_names} are {len(names):,} different numbers, each "
-            "learned as a name; `problem: regression` learns them as numbers"
+            f"finetune.{name}: the labels of {settings.source_names} are {len(names):,} different numbers, "
+            "each learned as a name; `problem: regression` learns them as numbers"
         )
     _check_names(names, labelled.select("label", "split", "id"), settings.source_names, name)
     places = {label: number for number, label in enumerate(names)}
@@ -142,8 +142,8 @@ def a_number(labelled: pl.DataFrame, settings: ClassificationSettings, name: str
         )
     if found.filter(labelled["split"] == "train").n_unique() < 2:
         raise UserError(
-            f"{where}, but {settings.source_names} has fewer than two different numbers for training; map the "
-            "column of the numbers to `label` under sources"
+            f"{where}, but {settings.source_names} has fewer than two different numbers for training; map "
+            "the column of the numbers to `label` under sources"
         )
     return Targets([NUMBER], lambda frame: numbers_of(frame["label"]).cast(pl.Float32).to_numpy()[:, None])
 

@@ -172,8 +172,8 @@ def new_task(
             for span in document.entities:
                 if span.label not in names:
                     raise UserError(
-                        f"params.yaml: finetune.{name}: label {span.label!r} of {settings.source_names} is in the "
-                        f"{split} split ({document.id}) and on no document for training; mend the label, add "
+                        f"params.yaml: finetune.{name}: label {span.label!r} of {settings.source_names} is in "
+                        f"the {split} split ({document.id}) and on no document for training; mend the label, add "
                         "documents, or lower the shares of clean.split"
                     )
     labels = bio_labels(names)
