@@ -172,9 +172,9 @@ def new_task(
             for span in document.entities:
                 if span.label not in names:
                     raise UserError(
-                        f"params.yaml: finetune.{name}: label {span.label!r} of {settings.source_names} is in "
-                        f"the {split} split ({document.id}) and on no document for training; mend the label, add "
-                        "documents, or lower the shares of clean.split"
+                        f"params.yaml: finetune.{name}: label {span.label!r} of "
+                        f"{settings.source_names} is in the {split} split ({document.id}) and on no document "
+                        "for training; mend the label, add documents, or lower the shares of clean.split"
                     )
     labels = bio_labels(names)
     # A label depends on what follows, too: no position need be blind to it.
