@@ -29,13 +29,21 @@ MODELS = "data/models/"
 WITHOUT: dict[Needs, tuple[str, ...]] = {
     "labels": ("txt", "tagged", "catalog", "po", "conversations"),
     "tags": ("txt", "catalog", "po", "conversations"),
+    "turns": ("txt", "tagged", "catalog", "po"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
+GIVES: dict[Needs, tuple[str, ...]] = {
+    "labels": (),
+    "tags": ("tagged",),
+    "turns": ("conversations", "messages"),
+}
+"""The formats that always have it."""
 COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
 """Where tables have it."""
 REMEDIES: dict[Needs, str] = {
     "labels": "name the column of its labels under `columns`, or give it `labels`",
     "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
+    "turns": "give it `format: messages`",
 }
 
 Entry = TypeVar("Entry")
@@ -251,10 +259,10 @@ def _holds_model(folder: Path) -> bool:
 
 def may_have(needs: Needs, source: Any) -> bool:
     """Whether documents of a source can have what a task needs, as far as its settings tell."""
-    mapped = COLUMNS[needs] in source.columns
+    mapped = COLUMNS.get(needs) in source.columns
     if isinstance(source, HuggingFaceSource):
         return mapped
-    if (needs == "labels" and source.labels) or (needs == "tags" and source.format == "tagged"):
+    if (needs == "labels" and source.labels) or source.format in GIVES[needs]:
         return True
     formats = [source.format]
     if source.format == "auto":

@@ -46,7 +46,8 @@ def model_folder(name: str) -> Path:
     return folder
 
 
-def _load(name: str) -> LoadedModel:
+def load_model(name: str) -> LoadedModel:
+    """The model of a folder, or of the registry; what its folder has beside is said on stderr."""
     folder = model_folder(name)
     loaded = api.load(folder)
     warn_of_unexpected(folder, loaded)
@@ -63,7 +64,7 @@ def _answer(
     """
     done, loaded = 0, None
     for chosen in [list(texts)] if texts else _lines():
-        loaded = loaded or _load(name)
+        loaded = loaded or load_model(name)
         try:
             show(loaded, chosen)
         except UserError as error:

@@ -26,7 +26,8 @@ DEFAULTS = {"max_new_tokens": 50, "temperature": 1.0, "top_k": 0, "top_p": 1.0, 
 def signature(kind: ServedKind) -> Any:
     """What goes in and comes out: columns, and for a model that generates the params of sampling."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, Object, Property
 
     text, prompt = Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "prompt")])
     match kind:
@@ -35,6 +36,10 @@ def signature(kind: ServedKind) -> Any:
             return ModelSignature(text, outputs)
         case "masked-lm":
             return ModelSignature(text, text)
+        case "chat":
+            message = Object([Property("role", DataType.string), Property("content", DataType.string)])
+            prompt = Schema([ColSpec(Array(message), "messages")])
+            text = Schema([ColSpec("string", "role"), ColSpec("string", "content")])
     params = ParamSchema([
         ParamSpec(name, "double" if isinstance(value, float) else "long", value)
         for name, value in DEFAULTS.items()

@@ -22,8 +22,8 @@ REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
 
 REGISTRY = Path("data/registry.json")
 
-ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier"]
-"""The kinds of models that answer requests (serving.py)."""
+ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier", "chat"]
+"""What answers requests (serving.py), as evaluations name it: by kind of model, or by its task."""
 
 
 class Record(BaseModel):

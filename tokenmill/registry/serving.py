@@ -28,7 +28,8 @@ class Refused(MlflowException):
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), or answers ``prompt``."""
+    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), answers ``messages`` (a
+    model for conversations), or goes on from ``prompt``."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -42,11 +43,14 @@ class Model(PythonModel):
         """A row for each row of the input.
 
         A classifier gives ``label`` and its ``probability``, a masked model ``text`` with the most probable
-        token in each gap, others ``text``, without the prompt.
+        token in each gap, a model for conversations the ``role`` and the ``content`` of the message that
+        follows, others ``text``, without the prompt.
         """
         from tokenmill.core.errors import UserError
 
         try:
+            if "messages" in model_input:
+                return self._chat(model_input["messages"], params or {})
             match self.loaded.model.config.kind:
                 case "sequence-classifier":
                     rows = self._classify(_strings(model_input, "text"))
@@ -60,6 +64,14 @@ class Model(PythonModel):
             logging.getLogger(__name__).exception("a request failed")
             message = "the model failed at this request; the server's log says where"
             raise Refused(message, INTERNAL_ERROR) from None
+
+    def _chat(self, conversations, params):
+        from tokenmill.inference import api
+
+        chosen = _sampling(params)
+        # MLflow gives nested lists as arrays.
+        answers = [api.chat(self.loaded, list(messages), **chosen) for messages in conversations]
+        return pd.DataFrame({"role": "assistant", "content": answers})
 
     def _classify(self, texts):
         from tokenmill.inference import api

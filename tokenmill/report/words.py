@@ -22,6 +22,10 @@ FIGURES = {
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
     "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
+    "hits_at_1": Figure("right reply of ten", "{:.1%}", True),
+    "ended": Figure("ended by themselves", "{:.1%}", True),
+    "distinct_1": Figure("distinct words", "{:.3f}", True),
+    "distinct_2": Figure("distinct pairs of words", "{:.3f}", True),
 }
 """In the order of the tables' columns; a figure that is not named here is in no table."""
 

@@ -60,7 +60,13 @@ class TokenClassificationSettings(TaskSettings):
     task: Literal["token-classification"]
 
 
+class ChatSettings(TaskSettings):
+    """The assistant's turns of conversations."""
+
+    task: Literal["chat"]
+
+
 FinetuneSettings = Annotated[
-    ClassificationSettings | TokenClassificationSettings, Field(discriminator="task")
+    ClassificationSettings | TokenClassificationSettings | ChatSettings, Field(discriminator="task")
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 from tokenmill.model.names import Kind
 
-Needs = Literal["labels", "tags"]
-"""What documents must have to be learned from: a label, or words with tags."""
+Needs = Literal["labels", "tags", "turns"]
+"""What documents must have to be learned from: a label, words with tags, or the turns of a conversation."""
 
 ONE_STACK: tuple[Kind, ...] = (
     "causal-lm",
@@ -31,6 +31,7 @@ class TaskEntry(NamedTuple):
 TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
+    "chat": TaskEntry("causal-lm", needs="turns", starts_from=("causal-lm",)),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""
 

@@ -54,14 +54,35 @@ def generate(
     """
     chosen = GenerationConfig(**settings)
     language_model, rows = _prepare(model, vocabulary, prompts, chosen)
+    return [
+        [cut(vocabulary.decode(answer), chosen.stop) for answer in answers]
+        for answers in generate_ids(language_model, vocabulary, rows, chosen, batch_size=batch_size)
+    ]
+
+
+@torch.inference_mode()
+def generate_ids(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    rows: Sequence[Sequence[int]],
+    settings: GenerationConfig,
+    *,
+    batch_size: int = 16,
+) -> list[list[list[int]]]:
+    """:func:`generate` from prompts as ids, each of which fits into the context with the new tokens.
+
+    Returns:
+        For each prompt the new ids of its texts, without what ended them: one with ``max_new_tokens`` ids did
+        not end by itself.
+    """
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-    batch_size = max(1, min(batch_size, ROWS_AT_ONCE // chosen.copies))
-    results: list[list[str]] = [[] for _ in rows]
+    batch_size = max(1, min(batch_size, ROWS_AT_ONCE // settings.copies))
+    results: list[list[list[int]]] = [[] for _ in rows]
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        texts = _generate(language_model, vocabulary, [rows[index] for index in batch], chosen)
+        texts = _generate(model, vocabulary, [rows[index] for index in batch], settings)
         for index, answers in zip(batch, texts, strict=True):
-            results[index] = [cut(vocabulary.decode(answer), chosen.stop) for answer in answers]
+            results[index] = answers
     return results
 
 
