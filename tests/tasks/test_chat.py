@@ -102,7 +102,7 @@ def test_a_long_conversation_becomes_several_rows_and_what_fits_nowhere_is_told(
     task = chat_task(tmp_path, (long, "train"), (HELLO, "validation"))
     assert len(task.train) == 2 and task.documents == 1
     said = capsys.readouterr().out
-    assert "mine: 1 answers for train are left out: with the turn before they have more than 32" in said
+    assert "mine: 1 answers for train are left out, being longer than 32 tokens with the turn before" in said
     assert "(first in letters:0); raise finetune.mine.max_tokens" in said
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tokenmill.evaluation.causal_lm import measure_causal
+from tokenmill.evaluation.chat import measure_chat
 from tokenmill.evaluation.denoising import measure_denoising
 from tokenmill.evaluation.sequence_classifier import measure_classifier
 from tokenmill.evaluation.subject import Result, Subject
@@ -14,5 +15,6 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "text-to-text": measure_denoising,
     "sequence-classifier": measure_classifier,
     "token-classifier": measure_tagger,
+    "chat": measure_chat,
 }
 """What measures a model, by the names of settings.FIGURES."""

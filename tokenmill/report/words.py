@@ -10,6 +10,11 @@ class Figure(NamedTuple):
     form: str
     higher_is_better: bool
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is shown in percent."""
+        return self.form.endswith("%}")
+
     def show(self, value: float) -> str:
         """The value as text."""
         return self.form.format(value)
@@ -41,7 +46,7 @@ class Kind(NamedTuple):
     command: str
     """Of ``tokenmill``, to ask it something."""
     example: str
-    """A text to ask it."""
+    """A text to ask it; "" where the command reads lines."""
     pipeline_tag: str
     """Task on the Hugging Face hub."""
 
@@ -91,6 +96,18 @@ KINDS = {
         "classify",
         "a text",
         "token-classification",
+    ),
+    "chat": Kind(
+        "Models for conversations",
+        "Bits per byte of the test answers, each after what was said before it; less is better. Right reply of "
+        "ten: how often a model tells the answer that was given from nine of other conversations. Ended by "
+        "themselves: share of its own answers that end before they are cut. Distinct: different words, and "
+        "pairs of words, among all that it answers (Li et al. 2016). Small figures: 95% intervals by drawing "
+        "conversations anew.",
+        "answers in conversations",
+        "chat",
+        "",
+        "text-generation",
     ),
 }
 """In the order of the page; a kind that is not named here is shown by its name alone."""
