@@ -99,7 +99,7 @@ KINDS = {
     ),
     "chat": Kind(
         "Models for conversations",
-        "Bits per byte of the test answers, each after what was said before it; less is better. Right reply of "
+        "Bits per byte of the test answers, each after what was said before; less is better. Right reply of "
         "ten: how often a model tells the answer that was given from nine of other conversations. Ended by "
         "themselves: share of its own answers that end before they are cut. Distinct: different words, and "
         "pairs of words, among all that it answers (Li et al. 2016). Small figures: 95% intervals by drawing "
