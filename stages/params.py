@@ -27,9 +27,9 @@ from tokenmill.tokenization.settings import TokenizeSettings
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
 WITHOUT: dict[Needs, tuple[str, ...]] = {
-    "labels": ("txt", "tagged", "catalog", "po", "conversations"),
-    "tags": ("txt", "catalog", "po", "conversations"),
-    "turns": ("txt", "tagged", "catalog", "po"),
+    "labels": ("txt", "tagged", "articles", "catalog", "po", "conversations"),
+    "tags": ("txt", "articles", "catalog", "po", "conversations"),
+    "turns": ("txt", "tagged", "articles", "catalog", "po"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
 GIVES: dict[Needs, tuple[str, ...]] = {
