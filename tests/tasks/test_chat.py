@@ -56,7 +56,10 @@ def test_the_answers_and_their_ends_are_learnt_and_nothing_else(
     assert examples.inputs_BT[0, 0] == BOS
     said = capsys.readouterr().out
     assert "<extra_28>我喜欢看电影。<extra_31><extra_29>[[books<extra_31>]]<extra_28>a" in said
-    assert "1 conversations for train, 0 of them in several rows of at most 32 tokens; 1 rows" in said
+    assert (
+        "1 conversations for train, 0 of them in several rows of at most 32 tokens; 1 rows; 0 conversations"
+        in said
+    )
 
 
 TURNS = st.lists(st.tuples(st.text(min_size=1, max_size=12), st.text(min_size=1, max_size=12)), min_size=1)

@@ -131,7 +131,7 @@ def _rows(
     name: str, settings: ChatSettings, documents: pl.DataFrame, split: Split, vocabulary: Vocabulary
 ) -> tuple[list[ChatRow], int]:
     """The rows of a split, and how many conversations they come from."""
-    rows, used, cut, left_out, first = list[ChatRow](), 0, 0, 0, ""
+    rows, used, unanswered, cut, left_out, first = list[ChatRow](), 0, 0, 0, 0, ""
     for id, text, spans in documents.filter(split=split).select("id", "text", "spans").iter_rows():
         turns = read_turns(text, spans)
         if not turns:
@@ -141,6 +141,7 @@ def _rows(
         except ValueError as error:
             raise UserError(f"{settings.source}: conversation {id} {error}; mend or remove it") from None
         made = chat_rows(vocabulary, turns, settings.max_tokens)
+        unanswered += all(turn.role != "assistant" for turn in turns)
         rows += made.rows
         used += bool(made.rows)
         cut += len(made.rows) > 1
@@ -158,7 +159,7 @@ def _rows(
         )
     print(
         f"{name}: {used:,} conversations for {split}, {cut:,} of them in several rows of at most "
-        f"{settings.max_tokens} tokens; {len(rows):,} rows"
+        f"{settings.max_tokens} tokens; {len(rows):,} rows; {unanswered:,} conversations without an answer"
     )
     return rows, used
 

@@ -145,8 +145,8 @@ def chat_prompt(vocabulary: Vocabulary, turns: Sequence[Turn], max_tokens: int) 
         if len(ids) <= max_tokens and (turns[begin].role == "user" or begin == first):
             return ids
     raise UserError(
-        f"the last turn has {len(parts[-1].ids)} tokens, and there is room for {max_tokens}; shorten it, or "
-        "ask for fewer new tokens"
+        f"the last turn has {len(parts[-1].ids)} tokens, and there is room for {max(0, max_tokens)}; shorten "
+        "it, or ask for fewer new tokens"
     )
 
 
