@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from tokenmill.cli.models import LONGEST_LINE, load_model
+from tokenmill.cli.models import LONGEST_LINE, load
 from tokenmill.core.errors import UserError
 from tokenmill.inference import api
 from tokenmill.inference.generation.sampling import GenerationConfig
@@ -19,7 +19,7 @@ def chat(name: str, *, system: str | None, **settings: Any) -> None:
     ``settings`` are those of :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
     """
     GenerationConfig(**settings)  # refuses what is out of range before a model is loaded
-    loaded = load_model(name)
+    loaded = load(name)
     messages = [] if system is None else [{"role": "system", "content": system}]
     for said in _lines():
         messages.append({"role": "user", "content": said})

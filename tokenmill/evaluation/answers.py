@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 
 from tokenmill.data.documents.conversations import Turn
-from tokenmill.evaluation.bootstrap import Sums
 from tokenmill.evaluation.ngram import NGram
 from tokenmill.evaluation.replies import Question
 from tokenmill.inference.rows import by_length
@@ -21,12 +20,14 @@ from tokenmill.text.vocabulary import Vocabulary
 BATCH_ROWS = 32
 """In one forward pass."""
 
+Floats = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Answers:
     """What a model makes of the tokens that rows ask for."""
 
-    nats: Sums
+    nats: Floats
     """(rows,) their negative log-probabilities, summed."""
     confidence: npt.NDArray[np.float64]
     """(tokens,) probability of the most probable token."""
@@ -61,7 +62,7 @@ def score_answers(model: LanguageModel, padding: int, rows: Sequence[ChatRow], *
 
 def ngram_nats(
     training: Sequence[ChatRow], rows: Sequence[ChatRow], *, order: int, vocab_size: int, begin: int
-) -> Sums:
+) -> Floats:
     """(rows,) of the texts of answers, by an n-gram model of the training rows as they stand."""
     stream = np.concatenate([row.ids for row in training])
     ngram = NGram.fit(stream, order, vocab_size, begin)

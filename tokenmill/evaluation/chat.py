@@ -13,9 +13,9 @@ from tokenmill.core.normalization import read_normalization
 from tokenmill.core.splits import Split
 from tokenmill.data.documents.conversations import Turn, read_turns
 from tokenmill.evaluation.ancestry import documents_digest
-from tokenmill.evaluation.answers import asked_tokens, choices, ngram_nats, score_answers
-from tokenmill.evaluation.bootstrap import Sums, compare_ratios, interval
+from tokenmill.evaluation.answers import Floats, asked_tokens, choices, ngram_nats, score_answers
 from tokenmill.evaluation.replies import Question, Retrieval, ask, distinct
+from tokenmill.evaluation.resampling import Counts, compare_resampled, interval
 from tokenmill.evaluation.scores import Bin, calibration
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.inference.generation.generate import generate_ids
@@ -24,7 +24,6 @@ from tokenmill.inference.normalization import whole_texts
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import load_model
 from tokenmill.model.heads import LanguageModel, Model
-from tokenmill.objectives.scoring import bits_per_byte
 from tokenmill.text.chat import ChatRow, chat_prompt, chat_rows, shown_row, turn_row
 from tokenmill.text.vocabulary import Vocabulary
 
@@ -51,7 +50,7 @@ class _Found:
     """What was measured of one model."""
 
     figures: dict[str, float]
-    nats: Sums
+    nats: Floats
     calibration: list[Bin]
     replies: list[str]
 
@@ -77,7 +76,7 @@ def measure_chat(subject: Subject) -> Result:
             f"answers to choose between that fit into a context of {context}; add conversations, or raise "
             "clean.split.test"
         )
-    test = _Test.of(subject.vocabulary, conversations, context)
+    test = _Test.of(subject.vocabulary, conversations, context, subject.settings.seed)
     found = _measure(subject, subject.model, test, questions)
     rivals, comparisons = dict[str, dict[str, Any]](), dict[str, dict[str, float]]()
     if (subject.folder / CONTROL).is_dir():
@@ -93,7 +92,7 @@ def measure_chat(subject: Subject) -> Result:
     rivals["ngram"] = {"label": LABELS["ngram"].format(order), **test.bits(nats)}
     comparisons["ngram"] = test.compare(found.nats, nats)
     retrieval, written = Retrieval(training), questions[:REPLIES]
-    hits = _hits(retrieval.right(questions), questions)
+    hits = _hits(subject, retrieval.right(questions), questions)
     rivals["tfidf"] = {"label": LABELS["tfidf"], **hits, **_variety(retrieval.reply(written))}
     people = [question.candidates[-1] for question in written]
     rivals["people"] = {"label": LABELS["people"], **_variety(people)}
@@ -160,34 +159,44 @@ class _Test:
     rows: list[ChatRow]
     owners: npt.NDArray[np.int64]
     """Number of each row's conversation; every conversation that has rows has one, from 0."""
-    text_bytes: Sums
-    """Of each conversation's answers."""
+    text_bytes: Floats
+    """Of each row's answers."""
+    seed: int
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, conversations: Sequence[Sequence[Turn]], context: int) -> "_Test":
+    def of(
+        cls, vocabulary: Vocabulary, conversations: Sequence[Sequence[Turn]], context: int, seed: int
+    ) -> "_Test":
         numbers, rows = zip(*_rows(vocabulary, conversations, context), strict=True)
-        owners = np.unique(numbers, return_inverse=True)[1]
         sizes = [
             len(vocabulary.decode([row.ids[place] for place in asked_tokens(row, ends=False)]).encode())
             for row in rows
         ]
-        return cls(list(rows), owners, np.bincount(owners, np.array(sizes, np.float64)))
+        return cls(list(rows), _numbered(numbers), np.array(sizes, np.float64), seed)
 
-    def bits(self, nats: Sums) -> dict[str, float]:
+    def bits(self, nats: Floats) -> dict[str, float]:
         """Bits per byte of the nats (rows,), with their interval."""
-        of_group = np.bincount(self.owners, nats)
-        low, high = interval(of_group, self.text_bytes)
-        value = bits_per_byte(float(nats.sum()), float(self.text_bytes.sum()))
-        return {
-            "bits_per_byte": value,
-            "bits_per_byte_low": bits_per_byte(low, 1),
-            "bits_per_byte_high": bits_per_byte(high, 1),
-        }
+        counts = self._counts(nats)
+        low, high = interval(_ratio, counts, self.owners, self.seed)
+        value = float(_ratio(counts.sum(0)))
+        return {"bits_per_byte": value, "bits_per_byte_low": low, "bits_per_byte_high": high}
 
-    def compare(self, nats: Sums, theirs: Sums) -> dict[str, float]:
+    def compare(self, nats: Floats, theirs: Floats) -> dict[str, float]:
         """By how many bits per byte the first are fewer."""
-        gains = np.bincount(self.owners, theirs - nats) / np.log(2)
-        return asdict(compare_ratios(gains, self.text_bytes))
+        counts, others = self._counts(theirs), self._counts(nats)
+        return asdict(compare_resampled(_ratio, counts, others, self.owners, self.seed))
+
+    def _counts(self, nats: Floats) -> Counts:
+        return np.stack([nats / np.log(2), self.text_bytes], axis=1)
+
+
+def _ratio(sums: Counts) -> Counts:
+    return sums[..., 0] / sums[..., 1]
+
+
+def _numbered(owners: Sequence[int]) -> npt.NDArray[np.int64]:
+    """The numbers of groups, those without a row left out."""
+    return np.unique(owners, return_inverse=True)[1].astype(np.int64)
 
 
 def _measure(subject: Subject, model: Model, test: _Test, questions: Sequence[Question]) -> _Found:
@@ -197,7 +206,7 @@ def _measure(subject: Subject, model: Model, test: _Test, questions: Sequence[Qu
     replies, ended = _reply(subject, model, [question.turns for question in questions[:REPLIES]])
     figures = {
         **test.bits(answers.nats),
-        **_hits(right["pmi"], questions),
+        **_hits(subject, right["pmi"], questions),
         "hits_at_1_sum": float(right["sum"].mean()),
         "hits_at_1_per_byte": float(right["per_byte"].mean()),
         "ended": ended,
@@ -220,11 +229,10 @@ def _reply(
     return [vocabulary.decode(answer) for answer in written], ended
 
 
-def _hits(right: npt.NDArray[np.bool_], questions: Sequence[Question]) -> dict[str, float]:
-    owners = np.unique([question.conversation for question in questions], return_inverse=True)[1]
-    low, high = interval(
-        np.bincount(owners, right.astype(np.float64)), np.bincount(owners, np.ones(len(right)))
-    )
+def _hits(subject: Subject, right: npt.NDArray[np.bool_], questions: Sequence[Question]) -> dict[str, float]:
+    counts = np.stack([right, np.ones(len(right))], axis=1).astype(np.float64)
+    owners = _numbered([question.conversation for question in questions])
+    low, high = interval(_ratio, counts, owners, subject.settings.seed)
     return {"hits_at_1": float(right.mean()), "hits_at_1_low": low, "hits_at_1_high": high}
 
 

@@ -34,6 +34,11 @@ def signature(kind: ServedKind) -> Any:
         case "sequence-classifier":
             outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability")])
             return ModelSignature(text, outputs)
+        case "multi-label-classifier":
+            outputs = Schema([ColSpec(Array("string"), "labels"), ColSpec(Array("double"), "probabilities")])
+            return ModelSignature(text, outputs)
+        case "regressor":
+            return ModelSignature(text, Schema([ColSpec("double", "value")]))
         case "masked-lm":
             return ModelSignature(text, text)
         case "chat":

@@ -73,6 +73,11 @@ class Evaluation:
         shared = (name for name in (self.metric, *FIGURES) if name in theirs and name in self.figures)
         return next(shared, self.metric)
 
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """What one figure hides of a classifier of texts; {} of other models."""
+        return dict(self.content.get("analysis", {}))
+
     def beats(self, rival: str) -> bool:
         """Whether :meth:`shared_metric` is better than the rival's."""
         metric = self.shared_metric(rival)
