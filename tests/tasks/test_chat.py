@@ -114,7 +114,7 @@ def test_a_long_conversation_becomes_several_rows_and_what_fits_nowhere_is_told(
     [
         (
             [("assistant", "hello"), ("user", "a")],
-            "letters: conversation letters:0 begins with the assistant",
+            "conversation letters:0 begins with the assistant",
         ),
         ([("user", "hello"), ("assistant", " ")], r"letters:0 has an empty turn \(2, assistant\)"),
         ([("user", "hello")], "letters: no train conversation has an answer of the assistant's"),

@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import polars as pl
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tokenmill.core.errors import UserError, one_line
 from tokenmill.core.splits import Split
@@ -15,7 +14,7 @@ from tokenmill.data.documents.conversations import check_turns, read_turns
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import LanguageModel
 from tokenmill.model.padding import pad_rows
-from tokenmill.objectives.examples import IGNORE_INDEX, Examples
+from tokenmill.objectives.examples import IGNORE_INDEX, Examples, FullExamples
 from tokenmill.tasks.by_length import ByLength
 from tokenmill.tasks.labelling import VALIDATION_ROWS
 from tokenmill.tasks.settings import ChatSettings
@@ -25,15 +24,6 @@ from tokenmill.training.task import Batch
 
 SHOWN_TOKENS = 200
 """Of the example in the log."""
-
-
-@dataclass(frozen=True)
-class _AllLearnt(Examples):
-    """Rows of which every token is learnt: their shapes follow without looking at the labels."""
-
-    def hidden_states(self, model: LanguageModel) -> tuple[Tensor, Tensor]:
-        """Hidden states (n, D) and labels (n) of all positions."""
-        return model.backbone(self.inputs_BT).flatten(0, 1), self.labels_BT.flatten()
 
 
 class Chat(ByLength):
@@ -60,7 +50,7 @@ class Chat(ByLength):
     def largest(self, rows: int) -> Examples:
         """As many rows as long as the longest, all of which are learnt."""
         tokens_BT = torch.zeros(rows, self.longest, dtype=torch.long)
-        return _AllLearnt(tokens_BT, tokens_BT, total=tokens_BT.numel())
+        return FullExamples(tokens_BT, tokens_BT, total=tokens_BT.numel())
 
     def batch(self, step: int) -> Batch:
         """Rows of like length."""
@@ -139,7 +129,7 @@ def _rows(
         try:
             check_turns(turns)
         except ValueError as error:
-            raise UserError(f"{settings.source}: conversation {id} {error}; mend or remove it") from None
+            raise UserError(f"conversation {id} {error}; mend or remove it in its source") from None
         made = chat_rows(vocabulary, turns, settings.max_tokens)
         unanswered += all(turn.role != "assistant" for turn in turns)
         rows += made.rows
@@ -154,8 +144,8 @@ def _rows(
         )
     if not rows:
         raise UserError(
-            f"{settings.source}: no {split} conversation has an answer of the assistant's to learn from; see "
-            f"sources, clean.split and finetune.{name}.max_tokens in params.yaml"
+            f"{', '.join(settings.sources)}: no {split} conversation has an answer of the assistant's to "
+            f"learn from; see sources, clean.split and finetune.{name}.max_tokens in params.yaml"
         )
     print(
         f"{name}: {used:,} conversations for {split}, {cut:,} of them in several rows of at most "

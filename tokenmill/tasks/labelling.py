@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
 from tokenmill.tasks.by_length import ByLength
-from tokenmill.tasks.settings import ClassificationSettings, TokenClassificationSettings
+from tokenmill.tasks.settings import ClassificationSettings, NerSettings, TokenClassificationSettings
 from tokenmill.tasks.table import TASKS
 from tokenmill.training.task import Batch
 
@@ -159,7 +159,7 @@ class Labelling(ByLength):
 
 def label_config(
     base: ModelConfig,
-    settings: ClassificationSettings | TokenClassificationSettings,
+    settings: ClassificationSettings | NerSettings | TokenClassificationSettings,
     labels: Sequence[str],
     **changes: Any,
 ) -> ModelConfig:
