@@ -157,6 +157,19 @@ def write_paper(path: Path, source: dict[str, Any]) -> None:
     )
 
 
+def write_messages(path: Path, source: dict[str, Any]) -> None:
+    """Conversations of two turns each way, short enough for the small models here."""
+    draw = random.Random(path.name)
+
+    def turns() -> list[dict[str, str]]:
+        asked = f"{draw.choice(PLACES)} {draw.randrange(900)}?"
+        return [{"role": "user", "content": asked}, {"role": "assistant", "content": draw.choice(PEOPLE)}]
+
+    path.write_text(
+        "".join(json.dumps({"messages": [*turns(), *turns()]}) + "\n" for _ in range(160)), "utf-8"
+    )
+
+
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "txt": write_txt,
     "jsonl": write_jsonl,
@@ -165,6 +178,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "catalog": write_catalog,
     "po": write_po,
     "articles": write_paper,
+    "messages": write_messages,
 }
 
 

@@ -131,6 +131,33 @@ def test_samples_and_surest_mistakes_are_shown_and_escaped(written: Written) -> 
     assert "tfidf: bad" in text
 
 
+def test_what_was_learnt_of_a_conversation_is_marked_and_rivals_have_figures_of_their_own(
+    written: Written,
+) -> None:
+    found = figures(
+        "talker",
+        "chat",
+        "bits_per_byte",
+        2.0,
+        "lower",
+        figures={"bits_per_byte": 2.0, "bits_per_byte_low": 1.9, "bits_per_byte_high": 2.1, "hits_at_1": 0.3},
+        rivals={
+            "ngram": {"label": "3-gram", "bits_per_byte": 2.5},
+            "tfidf": {"label": "TF-IDF", "hits_at_1": 0.4},
+        },
+        comparisons={"ngram": {"gain": 0.5, "low": 0.4, "high": 0.6, "p_value": 0.001}},
+    )
+    written.evaluation(found)
+    pieces = [{"text": "<extra_28>hi", "learnt": False}, {"text": "<b>hello", "learnt": True}]
+    write_json(written.inputs["evaluation"] / "talker/learnt.json", pieces)
+    page = written.report(evaluate={"talker": SETTINGS})
+    assert "&lt;extra_28&gt;hi<mark>&lt;b&gt;hello</mark>" in page
+    text = Reader(page).text
+    assert "talker is better than 3-gram (+0.500 fewer bits per byte, 95% interval +0.400 to +0.600" in text
+    assert "talker is behind: right reply of ten 30.0%, against 40.0% of the rival (TF-IDF)" in text
+    assert "1.900–2.100" in text
+
+
 def test_what_is_left_of_entries_that_are_gone_is_not_shown(written: Written) -> None:
     written.evaluation(causal("scribe"))
     written.evaluation(causal("gone"))

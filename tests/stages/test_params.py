@@ -230,6 +230,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("source: reviews", "source: fine", 'finetune.sentiment.source names "fine", whose role is good: no text to learn from; remove it'),
     ("source: reviews", "source: news", "finetune.sentiment.source: sources.news has no labels; name the column of its labels under `columns`, or give it `labels`, or name another source"),
     ("task: classification\n    source: reviews", "task: token-classification\n    source: reviews", "finetune.sentiment.source: sources.reviews has no tags; give it `format: tagged`, or name its column of tagged text as `target` under `columns`, or name another source"),
+    ("task: classification\n    source: reviews", "task: chat\n    source: reviews", "finetune.sentiment.source: sources.reviews has no turns; give it `format: messages`, or name another source"),
     ("sources: [own]", "sources: [poor]", 'evaluate.sentiment.sources names "poor", whose role is bad: no text to learn from; remove it'),
     ("role: bad", "role: text", "clean.selection learns from samples: give a source `role: bad`, or set it to null"),
     # models
@@ -295,6 +296,20 @@ def test_what_sources_can_have(needs: Needs, written: str, has: bool) -> None:
 
 def test_every_need_has_a_place() -> None:
     assert list(PLACES) == list(get_args(Needs)) == list(HAVE)
+
+
+def test_chat_begins_with_a_causal_model(tmp_path: Path) -> None:
+    talk = (
+        "\n  talk:\n    <<: *task\n    task: chat\n    source: own\n    init_from: data/models/{}\nevaluate:"
+    )
+    text = BASE.replace("label: Topic}", "label: Topic, spans: Turns}")
+    load(text.replace("\nevaluate:", talk.format("more")), tmp_path)
+    with pytest.raises(UserError) as error:
+        load(text.replace("\nevaluate:", talk.format("topics")), tmp_path)
+    assert str(error.value) == (
+        "params.yaml: finetune.talk.init_from: chat cannot begin with topics, a sequence-classifier; "
+        "name a model of one of the kinds causal-lm"
+    )
 
 
 def test_folders_of_models_that_others_made(tmp_path: Path) -> None:

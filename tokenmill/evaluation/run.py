@@ -27,8 +27,9 @@ def evaluate(
 ) -> None:
     """Measure one model by its kind, and write the job's outs.
 
-    ``evaluation`` holds figures.json and, where there are any, predictions.parquet, confusion.csv and
-    samples.json; ``metrics`` the headline figure of the model and of its rivals; ``calibration`` the CSV.
+    ``evaluation`` holds figures.json and, where there are any, predictions.parquet, confusion.csv,
+    samples.json and learnt.json; ``metrics`` the headline figure of the model and of its rivals;
+    ``calibration`` the CSV.
 
     Raises:
         UserError: model and data do not belong together, the kind of model cannot be measured, a split is
@@ -68,7 +69,7 @@ def evaluate(
     )
     _write_result(job.out["evaluation"], result, figures)
     write_text(job.out["calibration"], _calibration_csv(result.calibration))
-    rivals = {rival: values[headline] for rival, values in figures["rivals"].items()}
+    rivals = {rival: values[headline] for rival, values in figures["rivals"].items() if headline in values}
     job.write_metrics({headline: figures["headline"]["value"], "rivals": rivals})
 
 
@@ -77,6 +78,10 @@ def _write_result(folder: Path, result: Result, figures: Mapping[str, Any]) -> N
     write_json(folder / "figures.json", figures)
     if result.samples:
         write_json(folder / "samples.json", result.samples)
+    if result.learnt:
+        write_json(
+            folder / "learnt.json", [{"text": text, "learnt": learnt} for text, learnt in result.learnt]
+        )
     if result.predictions is not None:
         table = result.predictions
         text_bytes = int(table["text"].str.len_bytes().sum())

@@ -25,6 +25,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         *("chrf", "bleu", "rouge1", "rouge2", "rougeL", "exact_match"),
         *("placeholders_kept", "ended", "length_ratio", "copied"),
     ),
+    "chat": ("bits_per_byte", "hits_at_1", "ended", "distinct_1", "distinct_2"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
 (tokenmill/model/names.py), a classifier of texts by its problem, or by its task where a language model was

@@ -7,7 +7,7 @@ Texts are normalised as those were that the model was trained on, where its fold
 returned are those in the texts as they were given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tokenmill.inference import chat as conversations
 from tokenmill.inference import classify as classifiers
 from tokenmill.inference import embed as embeddings
 from tokenmill.inference import explain as explaining
@@ -74,6 +75,26 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
     loaded = _loaded(model)
     read, chosen = read_prompts(loaded, _texts(prompts)), asked_with(loaded, settings)
     return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **chosen)
+
+
+def chat(model: AnyModel, messages: Sequence[Mapping[str, str]], **settings: Any) -> str:
+    """The answer to the last message of a conversation.
+
+    Args:
+        model: a causal language model that was fine-tuned for conversations.
+        messages: ``{"role": "user", "content": "..."}`` and so on, in OpenAI's shape; the roles are ``user``,
+            ``assistant``, and ``system`` for the first.
+        **settings: as of :func:`generate`.
+
+    Raises:
+        UserError: the model is of another kind, the messages are no conversation that waits for an answer, a
+            setting is out of range, or the last message is too long for the context.
+    """
+    loaded = _loaded(model)
+    turns = conversations.read_messages(messages)
+    read = whole_texts(loaded.normalization, [turn.content for turn in turns])
+    asked = [turn._replace(content=content) for turn, content in zip(turns, read, strict=True)]
+    return conversations.chat(loaded.model, loaded.vocabulary, [asked], **settings)[0]
 
 
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:

@@ -28,8 +28,8 @@ class Refused(MlflowException):
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` or parts of it (classifiers), fills its gaps (a masked model), or answers
-    ``prompt``."""
+    """Labels the column ``text`` or parts of it (classifiers), fills its gaps (a masked model), answers
+    ``messages`` (a model for conversations), or answers ``prompt``."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -45,11 +45,14 @@ class Model(PythonModel):
         A classifier of texts gives ``label`` and its ``probability``; where several labels may fit,
         ``labels``, those that do, and their ``probabilities``; of a number the ``value``. One of characters
         or tokens gives ``spans``, each with its text, label, start, end and score, its probability. A masked
-        model gives ``text`` with the most probable token in each gap, others ``text``, without the prompt.
+        model gives ``text`` with the most probable token in each gap, a model for conversations ``role`` and
+        ``content`` of the message that follows, others ``text``, without the prompt.
         """
         from tokenmill.core.errors import UserError
 
         try:
+            if "messages" in model_input:
+                return self._chat(model_input["messages"], params or {})
             match self.loaded.model.config.kind:
                 case "sequence-classifier":
                     return self._classify(_strings(model_input, "text"))
@@ -64,6 +67,14 @@ class Model(PythonModel):
             logging.getLogger(__name__).exception("a request failed")
             message = "the model failed at this request; the server's log says where"
             raise Refused(message, INTERNAL_ERROR) from None
+
+    def _chat(self, conversations, params):
+        from tokenmill.inference import api
+
+        chosen = _sampling(params)
+        # MLflow gives nested lists as arrays.
+        answers = [api.chat(self.loaded, list(messages), **chosen) for messages in conversations]
+        return pd.DataFrame({"role": "assistant", "content": answers})
 
     def _classify(self, texts):
         from tokenmill.inference import api

@@ -158,6 +158,7 @@ class _Finetuning:
             tokenizer=self.init_from,
             ancestry=self._ancestry(control=base is None),
             normalization=self.normalization,
+            chat=self.task.chat,
         )
         computed = write_record(
             folder,

@@ -115,8 +115,14 @@ class GenerationSettings(TaskSettings):
     """Tokens of an answer, its end among them; null: as many as ``max_tokens``, which is for the texts."""
 
 
+class ChatSettings(TaskSettings):
+    """The assistant's turns of conversations."""
+
+    task: Literal["chat"]
+
+
 FinetuneSettings = Annotated[
-    ClassificationSettings | TokenClassificationSettings | NerSettings | GenerationSettings,
+    ClassificationSettings | TokenClassificationSettings | NerSettings | GenerationSettings | ChatSettings,
     Field(discriminator="task"),
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""
