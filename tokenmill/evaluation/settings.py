@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from tokenmill.core.settings import Name, Seed, Settings
+from tokenmill.evaluation.choices.settings import Choices
+from tokenmill.evaluation.embeddings.settings import Embeddings
 from tokenmill.inference.generation.limits import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
@@ -43,3 +45,18 @@ class EvaluateSettings(Settings):
     """Less than the context of the model."""
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=HIGHEST_TEMPERATURE)] = 0.8
     seed: Seed = 1
+    choices: dict[Name, Choices] = Field(default={})
+    """What a causal or a masked model chooses among candidates, by names of their own."""
+    embeddings: dict[Name, Embeddings] = Field(default={})
+    """What the model's vectors of texts are used for, by names of their own."""
+
+    @property
+    def files(self) -> list[str]:
+        """The user's own files that are read."""
+        read = {
+            getattr(entry, key)
+            for entry in self.choices.values()
+            for key in ("file", "pinyin")
+            if hasattr(entry, key)
+        }
+        return sorted(read - {None})

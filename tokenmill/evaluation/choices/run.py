@@ -1,0 +1,90 @@
+"""All entries of ``evaluate.NAME.choices``: figures by entry, and the items for the harness."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tokenmill.core.errors import UserError
+from tokenmill.core.files import sha256_file
+from tokenmill.core.normalization import read_normalization
+from tokenmill.core.splits import Split
+from tokenmill.evaluation.choices.harness import FOLDER, write_task
+from tokenmill.evaluation.choices.homophones import Homophones, pinyin_path, read_pinyin, tagged
+from tokenmill.evaluation.choices.items import Item, Measured, summary
+from tokenmill.evaluation.choices.prompted import Prompted
+from tokenmill.evaluation.choices.questions import overlap, read_questions
+from tokenmill.evaluation.choices.settings import HomophonesSettings, PromptedSettings, QuestionsSettings
+from tokenmill.evaluation.subject import Subject
+from tokenmill.inference.choose import fitted, score_choices
+
+
+def measure_choices(subject: Subject, name: str, folder: Path) -> dict[str, Any]:
+    """The figures of each entry; the items are written to ``folder``, which becomes data/evaluation/NAME.
+
+    Raises:
+        UserError: the model is no causal or masked one, or an entry's data cannot be used.
+    """
+    found = {}
+    for entry, settings in subject.settings.choices.items():
+        where = f"params.yaml: evaluate.{name}.choices.{entry}"
+        tasks: dict[str, list[Item]] = {}
+        if isinstance(settings, HomophonesSettings):
+            figures, tasks[entry] = _homophones(subject, settings)
+        elif isinstance(settings, QuestionsSettings):
+            figures, tasks[entry] = _questions(subject, settings)
+        else:
+            figures, asked = _prompted(subject, settings, where)
+            several = len(asked) > 1
+            tasks = {f"{entry}-{n}" if several else entry: items for n, items in enumerate(asked, 1)}
+        found[entry] = {"kind": settings.kind, **figures}
+        for task, items in tasks.items():
+            write_task(folder / FOLDER, f"data/evaluation/{name}/{FOLDER}", task, items)
+    return found
+
+
+def _documents(subject: Subject, split: Split, source: str) -> pl.DataFrame:
+    return subject.documents(split, [source])
+
+
+def _homophones(subject: Subject, settings: HomophonesSettings) -> tuple[dict[str, Any], list[Item]]:
+    path = pinyin_path(settings)
+    words = Homophones(
+        tagged(_documents(subject, "train", settings.source), settings.source), read_pinyin(path)
+    )
+    test = tagged(_documents(subject, "test", settings.source), settings.source)
+    items, neighbours = words.items(test, settings)
+    figures, items = _scored(subject, items, words.rivals(items, neighbours), "sum")
+    return {**figures, "table": sha256_file(path)}, items
+
+
+def _questions(subject: Subject, settings: QuestionsSettings) -> tuple[dict[str, Any], list[Item]]:
+    items = read_questions(settings, read_normalization(subject.folder))
+    for item in items:
+        if fitted(subject.vocabulary, item.choice, subject.model.config.context) != item.choice:
+            raise UserError(
+                f"{settings.file}: line {item.id} is longer than the model's context of "
+                f"{subject.model.config.context} tokens; shorten its query"
+            )
+    figures, items = _scored(subject, items, {"overlap": overlap(items)}, "pmi")
+    return {**figures, "file": sha256_file(Path(settings.file))}, items
+
+
+def _prompted(
+    subject: Subject, settings: PromptedSettings, where: str
+) -> tuple[dict[str, Any], list[list[Item]]]:
+    train, test = (_documents(subject, split, settings.source) for split in ("train", "test"))
+    steps = read_normalization(subject.folder)
+    entry = Prompted(subject.model, subject.vocabulary, settings, (train, test), steps, where)
+    return entry.measure(), [entry.items(template) for template in entry.templates]
+
+
+def _scored(
+    subject: Subject, items: Sequence[Item], rivals: Mapping[str, Measured], ranking: str
+) -> tuple[dict[str, Any], list[Item]]:
+    context = subject.model.config.context
+    asked = [replace(item, choice=fitted(subject.vocabulary, item.choice, context)) for item in items]
+    scored = score_choices(subject.model, subject.vocabulary, [item.choice for item in asked])
+    return summary(asked, scored, rivals, ranking), asked
