@@ -1,4 +1,5 @@
 from tokenmill.inference.api import answer as answer
+from tokenmill.inference.api import choose as choose
 from tokenmill.inference.api import classify as classify
 from tokenmill.inference.api import embed as embed
 from tokenmill.inference.api import fill as fill

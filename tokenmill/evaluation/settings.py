@@ -53,10 +53,4 @@ class EvaluateSettings(Settings):
     @property
     def files(self) -> list[str]:
         """The user's own files that are read."""
-        read = {
-            getattr(entry, key)
-            for entry in self.choices.values()
-            for key in ("file", "pinyin")
-            if hasattr(entry, key)
-        }
-        return sorted(read - {None})
+        return sorted({entry.reads for entry in self.choices.values() if entry.reads is not None})

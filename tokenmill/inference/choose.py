@@ -7,7 +7,7 @@ itself, so all three of the usual ones are given: EleutherAI's evaluation harnes
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -63,10 +63,10 @@ def score_choices(
 ) -> list[dict[str, Floats]]:
     """For each choice, by the name of :data:`RANKINGS`, the scores (candidates,) in nats; more is better.
 
-    A causal model gives the probability of each candidate and what follows it, after what stands before. Texts
-    are cut into tokens as a whole, since tokens go across the edges of candidates; what is scored begins at
-    the first token that is not the same for all. A masked model gives the pseudo-log-likelihood of the whole
-    text (Salazar et al. 2020).
+    A causal model gives the probability of each candidate and what follows it, after what stands before.
+    Texts are cut into tokens as a whole, since tokens go across the edges of candidates; what is scored
+    begins at the first token that is not the same for all. A masked model gives the pseudo-log-likelihood of
+    the whole text (Salazar et al. 2020).
 
     Raises:
         UserError: the model is of another kind, or a text is longer than its context.
@@ -96,8 +96,9 @@ def _totals(
     rows = begun_rows(vocabulary, flat)
     since: list[int] = []
     for each in texts:
-        same = commonprefix(rows[len(since) : len(since) + len(each)])
-        since += [max(1, len(same))] * len(each)
+        first, *others = rows[len(since) : len(since) + len(each)]
+        same = sum(1 for _ in takewhile(lambda at: len(set(at)) == 1, zip(first, *others, strict=False)))
+        since += [max(1, same)] * len(each)
     scores = score_next(model, vocabulary, rows, since, batch_size=batch_size)
     values = iter([found.total for found in scores])
     return [np.array([next(values) for _ in each]) for each in texts]

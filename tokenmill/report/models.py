@@ -10,6 +10,7 @@ from tokenmill.core.files import read_json
 from tokenmill.core.splits import SPLITS
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
+from tokenmill.report.entries import entries
 from tokenmill.report.evaluation import Evaluation
 from tokenmill.report.sentences import headlines
 from tokenmill.report.words import FIGURES, KINDS, kind_of
@@ -47,6 +48,7 @@ def page(
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
         mistakes={e.name: _mistakes(table) for e in evaluations if (table := e.predictions()) is not None},
+        entries={e.name: found for e in evaluations if (found := entries(e))},
         samples={e.name: found for e in evaluations if (found := e.samples())},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,

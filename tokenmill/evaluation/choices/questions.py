@@ -1,7 +1,6 @@
 """Questions of the user's own: a query, its candidates, and which of them is right."""
 
 import json
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from tokenmill.core.errors import UserError, shown
 from tokenmill.core.files import read_text
 from tokenmill.evaluation.choices.items import Item, Measured
 from tokenmill.evaluation.choices.settings import QuestionsSettings
+from tokenmill.evaluation.drawing import drawn
 from tokenmill.inference.choose import Choice, Floats, check_choice
 from tokenmill.inference.normalization import Steps, beginnings, inner_texts
 
@@ -33,10 +33,7 @@ def read_questions(settings: QuestionsSettings, steps: Steps) -> list[Item]:
     ]
     if not items:
         raise UserError(f"{settings.file}: no questions; {REMEDY}, such as {EXAMPLE}")
-    if settings.items is not None and settings.items < len(items):
-        chosen = sorted(random.Random(settings.seed).sample(range(len(items)), settings.items))
-        items = [items[n] for n in chosen]
-    return items
+    return [items[n] for n in drawn(len(items), settings.items, settings.seed)]
 
 
 def _item(line: str, where: str, number: int, steps: Steps) -> Item:
@@ -57,7 +54,8 @@ def _item(line: str, where: str, number: int, steps: Steps) -> Item:
     check_choice(choice, where)
     if not isinstance(gold, int) or isinstance(gold, bool) or not 0 <= gold < len(choices):
         raise UserError(
-            f"{where}: gold must be the place of the right choice, 0 to {len(choices) - 1}, got {shown(gold, 40)}"
+            f"{where}: gold must be the place of the right choice, 0 to {len(choices) - 1}, "
+            f"got {shown(gold, 40)}"
         )
     return Item(str(number), choice, gold, _text(row, "group", where) or str(number))
 

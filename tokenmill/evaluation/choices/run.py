@@ -5,12 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import sha256_file
 from tokenmill.core.normalization import read_normalization
-from tokenmill.core.splits import Split
 from tokenmill.evaluation.choices.harness import FOLDER, write_task
 from tokenmill.evaluation.choices.homophones import Homophones, pinyin_path, read_pinyin, tagged
 from tokenmill.evaluation.choices.items import Item, Measured, summary
@@ -45,16 +42,12 @@ def measure_choices(subject: Subject, name: str, folder: Path) -> dict[str, Any]
     return found
 
 
-def _documents(subject: Subject, split: Split, source: str) -> pl.DataFrame:
-    return subject.documents(split, [source])
-
-
 def _homophones(subject: Subject, settings: HomophonesSettings) -> tuple[dict[str, Any], list[Item]]:
     path = pinyin_path(settings)
-    words = Homophones(
-        tagged(_documents(subject, "train", settings.source), settings.source), read_pinyin(path)
+    train, test = (
+        tagged(subject.documents(split, [settings.source]), settings.source) for split in ("train", "test")
     )
-    test = tagged(_documents(subject, "test", settings.source), settings.source)
+    words = Homophones(train, read_pinyin(path))
     items, neighbours = words.items(test, settings)
     figures, items = _scored(subject, items, words.rivals(items, neighbours), "sum")
     return {**figures, "table": sha256_file(path)}, items
@@ -75,7 +68,7 @@ def _questions(subject: Subject, settings: QuestionsSettings) -> tuple[dict[str,
 def _prompted(
     subject: Subject, settings: PromptedSettings, where: str
 ) -> tuple[dict[str, Any], list[list[Item]]]:
-    train, test = (_documents(subject, split, settings.source) for split in ("train", "test"))
+    train, test = (subject.documents(split, [settings.source]) for split in ("train", "test"))
     steps = read_normalization(subject.folder)
     entry = Prompted(subject.model, subject.vocabulary, settings, (train, test), steps, where)
     return entry.measure(), [entry.items(template) for template in entry.templates]

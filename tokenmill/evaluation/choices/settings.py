@@ -27,7 +27,7 @@ def _template(template: str) -> str:
             raise ValueError(f"{template[:80]!r} must have {part} once, where it is to stand; write it in")
     if template.index("{text}") > template.index("{label}"):
         raise ValueError(
-            f"{template[:80]!r} has {{label}} before {{text}}, where a model has not read it yet; turn it round"
+            f"{template[:80]!r} has {{label}} before {{text}}, which a model has not read then; turn it round"
         )
     return template
 
@@ -53,6 +53,11 @@ class ChoiceSettings(Settings):
     """Of more, so many are drawn; null: all."""
     seed: Seed = 1
 
+    @property
+    def reads(self) -> str | None:
+        """A file of the user's own that is read."""
+        return None
+
 
 class HomophonesSettings(ChoiceSettings):
     """Which of the words that sound alike stands in a sentence, as after speech recognition."""
@@ -65,6 +70,11 @@ class HomophonesSettings(ChoiceSettings):
     the package snownlp."""
     after: Annotated[int, Field(ge=0, le=1000)] = 20
     """Characters behind the word that are read."""
+
+    @property
+    def reads(self) -> str | None:
+        """The table."""
+        return self.pinyin
 
 
 class PromptedSettings(ChoiceSettings):
@@ -91,6 +101,11 @@ class QuestionsSettings(ChoiceSettings):
     file: OwnFile
     """JSON Lines: ``{"query": "...", "choices": ["...", "..."], "gold": 0}``, and ``after`` and ``group`` if
     there are any."""
+
+    @property
+    def reads(self) -> str | None:
+        """The questions."""
+        return self.file
 
 
 Choices = Annotated[HomophonesSettings | PromptedSettings | QuestionsSettings, Field(discriminator="kind")]
