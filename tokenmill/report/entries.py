@@ -1,6 +1,6 @@
 """What a model chooses among candidates, and what its vectors are good for: as tables and curves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tokenmill.report.evaluation import Evaluation
@@ -48,34 +48,31 @@ def _numbers(figures: Mapping[str, Any]) -> str:
 
 def _table(model: str, figures: Mapping[str, Any]) -> dict[str, Any]:
     """Figures without examples: a row for each ranking and each rival."""
+    rivals = figures["rivals"].values()
     if "accuracies" not in figures:
         metrics = {"recall_at_10": "target among the nearest ten", "mrr": "mean reciprocal rank"}
-        rows = [(values.get("label", model), rival, values) for rival, values in _with_rivals(figures)]
         return {
             "columns": list(metrics.values()),
             "rows": [
-                (label, rival, [_cell(values, name) for name in metrics]) for label, rival, values in rows
+                (values.get("label", model), "label" in values, [_cell(values, name) for name in metrics])
+                for values in (figures, *rivals)
             ],
         }
-    compared = figures["comparisons"]
     rows = [
-        (f"{model}, by {RANKINGS[name]}", False, [_cell(values), (f"{values['centred']:.3f}", ""), ("", "")])
-        for name, values in sorted(
-            figures["accuracies"].items(), key=lambda pair: list(RANKINGS).index(pair[0])
-        )
+        (f"{model}, by {RANKINGS[name]}", False, [*_accuracy(values), ("", "")])
+        for name in RANKINGS
+        if (values := figures["accuracies"].get(name))
     ]
     for name, values in figures["rivals"].items():
-        gain = compared[name]
+        gain = figures["comparisons"][name]
         told = (f"{100 * gain['gain']:+.1f} points", f"p = {gain['p_value']:.2g}")
-        rows.append((values["label"], True, [_cell(values), (f"{values['centred']:.3f}", ""), told]))
+        rows.append((values["label"], True, [*_accuracy(values), told]))
     by = RANKINGS[figures["ranking"]]
     return {"columns": ["accuracy", "centred (chance = 0)", f"gain of {model}, by {by}"], "rows": rows}
 
 
-def _with_rivals(figures: Mapping[str, Any]) -> Iterator[tuple[bool, Mapping[str, Any]]]:
-    yield False, figures
-    for values in figures["rivals"].values():
-        yield True, values
+def _accuracy(values: Mapping[str, float]) -> list[Cell]:
+    return [_cell(values), (f"{values['centred']:.3f}", "")]
 
 
 def _curve(model: str, figures: Mapping[str, Any]) -> dict[str, Any]:
