@@ -63,6 +63,10 @@ def _table(model: str, figures: Mapping[str, Any]) -> dict[str, Any]:
         for name in RANKINGS
         if (values := figures["accuracies"].get(name))
     ]
+    if "with_bigrams" in figures:
+        both = figures["with_bigrams"]
+        label = f"{model} with word bigrams, of weight {both['weight']:.2f} by validation"
+        rows.append((label, False, [*_accuracy(both), ("", "")]))
     for name, values in figures["rivals"].items():
         gain = figures["comparisons"][name]
         told = (f"{100 * gain['gain']:+.1f} points", f"p = {gain['p_value']:.2g}")

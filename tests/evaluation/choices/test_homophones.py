@@ -34,13 +34,11 @@ def settings(**changes: object) -> HomophonesSettings:
 
 def test_an_item_has_the_words_of_training_that_sound_alike() -> None:
     words = Homophones(frame(LINES), PINYIN)
-    items, neighbours = words.items(
-        frame(["他们 反应 迅速 。", "意见"], ["article", None]), settings(after=2)
-    )
+    items, rivals = words.items(frame(["他们 反应 迅速 。", "意见"], ["article", None]), settings(after=2))
     (item,) = items
     assert (item.choice.before, item.choice.after) == ("他们", "迅速")
     assert item.choice.candidates == ("反应", "反映") and item.gold == 0 and item.group == "article"
-    assert neighbours == [("他们", "迅速")]
+    assert rivals["frequency"].scores[0].tolist() == [2.0, 3.0]
 
 
 def test_words_that_training_has_once_are_no_candidates() -> None:
@@ -50,8 +48,7 @@ def test_words_that_training_has_once_are_no_candidates() -> None:
 
 def test_rivals_by_hand() -> None:
     words = Homophones(frame(LINES), PINYIN)
-    items, neighbours = words.items(frame(["化学 反应"]), settings())
-    rivals = words.rivals(items, neighbours)
+    items, rivals = words.items(frame(["化学 反应"]), settings())
     assert rivals["frequency"].scores[0].tolist() == [2.0, 3.0]
     assert not rivals["frequency"].right(items)[0] and rivals["bigrams"].right(items)[0]
 

@@ -10,6 +10,9 @@ from ruamel.yaml import YAML
 from tests.evaluation.helpers import Project
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree
+from tokenmill.evaluation.choices.harness import aligned
+from tokenmill.inference.choose import Choice
+from tokenmill.model.folder import load_model
 
 PINYIN = "".join(f"{word} x\n" for word in ("电影", "音乐", "新书", "词典", "地图", "报纸", "杂志", "邮票"))
 HOMOPHONES = {"kind": "homophones", "source": "diary", "pinyin": "data/sources/pinyin.txt"}
@@ -55,6 +58,10 @@ def test_homophones_beside_their_rivals(here: Project, model: str) -> None:
     for values in [*found["accuracies"].values(), *found["rivals"].values()]:
         assert values["accuracy_low"] <= values["accuracy"] <= values["accuracy_high"]
         assert values["centred"] == pytest.approx((values["accuracy"] - 1 / 8) / (7 / 8), abs=2e-6)
+    both = found["with_bigrams"]
+    assert 0 <= both["weight"] <= 1 and both["accuracy_low"] <= both["accuracy"]
+    better = both["accuracy"] - found["rivals"]["bigrams"]["accuracy"]
+    assert both["gain"]["gain"] == pytest.approx(better, abs=2e-6)
     gain = found["accuracies"]["sum"]["accuracy"] - found["rivals"]["bigrams"]["accuracy"]
     assert found["comparisons"]["bigrams"]["gain"] == pytest.approx(gain, abs=2e-6)
     assert here.metrics["choices"]["some"]["rivals"] == {
@@ -70,10 +77,28 @@ def test_the_harness_gets_the_items_that_the_model_was_asked(here: Project) -> N
     assert task["dataset_kwargs"]["data_files"] == {"test": "data/evaluation/scribe/lm_eval/some.jsonl"}
     rows = [json.loads(line) for line in (folder / "some.jsonl").read_text("utf-8").splitlines()]
     assert len(rows) == found["items"]
+    assert [each["metric"] for each in task["metric_list"]] == ["acc", "acc_bytes", "acc_mutual_info"]
+    _, vocabulary = load_model(here.model("scribe"))
     for row in rows:
+        own = vocabulary.encode([row["query"]])[0]
+        assert all(vocabulary.encode([row["query"] + text])[0][: len(own)] == own for text in row["choices"])
         assert {task["doc_to_text"], task["doc_to_choice"], task["doc_to_target"]} == set(row)
         right = row["query"] + row["choices"][row["gold"]]
         assert right.startswith("我") and right.endswith("。") and len(row["choices"]) == 8
+
+
+def test_the_harness_cuts_no_candidate_in_two(here: Project) -> None:
+    """The tokenizer of the tests knows 喜欢 as a token."""
+    _, vocabulary = load_model(here.model("scribe"))
+    choice = Choice("我喜", ("欢", "爱"), "看")
+    assert (
+        vocabulary.encode(["我喜"])[0]
+        != vocabulary.encode(["我喜欢看"])[0][: len(vocabulary.encode(["我喜"])[0])]
+    )
+    moved = aligned(vocabulary, choice)
+    assert (moved.texts, moved.after) == (choice.texts, "看") and len(moved.before) < 2
+    plain = Choice("我", ("a", "b"))
+    assert aligned(vocabulary, plain) == plain
 
 
 def test_labels_by_template_over_examples(here: Project) -> None:

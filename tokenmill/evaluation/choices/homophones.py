@@ -79,8 +79,10 @@ class Homophones:
         self.alike = {word: tuple(words) for words in sounds.values() if len(words) > 1 for word in words}
         self.bigrams = WordBigrams(texts)
 
-    def items(self, documents: pl.DataFrame, settings: HomophonesSettings) -> tuple[list[Item], "Neighbours"]:
-        """One item for each document that has such a word, drawn from those that it has.
+    def items(
+        self, documents: pl.DataFrame, settings: HomophonesSettings
+    ) -> tuple[list[Item], dict[str, Measured]]:
+        """One item for each document that has such a word, drawn from those that it has, and the rivals.
 
         Raises:
             UserError: no document has one.
@@ -105,9 +107,10 @@ class Homophones:
                 "give a source of tagged Chinese text, or another table as `pinyin`"
             )
         chosen = drawn(len(items), settings.items, settings.seed)
-        return [items[n] for n in chosen], [neighbours[n] for n in chosen]
+        items = [items[n] for n in chosen]
+        return items, self._rivals(items, [neighbours[n] for n in chosen])
 
-    def rivals(self, items: Sequence[Item], neighbours: "Neighbours") -> dict[str, Measured]:
+    def _rivals(self, items: Sequence[Item], neighbours: Sequence[tuple[str, str]]) -> dict[str, Measured]:
         """The most frequent word, and word bigrams, which are told where the words beside it end."""
         frequent = [
             np.array([float(self.bigrams.words[word]) for word in item.choice.candidates]) for item in items
@@ -120,10 +123,6 @@ class Homophones:
             "frequency": Measured("the word most frequent in training", frequent),
             "bigrams": Measured("word bigrams of training, told where words end", pairs),
         }
-
-
-Neighbours = list[tuple[str, str]]
-"""Of each item the words left and right of the candidates."""
 
 
 def _words(documents: pl.DataFrame) -> Iterator[list[str]]:
