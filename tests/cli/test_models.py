@@ -158,6 +158,19 @@ def test_score(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         )
 
 
+def test_choose_ranks_candidates(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("choose", str(models / "gpt"), "--before", "我喜欢", "--after", "。", "看电影", "听音乐")
+    assert run(monkeypatch, *arguments, "--json") == 0
+    first, second = rows(capsys)
+    assert {first["text"], second["text"]} == {"看电影", "听音乐"} and first["score"] >= second["score"]
+    assert run(monkeypatch, *arguments) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"{first['score']:.3f}\t{first['text']}"
+    assert run(monkeypatch, "choose", str(models / "gpt"), "a") == 1
+    assert "give at least two candidates, got 1" in capsys.readouterr().err
+
+
 def test_embed(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("embed", str(models / "bert"), "我喜欢", "--pooling", "first", "--normalise")
     assert run(monkeypatch, *arguments, "--json") == 0

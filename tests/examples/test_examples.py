@@ -202,6 +202,12 @@ def renamed(params: dict[str, Any]) -> dict[str, Any]:
         names = entry["source"]
         entry["source"] = new(names) if isinstance(names, str) else [new(name) for name in names]
         entry["init_from"] = path(entry["init_from"])
+    for entry in params["evaluate"].values():
+        for group in ("choices", "embeddings"):
+            entries = {new(name): asked for name, asked in entry.pop(group, {}).items()}
+            for asked in entries.values():
+                asked.update({key: new(asked[key]) for key in ("source",) if key in asked})
+            entry.update({group: entries} if entries else {})
     for entry in params["register"].values():
         entry["name"] = new(entry["name"])
     return params
@@ -220,6 +226,9 @@ def made_small(params: dict[str, Any]) -> dict[str, Any]:
     for entry in params["evaluate"].values():
         if "max_new_tokens" in entry:
             entry["max_new_tokens"] = 4
+        for asked in entry.get("choices", {}).values():
+            asked.update({"shots": [0, 1], "draws": 1, "items": 8} if "shots" in asked else {})
+            asked.update({"templates": ["{text}: {label}"]} if "templates" in asked else {})
     params["clean"]["split"] = {"validation": 0.2, "test": 0.2}
     params["runtime"] = {"threads": 1, "workers": 1}
     return params
@@ -245,6 +254,11 @@ def start(folder: Path, example: str) -> dict[str, Any]:
             path = folder / "data/sources" / glob.replace("**/*", "all").rstrip("*")
             path.parent.mkdir(parents=True, exist_ok=True)
             WRITERS[source["format"]](path, source)
+    for entry in params["evaluate"].values():
+        for asked in entry.get("choices", {}).values():
+            if "file" in asked:
+                question = {"query": "The baker", "choices": ["visited", "repaired"], "gold": 0}
+                (folder / asked["file"]).write_text(f"{json.dumps(question)}\n" * 2, "utf-8")
     downloaded = {entry["init_from"] for entry in params["finetune"].values()}
     for model in sorted(name for name in downloaded if name.startswith("data/sources/")):
         draw = random.Random(4)

@@ -2,6 +2,7 @@
 
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,6 +157,67 @@ def test_what_was_learnt_of_a_conversation_is_marked_and_rivals_have_figures_of_
     assert "talker is better than 3-gram (+0.500 fewer bits per byte, 95% interval +0.400 to +0.600" in text
     assert "talker is behind: right reply of ten 30.0%, against 40.0% of the rival (TF-IDF)" in text
     assert "1.900–2.100" in text
+
+
+def accuracy(value: float, **more: Any) -> dict[str, Any]:
+    return {
+        "accuracy": value,
+        "accuracy_low": value - 0.02,
+        "accuracy_high": value + 0.02,
+        "centred": 0.8,
+        **more,
+    }
+
+
+def test_choices_and_vectors_stand_beside_their_rivals(written: Written) -> None:
+    runs = {"lowest": 0.31, "highest": 0.72, "deviation": 0.1, "runs": 4}
+    homophones = {
+        "kind": "homophones",
+        "items": 1234,
+        "chance": 0.42,
+        "ranking": "sum",
+        "accuracies": {"pmi": accuracy(0.871), "sum": accuracy(0.912), "per_byte": accuracy(0.901)},
+        "rivals": {"bigrams": {"label": "word bigrams", **accuracy(0.883)}},
+        "comparisons": {"bigrams": {"gain": 0.029, "low": 0.01, "high": 0.05, "p_value": 0.003}},
+    }
+    row = {"shots": 4, "accuracies": {"calibrated": accuracy(0.55, **runs)}}
+    prompted = {
+        "kind": "prompted",
+        "items": 200,
+        "chance": 0.5,
+        "curve": [
+            {"shots": 0, "accuracies": {"calibrated": accuracy(0.525, runs=1)}, "rivals": {}},
+            {**row, "rivals": {"tfidf": {"label": "TF-IDF, the same", **accuracy(0.61, **runs)}}},
+        ],
+    }
+    pairs = {"recall_at_10": 0.75, "recall_at_10_low": 0.7, "recall_at_10_high": 0.8}
+    pairs |= {"mrr": 0.5, "mrr_low": 0.4, "mrr_high": 0.6}
+    retrieval = {
+        "kind": "retrieval",
+        "documents": 77,
+        "chance": 0.13,
+        **pairs,
+        "rivals": {"tfidf": {"label": "TF-IDF vectors", **pairs}},
+    }
+    content = causal("scribe")
+    choices = {"sounds": homophones, "shots": prompted}
+    written.evaluation({**content, "choices": choices, "embeddings": {"pairs": retrieval}})
+    page = written.report(evaluate={"scribe": SETTINGS})
+    text = Reader(page).text
+    assert text.index("scribe, by log-probability") < text.index("scribe, by mutual information")
+    for said in ("1,234 of them; guessing: 42.0%", "91.2%", "89.2–93.2", "+2.9 points", "p = 0.003"):
+        assert said in text
+    for said in (
+        "0 examples",
+        "4 examples",
+        "31.0 to 72.0",
+        "50.5–54.5",
+        "TF-IDF",
+        "75.0%",
+        "mean reciprocal",
+    ):
+        assert said in text
+    assert page.count("<svg") == 1
 
 
 def test_what_is_left_of_entries_that_are_gone_is_not_shown(written: Written) -> None:

@@ -245,6 +245,17 @@ WRONG: list[tuple[str, str, str]] = [
     ("  sentiment: {name", "  topics: {name", 'register.topics names "topics", which does not stand under evaluate; use one of gpt, sentiment'),
     ("metric: accuracy", "metric: perplexity", 'register.sentiment.metric: the evaluation of sentiment writes no "perplexity"; use one of accuracy, f1, calibration_error'),
     ("  sentiment: {name", "  gpt: {name", 'register.gpt.metric: the evaluation of gpt writes no "accuracy"; use one of bits_per_byte, perplexity, loss'),
+    # what is asked without training
+    ("temperature: 0.8", "choices: {x: {kind: riddles}}", "evaluate.gpt.choices.x.kind should be one of file, homophones, prompted, got \"riddles\""),
+    ("temperature: 0.8", "choices: {x: {kind: homophones, source: own}}", "evaluate.gpt.choices.x.source: sources.own has no tags; give it `format: tagged`, or name its column of tagged text as `target` under `columns`, or name another source"),
+    ("temperature: 0.8", "choices: {x: {kind: homophones, source: owl}}", "evaluate.gpt.choices.x.source names \"owl\", which does not stand under sources; use one of news, own, reviews"),
+    ("temperature: 0.8", "choices: {x: {kind: file, file: /etc/passwd}}", "evaluate.gpt.choices.x.file: must be a file below data/sources/, got '/etc/passwd'; put it there"),
+    ("temperature: 0.8", "choices: {x: {kind: prompted, source: own, templates: [\"很{label}\"], labels: {a: b, c: d}}}", "evaluate.gpt.choices.x.templates.0: '很{label}' must have {text} once, where it is to stand; write it in"),
+    ("temperature: 0.8", "choices: {x: {kind: prompted, source: own, templates: [\"{label}{text}\"], labels: {a: b, c: d}}}", "evaluate.gpt.choices.x.templates.0: '{label}{text}' has {label} before {text}, which a model has not read then; turn it round"),
+    ("temperature: 0.8", "choices: {x: {kind: prompted, source: own, templates: [\"{text}{label}\"], labels: {a: b, c: b}}}", "evaluate.gpt.choices.x.labels: 'a' and 'c' have the same words 'b'; tell them apart"),
+    ("temperature: 0.8", "choices: {x: {kind: prompted, source: own, templates: [\"{text}{label}\"], labels: {a: b, c: \"\"}}}", "evaluate.gpt.choices.x.labels.c should have at least 1 character, got \"\""),
+    ("temperature: 0.8", "embeddings: {x: {kind: classes, source: news}}", "evaluate.gpt.embeddings.x.source: sources.news has no labels; name the column of its labels under `columns`, or give it `labels`, or name another source"),
+    ("sentiment: {sources: [own]}", "sentiment: {choices: {x: {kind: file, file: data/sources/a.jsonl}}}", "evaluate.sentiment.choices: sentiment is a sequence-classifier; only a causal-lm or a masked-lm chooses"),
 ]  # fmt: skip
 
 

@@ -237,6 +237,24 @@ def score(
 
 
 @app.command()
+def choose(
+    model: Model,
+    candidates: Annotated[list[str], typer.Argument(help="What may stand there, at least two.")],
+    before: Annotated[str, typer.Option(help="What stands before it.")] = "",
+    after: Annotated[str, typer.Option(help="What follows.")] = "",
+    ranking: Annotated[
+        Literal["sum", "per_byte", "pmi"],
+        typer.Option(help="By log-probability, by that per byte, or by mutual information with --before."),
+    ] = "sum",
+    as_json: AsJson = False,
+) -> None:
+    """Rank candidates for one place of a text, such as words that sound alike, by a language model."""
+    from tokenmill.cli.choices import choose
+
+    choose(model, candidates, before=before, after=after, ranking=ranking, as_json=as_json)
+
+
+@app.command()
 def embed(
     model: Model,
     texts: Texts = None,

@@ -16,17 +16,25 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenmill.inference import chat as conversations
+from tokenmill.inference import choose as choosing
 from tokenmill.inference import classify as classifiers
 from tokenmill.inference import embed as embeddings
 from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
+from tokenmill.inference.choose import Choice
 from tokenmill.inference.classify import THRESHOLD, Span
 from tokenmill.inference.entities import entities
 from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
-from tokenmill.inference.normalization import edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.normalization import (
+    beginnings,
+    edited_texts,
+    inner_texts,
+    texts_with_gaps,
+    whole_texts,
+)
 from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
@@ -227,6 +235,37 @@ def score(
     read = whole_texts(loaded.normalization, _texts(texts))
     given = None if sources is None else read_prompts(loaded, _texts(sources))
     return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
+
+
+def choose(
+    model: AnyModel,
+    candidates: Sequence[str],
+    *,
+    before: str = "",
+    after: str = "",
+    ranking: Literal["sum", "per_byte", "pmi"] = "sum",
+) -> list[tuple[str, float]]:
+    """Candidates for one place of a text with their scores in nats, best first.
+
+    Args:
+        model: a causal or a masked language model.
+        candidates: what may stand there, at least two.
+        before: what stands before it.
+        after: what follows.
+        ranking: by the log-probability (``sum``); by that for each byte, for candidates of unlike length; or
+            by the mutual information with ``before`` (``pmi``), for candidates of unlike frequency.
+
+    Raises:
+        UserError: the model is of another kind, candidates are equal or empty, or the text is longer than its
+            context.
+    """
+    loaded = _loaded(model)
+    (read,) = beginnings(loaded.normalization, [before])
+    *inner, end = inner_texts(loaded.normalization, [*candidates, after])
+    choice = Choice(read, tuple(inner), end)
+    choosing.check_choice(choice, "choose")
+    (scores,) = choosing.score_choices(loaded.model, loaded.vocabulary, [choice])
+    return sorted(zip(candidates, scores[ranking].tolist(), strict=True), key=lambda pair: -pair[1])
 
 
 def embed(
