@@ -21,8 +21,9 @@ EMBEDDING_RATE = 0.5
 NGRAM_RATE = 0.1
 """AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
 
-WINDOW_RATE = 0.05
-"""AdamW's learning rate of a character classifier's windows; see docs/experiments.md."""
+WINDOW_RATE, WINDOW_EPS = 0.05, 1e-4
+"""AdamW's learning rate of a character classifier's windows, and its epsilon: what is seen rarely has small
+gradients where it is right already, which are not to be made as large as others; see docs/experiments.md."""
 
 
 def orthogonalise(matrices_MRC: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -160,6 +161,6 @@ def parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, A
         {"params": matrices, "lr": learning_rate, "muon": True},
         {"params": rest, "lr": EMBEDDING_RATE * learning_rate, "muon": False},
         {"params": wide["ngrams"], "lr": NGRAM_RATE, "muon": False},
-        {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False},
+        {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False, "eps": WINDOW_EPS},
     ]
     return [group for group in groups if group["params"]]
