@@ -21,7 +21,7 @@ def test_a_task_makes_a_model_of_its_kind_that_can_be_trained(tmp_path: Path, ta
     assert made.config.kind == TASKS[task].kind
     assert (made.config.context, made.config.dropout) == (16, 0.1)
     assert made.documents == 2
-    model = build_model(made.config)
+    model = build_model(made.config).eval()
     examples = made.batch(0).examples
     parts = [float(examples[rows].loss(model).detach()) for rows in (slice(0, 1), slice(1, 2))]
     assert sum(parts) == pytest.approx(float(examples.loss(model).detach()), rel=1e-5)

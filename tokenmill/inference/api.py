@@ -17,13 +17,16 @@ import numpy.typing as npt
 
 from tokenmill.inference import classify as classifiers
 from tokenmill.inference import embed as embeddings
+from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
-from tokenmill.inference.classify import Span
+from tokenmill.inference.classify import THRESHOLD, Span
 from tokenmill.inference.entities import entities
+from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
-from tokenmill.inference.normalization import beginnings, edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.normalization import edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
 
@@ -49,6 +52,9 @@ def load(folder: str | Path) -> LoadedModel:
 def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **settings: Any) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
+    One that was fine-tuned for that reads a prompt as its training texts: behind their prefix, and no more
+    of it than of them. Unless settings say otherwise it takes the likeliest token each time.
+
     Args:
         model: a causal language model or a text-to-text model.
         prompts: texts.
@@ -66,13 +72,15 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
             fit into the context.
     """
     loaded = _loaded(model)
-    answers = loaded.model.config.kind == "text-to-text"
-    read = (whole_texts if answers else beginnings)(loaded.normalization, _texts(prompts))
-    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **settings)
+    read, chosen = read_prompts(loaded, _texts(prompts)), asked_with(loaded, settings)
+    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **chosen)
 
 
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
     """The labels of each text with their probabilities, likeliest first.
+
+    Where several labels may fit a text, each has a probability of its own; a regression has one label, whose
+    value is the number (``model.config.problem_type``).
 
     Of a text that is longer than the model's context the beginning is read.
 
@@ -84,6 +92,34 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
     read = whole_texts(loaded.normalization, _texts(texts))
     found = classifiers.classify(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
+
+
+def fitting(probabilities: dict[str, float]) -> dict[str, float]:
+    """Of what :func:`classify` says of a text that several labels may fit, the labels that do."""
+    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
+
+
+def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Explanation]:
+    """Which parts of each text moved a classifier's decision, by leaving them out one after the other.
+
+    The model reads a text once for each of its parts: words, and other characters one by one, at most 64.
+
+    Raises:
+        UserError: the model is no classifier of texts.
+    """
+    loaded = _loaded(model)
+    edited = edited_texts(loaded.normalization, _texts(texts))
+    read = [text.text for text in edited]
+    found = explaining.explain(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
+    return [
+        replace(
+            one,
+            influences=[
+                Influence(*text.origin(part.start, part.end), part.weight) for part in one.influences
+            ],
+        )
+        for text, one in zip(edited, found, strict=True)
+    ]
 
 
 def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:
@@ -168,7 +204,7 @@ def score(
     """
     loaded = _loaded(model)
     read = whole_texts(loaded.normalization, _texts(texts))
-    given = None if sources is None else whole_texts(loaded.normalization, _texts(sources))
+    given = None if sources is None else read_prompts(loaded, _texts(sources))
     return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
 
 

@@ -8,6 +8,8 @@ import polars as pl
 
 from tokenmill.core.files import read_json
 from tokenmill.core.splits import SPLITS
+from tokenmill.report.analysis import behind
+from tokenmill.report.answers import answers, cut
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.entities import entity_section
@@ -48,8 +50,10 @@ def page(
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
         mistakes={e.name: found for e in evaluations if (found := _mistakes(e.predictions())) is not None},
+        answers={e.name: shown for e in evaluations if (shown := answers(e))},
         entities=[section for e in evaluations if (section := entity_section(e))],
         samples={e.name: found for e in evaluations if (found := e.samples())},
+        analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,
     )
@@ -99,23 +103,24 @@ def _confusion(table: pl.DataFrame | None) -> list[tuple[str, list[int]]] | None
 
 
 def _mistakes(table: pl.DataFrame | None) -> list[dict[str, Any]] | None:
-    """The test documents on which the model was wrong, surest first, with what its rivals say.
+    """The test documents on which the model was wrong, surest or farthest first, with what its rivals say.
 
     None where documents, or their words, have no label each.
     """
     if table is None or "label" not in table.columns:
         return None
     rivals = [name.removesuffix("_predicted") for name in table.columns if name.endswith("_predicted")]
+    worst = "error" if "error" in table.columns else "probability"
     wrong = table.filter(pl.col("label") != pl.col("predicted"))
-    surest = wrong.sort("probability", "id", descending=[True, False]).head(MISTAKES)
+    surest = wrong.sort(worst, "id", descending=[True, False]).head(MISTAKES)
     return [
-        {**row, "text": _cut(row["text"]), "rivals": {name: row[f"{name}_predicted"] for name in rivals}}
+        {
+            **row,
+            "text": cut(row["text"], TEXT_CHARACTERS),
+            "rivals": {name: row[f"{name}_predicted"] for name in rivals},
+        }
         for row in surest.to_dicts()
     ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
 
 
 def _tokenizers(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -18,10 +18,23 @@ class Figure(NamedTuple):
 FIGURES = {
     "bits_per_byte": Figure("bits per byte", "{:.3f}", False),
     "accuracy": Figure("accuracy", "{:.1%}", True),
+    "micro_f1": Figure("micro-F1", "{:.3f}", True),
+    "subset_accuracy": Figure("all labels right", "{:.1%}", True),
+    "mean_absolute_error": Figure("mean absolute error", "{:.3g}", False),
+    "r2": Figure("R²", "{:.3f}", True),
+    "spearman": Figure("rank correlation", "{:.3f}", True),
     "f1": Figure("F1", "{:.1%}", True),
     "precision": Figure("precision", "{:.1%}", True),
     "recall": Figure("recall", "{:.1%}", True),
     "recall_unseen": Figure("recall of what training never had", "{:.1%}", True),
+    "chrf": Figure("chrF", "{:.1%}", True),
+    "bleu": Figure("BLEU", "{:.1%}", True),
+    "rouge1": Figure("ROUGE-1", "{:.1%}", True),
+    "rouge2": Figure("ROUGE-2", "{:.1%}", True),
+    "rougeL": Figure("ROUGE-L", "{:.1%}", True),
+    "exact_match": Figure("exact", "{:.1%}", True),
+    "placeholders_kept": Figure("placeholders kept", "{:.1%}", True),
+    "ended": Figure("ended by itself", "{:.1%}", True),
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
     "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
@@ -83,6 +96,24 @@ KINDS = {
         "a text",
         "text-classification",
     ),
+    "multi-label-classifier": Kind(
+        "Classifiers of texts that several labels may fit",
+        "A label fits where its probability is at least a half. Micro-F1 counts all decisions together, "
+        "macro-F1 each label alike. Small figures: 95% intervals, by drawing test documents anew.",
+        "says of each label whether it fits a text",
+        "classify",
+        "a text",
+        "text-classification",
+    ),
+    "regressor": Kind(
+        "Models that give texts a number",
+        "Error in the number's own unit; R² is the share of the numbers' spread that is explained. Small "
+        "figures: 95% interval of the error.",
+        "gives each text a number",
+        "classify",
+        "a text",
+        "text-classification",
+    ),
     "token-classifier": Kind(
         "Classifiers of tokens",
         "Share of the words of test documents that get their right tag. Small figures: its 95% interval; the "
@@ -101,6 +132,16 @@ KINDS = {
         "tag",
         "a text",
         "token-classification",
+    ),
+    "generation": Kind(
+        "Models that answer texts",
+        "chrF: runs of characters that answer and reference share (Popović 2015). ROUGE counts Chinese by "
+        "character and other text by word. Small figures: 95% interval; it and the p-values by bootstrap "
+        "of groups (Koehn 2004). Placeholders such as %s and {0} count where the text has some.",
+        "answers a text with a text, such as its translation or its headline",
+        "generate",
+        "a text",
+        "text2text-generation",
     ),
 }
 """In the order of the page; a kind that is not named here is shown by its name alone."""

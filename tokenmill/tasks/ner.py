@@ -172,9 +172,9 @@ def new_task(
             for span in document.entities:
                 if span.label not in names:
                     raise UserError(
-                        f"params.yaml: finetune.{name}: label {span.label!r} of {settings.source} is in the "
-                        f"{split} split ({document.id}) and on no document for training; mend the label, add "
-                        "documents, or lower the shares of clean.split"
+                        f"params.yaml: finetune.{name}: label {span.label!r} of "
+                        f"{settings.source_names} is in the {split} split ({document.id}) and on no document "
+                        "for training; mend the label, add documents, or lower the shares of clean.split"
                     )
     labels = bio_labels(names)
     # A label depends on what follows, too: no position need be blind to it.
@@ -197,14 +197,14 @@ def _of_split(
     try:
         found = entity_documents(documents.filter(pl.col("split") == split), settings.labels)
     except ValueError as error:
-        raise UserError(f"{where}: {error}; entities must lie apart: mend {settings.source}") from None
+        raise UserError(f"{where}: {error}; entities must lie apart: mend {settings.source_names}") from None
     if split != "test" and not any(document.entities for document in found):
         remedy = (
             "name tags that it has, as in `labels: {nr: PER, ns: LOC, nt: ORG}`"
             if settings.labels
             else "its documents need spans; for tagged text name the tags, as `labels: {nr: PER, ns: LOC}`"
         )
-        raise UserError(f"{where}: no {split} document of {settings.source} has an entity; {remedy}")
+        raise UserError(f"{where}: no {split} document of {settings.source_names} has an entity; {remedy}")
     return found
 
 
