@@ -87,7 +87,7 @@ def tag(
     Raises:
         UserError: the model is no classifier of tokens.
     """
-    tagger = _task_model(model, "token-classifier", "ner")
+    tagger = _task_model(model, "token-classifier", "tags")
     check_texts(texts)
     pieces = vocabulary.encode_whole(texts, model.config.context)
     encodings = [piece for text in pieces for piece in text]
