@@ -81,13 +81,40 @@ def write_jsonl(path: Path, source: dict[str, Any]) -> None:
     path.write_text("".join(lines), "utf-8")
 
 
+LABELS: dict[str, dict[str, str]] = {
+    "topics": {"good": "praise; travel", "bad": "complaint;travel"},
+    "stars": {"good": "4.5", "bad": "1"},
+}
+"""Those of tables, by the name of their column, that hold no single names."""
+
+
 def write_csv(path: Path, source: dict[str, Any]) -> None:
     """A table with the columns that the source names."""
     draw = random.Random(path.name)
+    labels = LABELS.get(source["columns"]["label"], {})
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([source["columns"]["text"], source["columns"]["label"]])
-        table.writerows(labelled(draw) for _ in range(240))
+        rows = (labelled(draw) for _ in range(240))
+        table.writerows((text, labels.get(label, label)) for text, label in rows)
+
+
+SURNAMES, GIVEN, TOWNS = "王李张刘陈杨赵黄", "建国伟明秀英志强文华海燕丽军", "京津沪宁杭穗渝蓉"
+TITLES = ("记者", "医生", "教师", "演员", "画家", "队长")
+DONE = ("访问", "描写", "修理", "参观", "测量", "记得", "喜欢", "离开")
+SEEN = ("港口", "博物馆", "车站", "图书馆", "花园", "市场", "大桥", "学校")
+
+
+def write_tagged(path: Path, source: dict[str, Any]) -> None:
+    """Sentences of words with tags, among them names of persons and places."""
+    draw = random.Random(path.name)
+
+    def sentence() -> str:
+        who = f"{draw.choice(TITLES)}/n {draw.choice(SURNAMES)}/nr {''.join(draw.sample(GIVEN, 2))}/nr"
+        where = f"在/p {draw.choice(TOWNS)}{draw.choice('州城县')}/ns"
+        return f"{who} {where} {draw.choice(DONE)}/v {draw.randrange(900)}/m 座/q {draw.choice(SEEN)}/n 。/w"
+
+    path.write_text("".join(f"{sentence()} {sentence()}\n" for _ in range(200)), "utf-8")
 
 
 def strings(draw: random.Random) -> dict[str, str]:
@@ -132,9 +159,9 @@ WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "txt": write_txt,
     "jsonl": write_jsonl,
     "csv": write_csv,
+    "tagged": write_tagged,
     "catalog": write_catalog,
     "po": write_po,
-    "tagged": write_paper,
     "articles": write_paper,
 }
 

@@ -31,12 +31,22 @@ def signature(kind: ServedKind, answering: Answering | None = None) -> Any:
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, Object, Property
 
     text, prompt = Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "prompt")])
     match kind:
         case "sequence-classifier":
             outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability")])
             return ModelSignature(text, outputs)
+        case "multi-label-classifier":
+            outputs = Schema([ColSpec(Array("string"), "labels"), ColSpec(Array("double"), "probabilities")])
+            return ModelSignature(text, outputs)
+        case "regressor":
+            return ModelSignature(text, Schema([ColSpec("double", "value")]))
+        case "token-classifier" | "character-classifier":
+            types = {"text": "string", "label": "string", "start": "long", "end": "long", "score": "double"}
+            part = Object([Property(name, type_) for name, type_ in types.items()])
+            return ModelSignature(text, Schema([ColSpec(Array(part), "spans")]))
         case "masked-lm":
             return ModelSignature(text, text)
     defaults = DEFAULTS if answering is None else {**DEFAULTS, **answering.defaults}

@@ -18,7 +18,15 @@ class Figure(NamedTuple):
 FIGURES = {
     "bits_per_byte": Figure("bits per byte", "{:.3f}", False),
     "accuracy": Figure("accuracy", "{:.1%}", True),
-    "f1": Figure("macro-F1", "{:.3f}", True),
+    "micro_f1": Figure("micro-F1", "{:.3f}", True),
+    "subset_accuracy": Figure("all labels right", "{:.1%}", True),
+    "mean_absolute_error": Figure("mean absolute error", "{:.3g}", False),
+    "r2": Figure("R²", "{:.3f}", True),
+    "spearman": Figure("rank correlation", "{:.3f}", True),
+    "f1": Figure("F1", "{:.1%}", True),
+    "precision": Figure("precision", "{:.1%}", True),
+    "recall": Figure("recall", "{:.1%}", True),
+    "recall_unseen": Figure("recall of what training never had", "{:.1%}", True),
     "chrf": Figure("chrF", "{:.1%}", True),
     "bleu": Figure("BLEU", "{:.1%}", True),
     "rouge1": Figure("ROUGE-1", "{:.1%}", True),
@@ -79,10 +87,29 @@ KINDS = {
     ),
     "sequence-classifier": Kind(
         "Classifiers of texts",
-        "Small figures: 95% interval of the accuracy (Wilson). Calibration error: how far, on average, the "
+        "Small figures: 95% interval of the accuracy (Wilson). F1: the mean of the labels' F1, macro-F1. "
+        "Calibration error: how far, on average, the "
         "stated confidence is from the share of right answers (Naeini et al. 2015). p-values are of the "
         "exact McNemar test.",
         "gives each text a label, and the probability of it",
+        "classify",
+        "a text",
+        "text-classification",
+    ),
+    "multi-label-classifier": Kind(
+        "Classifiers of texts that several labels may fit",
+        "A label fits where its probability is at least a half. Micro-F1 counts all decisions together, "
+        "macro-F1 each label alike. Small figures: 95% intervals, by drawing test documents anew.",
+        "says of each label whether it fits a text",
+        "classify",
+        "a text",
+        "text-classification",
+    ),
+    "regressor": Kind(
+        "Models that give texts a number",
+        "Error in the number's own unit; R² is the share of the numbers' spread that is explained. Small "
+        "figures: 95% interval of the error.",
+        "gives each text a number",
         "classify",
         "a text",
         "text-classification",
@@ -92,7 +119,17 @@ KINDS = {
         "Share of the words of test documents that get their right tag. Small figures: its 95% interval; the "
         "words of a document count together, in the p-values too (clustered standard errors).",
         "gives each token of a text a label, and the probability of it",
-        "classify",
+        "tag",
+        "a text",
+        "token-classification",
+    ),
+    "character-classifier": Kind(
+        "Named entities",
+        "Of the entities of test documents, by exact place and label; F1 is the micro-average. Small "
+        "figures: 95% interval by the bootstrap over groups, such as articles. p-values are of approximate "
+        "randomisation over them (Yeh 2000).",
+        "finds the named entities of a text, with the probability of each",
+        "tag",
         "a text",
         "token-classification",
     ),

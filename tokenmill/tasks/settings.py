@@ -1,11 +1,13 @@
 """One fine-tuned model: an entry of ``finetune`` in params.yaml, and what each task has of its own."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
+
+EntityLabel = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S+$")]
 
 
 class LoraSettings(Settings):
@@ -31,7 +33,9 @@ class TaskSettings(Settings):
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Rows
     max_tokens: Context
-    learning_rate: Rate
+    learning_rate: Rate | None = None
+    """null: what suits the start, its size and the batch (recipe.py); docs/training.md says what the number
+    means."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
     freeze: list[str] = Field(default=[])
@@ -47,11 +51,25 @@ class TaskSettings(Settings):
         """The names of ``source``."""
         return [self.source] if isinstance(self.source, str) else self.source
 
+    @property
+    def source_names(self) -> str:
+        """The same for a message."""
+        return ", ".join(self.sources)
+
+
+Problem = Literal["single-label", "multi-label", "regression"]
+"""What a document's label is: one name, several, or a number."""
+
 
 class ClassificationSettings(TaskSettings):
     """Labels of documents."""
 
     task: Literal["classification"]
+    problem: Problem = "single-label"
+    separator: Annotated[str, Field(min_length=1, max_length=10)] = ";"
+    """What stands between the labels of a document that has several."""
+    class_weights: Literal["balanced"] | None = None
+    """``balanced``: each label counts as much as any other, however rare it is (King & Zeng 2001)."""
     pooling: Literal["mean", "first", "last"] | None = None
     """Which position stands for a text; null: what suits the family, a decoder's last. With ``mean`` a
     decoder's positions see the whole text, not only what precedes them (BehnamGhader et al. 2024)."""
@@ -59,11 +77,28 @@ class ClassificationSettings(TaskSettings):
     """Longest run of characters whose weights are learned beside the encoder; 0: none. ``transformers`` has
     no class for such a model."""
 
+    @model_validator(mode="after")
+    def _weights_are_of_labels(self) -> Self:
+        if self.class_weights and self.problem == "regression":
+            raise ValueError("class_weights is for labels, and a regression has numbers; remove it")
+        return self
+
 
 class TokenClassificationSettings(TaskSettings):
     """Tags of words."""
 
     task: Literal["token-classification"]
+
+
+class NerSettings(TaskSettings):
+    """Named entities. Texts are read in pieces of at most ``max_tokens`` tokens, and as many characters."""
+
+    task: Literal["ner"]
+    labels: dict[str, EntityLabel] | None = Field(default=None, min_length=1)
+    """For tagged text: the label of each tag that stands for an entity, such as ``{nr: PER}``; null: entities
+    are the spans of the documents."""
+    ngrams: Annotated[int, Field(ge=0, le=4)] = 4
+    """Longest window of characters whose weights are learned beside the backbone; 0: none."""
 
 
 class GenerationSettings(TaskSettings):
@@ -81,6 +116,7 @@ class GenerationSettings(TaskSettings):
 
 
 FinetuneSettings = Annotated[
-    ClassificationSettings | TokenClassificationSettings | GenerationSettings, Field(discriminator="task")
+    ClassificationSettings | TokenClassificationSettings | NerSettings | GenerationSettings,
+    Field(discriminator="task"),
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

@@ -62,7 +62,7 @@ def new_task(
     train, validation = (_of_split(tagged, split, settings) for split in ("train", "validation"))
     tags = sorted({tag for target in train["target"] for _, tag in word_tags(target)})
     if len(tags) < 2:
-        sources = ", ".join(settings.sources)
+        sources = settings.source_names
         raise UserError(
             f"params.yaml: finetune.{name}.source is {sources}, whose words have {len(tags)} tag(s); "
             "there is nothing to tell apart"
@@ -82,7 +82,7 @@ def new_task(
 def _of_split(tagged: pl.DataFrame, split: Split, settings: TokenClassificationSettings) -> pl.DataFrame:
     documents = tagged.filter(pl.col("split") == split)
     if documents.is_empty():
-        sources = ", ".join(settings.sources)
+        sources = settings.source_names
         raise UserError(
             f"{sources}: no {split} documents whose target is tagged text (word/tag word/tag); "
             "see sources and clean.split in params.yaml"
