@@ -146,15 +146,13 @@ def write_paper(path: Path, source: dict[str, Any]) -> None:
     def tagged(text: str, end: str) -> str:
         return "  ".join([*(f"{sign}/n" for sign in text), *([f"{end}/w"] if end else [])])
 
-    path.write_text(
-        "".join(
-            f"{tagged(headline, '')}\n据/p  新华社/nt  北京/ns  １月/t  ３日/t  电/n  "
-            f"{tagged(headline, '。')}\n"
-            f"{tagged(''.join(draw.choices('春夏秋冬风雨山河人民城市', k=30)), '。')}\n"
-            for headline in ("".join(draw.choices("东西南北大小新旧天地江海", k=8)) for _ in range(120))
-        ),
-        "utf-8",
-    )
+    lines = []
+    for _ in range(120):
+        headline = "".join(draw.choices("东西南北大小新旧天地江海", k=8))
+        body = "".join(draw.choices("春夏秋冬风雨山河人民城市", k=30))
+        dateline = "据/p  新华社/nt  北京/ns  １月/t  ３日/t  电/n"
+        lines += [tagged(headline, ""), f"{dateline}  {tagged(headline, '。')}", tagged(body, "。")]
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 def write_messages(path: Path, source: dict[str, Any]) -> None:
