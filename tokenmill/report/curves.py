@@ -79,6 +79,8 @@ def calibration_curves(plots: Path, evaluations: list[Evaluation]) -> list[Curve
         if not path.exists():
             continue
         table = pl.read_csv(path)
+        if table.is_empty():
+            continue
         table = table.filter(pl.col("count") >= LEAST * pl.col("count").sum())
         if table.is_empty():
             continue

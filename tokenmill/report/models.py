@@ -91,7 +91,11 @@ def _group(evaluation: Evaluation, names: list[str]) -> dict[str, Any]:
 
 def _interval(values: Mapping[str, float], name: str) -> str:
     low, high = values.get(f"{name}_low"), values.get(f"{name}_high")
-    return "" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
+    if low is None or high is None:
+        return ""
+    if FIGURES[name].is_share:
+        return f"{100 * low:.1f}–{100 * high:.1f}"
+    return f"{FIGURES[name].show(low)}–{FIGURES[name].show(high)}"
 
 
 def _confusion(table: pl.DataFrame | None) -> list[tuple[str, list[int]]] | None:

@@ -10,6 +10,11 @@ class Figure(NamedTuple):
     form: str
     higher_is_better: bool
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is shown in percent."""
+        return self.form.endswith("%}")
+
     def show(self, value: float) -> str:
         """The value as text."""
         return self.form.format(value)
