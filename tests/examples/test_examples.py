@@ -82,7 +82,7 @@ def write_jsonl(path: Path, source: dict[str, Any]) -> None:
 
 
 LABELS: dict[str, dict[str, str]] = {
-    "topics": {"good": "praise; travel", "bad": "complaint;travel"},
+    "topics": {"good": "praise; travel", "bad": "complaint"},
     "stars": {"good": "4.5", "bad": "1"},
 }
 """Those of tables, by the name of their column, that hold no single names."""

@@ -198,6 +198,7 @@ WRONG: list[tuple[str, str, str]] = [
     # what would fail after hours, or never end
     ("seed: 1", f"seed: {2**63}", "pretrain.gpt.seed should be less than 9223372036854775808, got 9223372036854775808"),
     ("rate: 0.02", "rate: 1e308", "pretrain.gpt.learning_rate should be less than or equal to 1, got 1e+308"),
+    ("    dropout: 0.1", "    problem: regression\n    class_weights: balanced\n    dropout: 0.1", "finetune.sentiment: class_weights is for labels, and a regression has numbers; remove it"),
     ("rate: 5e-4", "rate: 2", "finetune.sentiment.learning_rate should be less than or equal to 1, got 2"),
     ("epochs: 1.5", "epochs: 1e308", "pretrain.more.epochs should be less than or equal to 100000, got 1e+308"),
     ("epochs: 1.5", "epochs: 1e-9", "pretrain.more.epochs should be greater than or equal to 0.000001, got 1e-09"),
@@ -244,6 +245,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("  sentiment: {sources", "  feeling: {sources", "evaluate.feeling: there is no such model; add it to pretrain or finetune, or put its folder at data/models/feeling"),
     ("  sentiment: {name", "  topics: {name", 'register.topics names "topics", which does not stand under evaluate; use one of gpt, sentiment'),
     ("metric: accuracy", "metric: perplexity", 'register.sentiment.metric: the evaluation of sentiment writes no "perplexity"; use one of accuracy, f1, calibration_error'),
+    ("    dropout: 0.1", "    problem: multi-label\n    dropout: 0.1", 'register.sentiment.metric: the evaluation of sentiment writes no "accuracy"; use one of micro_f1, f1, subset_accuracy, calibration_error'),
+    ("  sentiment: {sources: [own]}", "  sentiment: {sources: [own], counterfactuals: [[he]]}", "evaluate.sentiment.counterfactuals.0 should have at least 2 items, got ['he']"),
     ("  sentiment: {name", "  gpt: {name", 'register.gpt.metric: the evaluation of gpt writes no "accuracy"; use one of bits_per_byte, perplexity, loss'),
     # what is asked without training
     ("temperature: 0.8", "choices: {x: {kind: riddles}}", "evaluate.gpt.choices.x.kind should be one of file, homophones, prompted, got \"riddles\""),

@@ -23,7 +23,7 @@ from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
 from tokenmill.inference.choose import Choice
-from tokenmill.inference.classify import THRESHOLD, Span
+from tokenmill.inference.classify import Span
 from tokenmill.inference.entities import entities
 from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
@@ -121,11 +121,6 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
     read = whole_texts(loaded.normalization, _texts(texts))
     found = classifiers.classify(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
-
-
-def fitting(probabilities: dict[str, float]) -> dict[str, float]:
-    """Of what :func:`classify` says of a text that several labels may fit, the labels that do."""
-    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
 
 
 def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Explanation]:

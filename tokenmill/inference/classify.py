@@ -66,6 +66,11 @@ def classify(
     return result
 
 
+def fitting(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Of the probabilities of a text that several labels may fit, those of the labels that do."""
+    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
+
+
 @dataclass(frozen=True)
 class Span:
     """A part of a text, ``text[start:end]``, and its label."""

@@ -78,11 +78,12 @@ class Model(PythonModel):
 
     def _classify(self, texts):
         from tokenmill.inference import api
+        from tokenmill.inference.classify import fitting
 
         found = api.classify(self.loaded, texts)
         match self.loaded.model.config.problem_type:
             case "multi_label_classification":
-                rows = [api.fitting(each) for each in found]
+                rows = [fitting(each) for each in found]
                 columns = {"labels": map(list, rows), "probabilities": (list(row.values()) for row in rows)}
                 return pd.DataFrame({name: list(values) for name, values in columns.items()})
             case "regression":

@@ -22,6 +22,7 @@ from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
+from tokenmill.model.published.architectures import published_class
 from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.recipe import CONTROL_RECIPE, Recipe, downloaded, recipe_of, warning
@@ -71,7 +72,9 @@ def finetune(
         lora=settings.lora is not None,
     )
     check_memory(name, task, base, runtime, recipe.optimizer)
-    if said := warning(f"params.yaml: finetune.{name}", recipe, settings.init_from):
+    if said := warning(
+        f"params.yaml: finetune.{name}", recipe, settings.init_from, lora=settings.lora is not None
+    ):
         print(said, file=sys.stderr, flush=True)
     normalization = normalization_of(clean, settings.sources)
     run = _Finetuning(name, settings, task, init_from, ancestry, recipe, normalization, job, runtime)
@@ -103,6 +106,14 @@ def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> Non
             f"{where}.lora.rank is {settings.lora.rank}, but the width of {settings.init_from} is "
             f"{base.width}; lower it"
         )
+
+
+def _publishable(model: Model) -> Model:
+    """The same function in a form that ``transformers`` has a class for, where folding gives one."""
+    if not isinstance(model, TaskModel) or published_class(model.config):
+        return model
+    folded = model.folded()
+    return folded if published_class(folded.config) else model
 
 
 @dataclass(frozen=True)
@@ -150,8 +161,7 @@ class _Finetuning:
         trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
         self.task.finish(model)
-        if isinstance(model, TaskModel):
-            model = model.folded()
+        model = _publishable(model)
         save_model(
             folder,
             model,

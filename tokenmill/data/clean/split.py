@@ -9,7 +9,7 @@ from tokenmill.data.clean.apply_rules import FirstPass, hash_number
 from tokenmill.data.clean.components import connected
 from tokenmill.data.clean.corpus import Corpus, Numbers, repeated
 from tokenmill.data.clean.settings import SplitSettings
-from tokenmill.data.documents.labels import MANY_NUMBERS, numbers_of
+from tokenmill.data.documents.labels import MANY_NUMBERS, number_of
 
 
 def assign_splits(
@@ -46,10 +46,9 @@ def grouped_places(documents: pl.DataFrame) -> npt.NDArray[np.float64]:
     Labels of a source that are many different numbers are not stratified by: each stands on few texts, all of
     which would come to training.
     """
-    numbers = numbers_of(documents["label"])
-    measured = (numbers.is_not_null() | pl.col("label").is_null()).all().over("source") & (
-        pl.col("label").n_unique().over("source") > MANY_NUMBERS
-    )
+    label = pl.col("label")
+    numbers = (number_of(label).is_not_null() | label.is_null()).all().over("source")
+    measured = numbers & (label.n_unique().over("source") > MANY_NUMBERS)
     grouped = documents.select(
         "source", "text_hash", label=pl.when(~measured).then("label"), group=_groups(documents)
     )
