@@ -76,15 +76,16 @@ def read_conversations(file: SourceFile) -> Rows:
                     continue
                 found = True
                 while not isinstance(conversation := next(events), SequenceEndEvent):
-                    yield from _turns(conversation, events)
+                    yield from _turns(file.name, conversation, events)
     except YAMLError as error:
         raise UserError(f"{file.name}: no YAML: {' '.join(str(error).split())[:200]}") from None
     if not found:
         raise UserError(f"{file.name}: has no list under `conversations`")
 
 
-def _turns(conversation: NodeEvent, events: Events) -> Rows:
-    """The pairs of a conversation, whose first event was taken."""
+def _turns(name: str, conversation: NodeEvent, events: Events) -> Rows:
+    """The pairs of a conversation, whose first event was taken; they are a group."""
+    group = f"{name}:{_line(conversation)}"
     if not isinstance(conversation, SequenceStartEvent):
         said = getattr(conversation, "value", "")
         yield Reject(_line(conversation), "a conversation is no list of turns", show(said))
@@ -99,7 +100,7 @@ def _turns(conversation: NodeEvent, events: Events) -> Rows:
             if text is None or target is None:
                 yield Reject(line, "a turn is no text", show(repr([text, target])))
             else:
-                yield make_pair(line, text, target)
+                yield make_pair(line, text, target, group)
         before = turn
 
 

@@ -12,7 +12,7 @@ Format = Literal[
     "auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "articles", "catalog", "po", "conversations"
 ]
 Role = Literal["text", "test", "good", "bad"]
-Column = Literal["id", "source", "text", "label", "target", "language", "group"]
+Column = Literal["id", "source", "text", "label", "target", "language", "group", "fold"]
 Quoting = Literal["auto", "minimal", "none"]
 Language = Annotated[str, AfterValidator(language_code)]
 
