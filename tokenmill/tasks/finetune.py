@@ -24,6 +24,7 @@ from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
+from tokenmill.tasks.tokenizer_fit import check_fit
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
@@ -59,6 +60,7 @@ def finetune(
         name, settings, documents, vocabulary, base.config
     )
     check_memory(name, task, base, runtime)
+    check_fit(documents, vocabulary, init_from)
     normalization = normalization_of(clean, [settings.source])
     run = _Finetuning(name, settings, task, init_from, normalization, job, runtime)
     folder = job.out["model"]
