@@ -25,6 +25,10 @@ ANSWERS: Mapping[ProblemType, Callable[[Tensor], Tensor]] = {
 """What a classifier's outputs say, as transformers' text-classification pipeline reads them."""
 
 
+THRESHOLD = 0.5
+"""Probability from which on a label fits, where several may."""
+
+
 def _task_model(model: Model, kind: Kind, example: str) -> TaskModel:
     if not isinstance(model, TaskModel) or model.config.kind != kind:
         raise UserError(f"this model is a {model.config.kind}; give a {kind}, such as {example}")

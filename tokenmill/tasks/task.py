@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from typing import ClassVar
 
+from torch import nn
+
 from tokenmill.model.config import ModelConfig
 from tokenmill.training.task import Examples, Task
 
@@ -18,6 +20,9 @@ class FinetuneTask(Task):
     batch_size: int
     documents: int
     """For training."""
+
+    def finish(self, model: nn.Module) -> None:
+        """Make of a trained model what is stored: by default it stays as it is."""
 
     @abstractmethod
     def steps(self, epochs: int) -> int:

@@ -12,6 +12,7 @@ from tokenmill.data.clean.components import connected
 from tokenmill.data.clean.corpus import Corpus, Numbers, repeated
 from tokenmill.data.clean.equal_texts import HELD_OUT_FIRST
 from tokenmill.data.clean.settings import SplitSettings
+from tokenmill.data.documents.labels import MANY_NUMBERS, numbers_of
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,17 @@ def places_together(documents: pl.DataFrame) -> npt.NDArray[np.float64]:
     documents of every label, to within one component. One that has more than half of them stands last, and
     so is for training. Groups without labels are stratified by source. The price is that new documents may
     move the few next to a border to the other side, where places of texts with neither never change.
+
+    Labels of a source that are many different numbers are not stratified by: each stands on few texts, all of
+    which would come to training.
     """
+    numbers = numbers_of(documents["label"])
+    measured = (numbers.is_not_null() | pl.col("label").is_null()).all().over("source") & (
+        pl.col("label").n_unique().over("source") > MANY_NUMBERS
+    )
+    named = documents.with_columns(label=pl.when(~measured).then("label"))
     stratum = pl.format("{}:{}", "source", pl.col("label").fill_null(""))
-    components = documents.group_by("component").agg(
+    components = named.group_by("component").agg(
         # Of several, any will do that does not depend on the order.
         pl.col("text_hash").min(),
         stratum=pl.when(pl.any_horizontal(pl.col("label", "group").is_not_null())).then(stratum).min(),
