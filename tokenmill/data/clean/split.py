@@ -70,11 +70,10 @@ def places_together(documents: pl.DataFrame) -> npt.NDArray[np.float64]:
     Labels of a source that are many different numbers are not stratified by: each stands on few texts, all of
     which would come to training.
     """
-    numbers = numbers_of(documents["label"])
-    measured = (numbers.is_not_null() | pl.col("label").is_null()).all().over("source") & (
-        pl.col("label").n_unique().over("source") > MANY_NUMBERS
-    )
-    named = documents.with_columns(label=pl.when(~measured).then("label"))
+    named = documents.with_columns(number=numbers_of(documents["label"]))
+    numbers = (pl.col("number").is_not_null() | pl.col("label").is_null()).all().over("source")
+    measured = numbers & (pl.col("label").n_unique().over("source") > MANY_NUMBERS)
+    named = named.with_columns(label=pl.when(~measured).then("label"))
     stratum = pl.format("{}:{}", "source", pl.col("label").fill_null(""))
     components = named.group_by("component").agg(
         # Of several, any will do that does not depend on the order.
