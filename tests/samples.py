@@ -47,11 +47,21 @@ def write_clean(
     tagged, files, raw = targets or {}, {}, {}
     for source, by_split in sources.items():
         rows = [
-            (f"{source}:sample.txt:{split}:{number:05d}", source, text, label, tagged.get(text), "zh", split)
+            (
+                f"{source}:sample.txt:{split}:{number:05d}",
+                source,
+                text,
+                label,
+                tagged.get(text),
+                "zh",
+                None,
+                None,
+                split,
+            )
             for split, documents in by_split.items()
             for number, (text, label) in enumerate(documents)
         ]
-        columns = ("id", "source", "text", "label", "target", "language", "split")
+        columns = ("id", "source", "text", "label", "target", "language", "group", "spans", "split")
         path = folder / "documents" / f"{source}.parquet"
         frame = pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
         frame.sort("id").write_parquet(path)

@@ -14,7 +14,7 @@ from tokenmill.evaluation.settings import EvaluateSettings
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import save_model
-from tokenmill.model.names import Kind
+from tokenmill.model.names import Kind, bio_labels
 from tokenmill.pretraining.settings import RANDOM, PretrainSettings
 from tokenmill.text.tokenizer import fingerprint
 
@@ -26,6 +26,9 @@ TAGGED = {
 }
 """Texts whose words have tags."""
 TAGS = ("n", "r", "v", "w")
+LABELS = {"speech": TAGS, "names": bio_labels(["THING", "WHO"])}
+ENTITIES = {"n": "THING", "r": "WHO"}
+"""Tags that stand for an entity."""
 SOURCES = {
     "news": splits([(f"今天是{n}月{n}日。", None) for n in range(40)]),
     "letters": splits(reviews(200, seed=3)),
@@ -37,8 +40,9 @@ KINDS: dict[str, Kind] = {
     "replies": "text-to-text",
     "mood": "sequence-classifier",
     "speech": "token-classifier",
+    "names": "character-classifier",
 }
-FINETUNING = {"mood": "letters", "speech": "diary"}
+FINETUNING = {"mood": "letters", "speech": "diary", "names": "diary"}
 """The sources of tasks."""
 PRETRAINING = {
     "scribe": {"family": "small-gpt", "objective": "causal"},
@@ -64,7 +68,7 @@ class Project:
 
     def save_model(self, name: str, seed: int = 1, folder: Path | None = None, **ancestry: Any) -> None:
         """A model of random weights that descends from the data at hand; ``ancestry`` overrides."""
-        labels = {"labels": TAGS} if KINDS[name] == "token-classifier" else {}
+        labels = {"labels": LABELS[name]} if name in LABELS else {}
         model = tiny_model(KINDS[name], seed, vocab_size=320, layers=1, width=16, **labels)
         for parameter in model.parameters():  # heads start at zero, which would make every answer the same
             torch.nn.init.normal_(parameter, std=0.3)
@@ -81,6 +85,8 @@ class Project:
         else:
             known["documents"] = digest_tree(self.clean)
             known["finetune"] = {"source": FINETUNING.get(name, "letters"), "init_from": "data/models/scribe"}
+            if name == "names":
+                known["finetune"]["labels"] = ENTITIES
         save_model(
             folder or self.model(name), model, tokenizer=self.tokenizer, ancestry={**known, **ancestry}
         )

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 
 from tokenmill.core.errors import UserError
@@ -58,7 +59,7 @@ def finetune(
     check_processes(runtime)
     base, vocabulary = load_model(init_from)
     _check_base(name, settings, base.config)
-    documents = read_documents(clean, settings.source)
+    documents = pl.concat([read_documents(clean, source) for source in settings.sources])
     task: FinetuneTask = import_module(module_of(settings.task)).new_task(
         name, settings, documents, vocabulary, base.config
     )
@@ -74,7 +75,7 @@ def finetune(
     if said := warning(f"params.yaml: finetune.{name}", recipe, settings.init_from):
         print(said, file=sys.stderr, flush=True)
     check_fit(documents, vocabulary, init_from)
-    normalization = normalization_of(clean, [settings.source])
+    normalization = normalization_of(clean, settings.sources)
     run = _Finetuning(name, settings, task, init_from, ancestry, recipe, normalization, job, runtime)
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)

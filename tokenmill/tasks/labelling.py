@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
-from tokenmill.tasks.settings import ClassificationSettings, TokenClassificationSettings
+from tokenmill.tasks.by_length import ByLength
+from tokenmill.tasks.settings import ClassificationSettings, NerSettings, TokenClassificationSettings
 from tokenmill.tasks.table import TASKS
-from tokenmill.tasks.task import FinetuneTask
-from tokenmill.training.order import length_buckets
 from tokenmill.training.task import Batch
 
 VALIDATION_ROWS = 64
@@ -98,7 +97,7 @@ class Texts(Protocol):
         """Some of the texts as one padded batch."""
 
 
-class Labelling(FinetuneTask):
+class Labelling(ByLength):
     """Texts in batches of like length, and the model that learns their labels."""
 
     figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
@@ -106,15 +105,8 @@ class Labelling(FinetuneTask):
     def __init__(
         self, config: ModelConfig, *, train: Texts, validation: Texts, batch_size: int, seed: int
     ) -> None:
+        super().__init__(map(len, train.rows), documents=train.documents, batch_size=batch_size, seed=seed)
         self.config, self.train, self.validation = config, train, validation
-        self.batch_size, self.seed, self.documents = batch_size, seed, train.documents
-        self._lengths = [len(row) for row in train.rows]
-        self._epoch: tuple[int, list[list[int]]] = (-1, [])
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest training text."""
-        return max(self._lengths)
 
     def largest(self, rows: int) -> LabelledRows:
         """As many of the longest texts, each with the n-grams of the one that has most."""
@@ -135,17 +127,6 @@ class Labelling(FinetuneTask):
             ngrams_BG=ngrams_BG,
         )
 
-    def steps(self, epochs: int) -> int:
-        """Optimizer steps that ``epochs`` passes over the training texts take."""
-        return epochs * len(length_buckets([1] * len(self._lengths), self.batch_size, 0, 0))
-
-    def _chosen(self, step: int) -> list[int]:
-        """Which texts a step reads."""
-        epoch, place = divmod(step, self.steps(1))
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.seed, epoch))
-        return self._epoch[1][place]
-
     def batch(self, step: int) -> Batch:
         """Texts of like length."""
         examples = self.train.examples(self._chosen(step))
@@ -156,15 +137,6 @@ class Labelling(FinetuneTask):
     def origin(self, step: int) -> str:
         """Which of the training texts a step reads, counted from 0."""
         return f"its texts are numbers {', '.join(map(str, self._chosen(step)))} of the training split"
-
-    def padding_share(self, steps: int) -> float:
-        """Share of the positions which hold padding, of all that so many steps compute."""
-        tokens = positions = 0
-        for step in range(steps):
-            lengths = [self._lengths[index] for index in self._chosen(step)]
-            tokens += sum(lengths)
-            positions += len(lengths) * max(lengths)
-        return 1 - tokens / positions
 
     @torch.inference_mode()
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -187,7 +159,7 @@ class Labelling(FinetuneTask):
 
 def label_config(
     base: ModelConfig,
-    settings: ClassificationSettings | TokenClassificationSettings,
+    settings: ClassificationSettings | NerSettings | TokenClassificationSettings,
     labels: Sequence[str],
     **changes: Any,
 ) -> ModelConfig:
