@@ -29,6 +29,7 @@ from tokenmill.tasks.recipe import CONTROL_RECIPE, Recipe, downloaded, recipe_of
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
+from tokenmill.tasks.tokenizer_fit import check_fit
 from tokenmill.text.tokenizer import fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
@@ -76,6 +77,7 @@ def finetune(
         f"params.yaml: finetune.{name}", recipe, settings.init_from, lora=settings.lora is not None
     ):
         print(said, file=sys.stderr, flush=True)
+    check_fit(documents, vocabulary, init_from)
     normalization = normalization_of(clean, settings.sources)
     run = _Finetuning(name, settings, task, init_from, ancestry, recipe, normalization, job, runtime)
     folder = job.out["model"]
