@@ -36,7 +36,9 @@ USE: Mapping[Kind, Use] = {
         "text-classification", "classify", 'pipeline("text-classification", model="{}")'
     ),
     "token-classifier": Use("token-classification", "tag", 'pipeline("token-classification", model="{}")'),
-    "span-extractor": Use("question-answering", "answer", 'pipeline("question-answering", model="{}")'),
+    "span-extractor": Use(
+        "question-answering", "answer", 'AutoModelForQuestionAnswering.from_pretrained("{}")'
+    ),
 }
 
 

@@ -24,7 +24,7 @@ from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
-from tokenmill.text.tokenizer import fingerprint
+from tokenmill.text.tokenizer import copy_tokenizer, fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
@@ -60,7 +60,10 @@ def finetune(
     )
     check_memory(name, task, base, runtime)
     normalization = normalization_of(clean, [settings.source])
-    run = _Finetuning(name, settings, task, init_from, normalization, job, runtime)
+    tokenizer = init_from
+    if task.tokenizer is not None:
+        tokenizer = copy_tokenizer(init_from, job.work / "tokenizer", task.tokenizer)
+    run = _Finetuning(name, settings, task, init_from, tokenizer, normalization, job, runtime)
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
     metrics: dict[str, Any] = {"documents": task.documents, "validation": pretrained}
@@ -99,6 +102,8 @@ class _Finetuning:
     settings: FinetuneSettings
     task: FinetuneTask
     init_from: Path
+    tokenizer: Path
+    """Folder of the tokenizer with which the model reads."""
     normalization: Normalization | None
     job: Job
     runtime: Runtime
@@ -132,7 +137,7 @@ class _Finetuning:
         save_model(
             folder,
             model,
-            tokenizer=self.init_from,
+            tokenizer=self.tokenizer,
             ancestry=self._ancestry(control=base is None),
             normalization=self.normalization,
         )
@@ -182,7 +187,7 @@ class _Finetuning:
             **parent,
             **({"parent": parent} if parent else {}),
             **({"control": True} if control else {}),
-            "tokenizer": fingerprint(self.init_from),
+            "tokenizer": fingerprint(self.tokenizer),
             "init_from": self.job.digests["init_from"],
             "documents": self.job.digests["clean"],
             "task": self.settings.task,

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
+from tokenmill.tasks.batches import LengthBatches
 from tokenmill.tasks.settings import ClassificationSettings, TokenClassificationSettings
 from tokenmill.tasks.table import TASKS
-from tokenmill.tasks.task import FinetuneTask
-from tokenmill.training.order import length_buckets
-from tokenmill.training.task import Batch
 
 VALIDATION_ROWS = 64
 """Texts in one forward pass of validation."""
@@ -98,7 +96,7 @@ class Texts(Protocol):
         """Some of the texts as one padded batch."""
 
 
-class Labelling(FinetuneTask):
+class Labelling(LengthBatches):
     """Texts in batches of like length, and the model that learns their labels."""
 
     figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
@@ -106,15 +104,13 @@ class Labelling(FinetuneTask):
     def __init__(
         self, config: ModelConfig, *, train: Texts, validation: Texts, batch_size: int, seed: int
     ) -> None:
-        self.config, self.train, self.validation = config, train, validation
-        self.batch_size, self.seed, self.documents = batch_size, seed, train.documents
-        self._lengths = [len(row) for row in train.rows]
-        self._epoch: tuple[int, list[list[int]]] = (-1, [])
+        lengths = [len(row) for row in train.rows]
+        super().__init__(config, lengths, documents=train.documents, batch_size=batch_size, seed=seed)
+        self.train, self.validation = train, validation
 
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest training text."""
-        return max(self._lengths)
+    def rows(self, chosen: Sequence[int]) -> LabelledRows:
+        """Some of the training texts as one padded batch."""
+        return self.train.examples(chosen)
 
     def largest(self, rows: int) -> LabelledRows:
         """As many of the longest texts, each with the n-grams of the one that has most."""
@@ -126,36 +122,9 @@ class Labelling(FinetuneTask):
         mask_BT = torch.ones_like(tokens_BT, dtype=torch.bool) if config.cell == "attention" else None
         return LabelledRows(tokens_BT, mask_BT, labels, labels.numel(), ngrams_BG)
 
-    def steps(self, epochs: int) -> int:
-        """Optimizer steps that ``epochs`` passes over the training texts take."""
-        return epochs * len(length_buckets([1] * len(self._lengths), self.batch_size, 0, 0))
-
-    def _chosen(self, step: int) -> list[int]:
-        """Which texts a step reads."""
-        epoch, place = divmod(step, self.steps(1))
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.seed, epoch))
-        return self._epoch[1][place]
-
-    def batch(self, step: int) -> Batch:
-        """Texts of like length."""
-        examples = self.train.examples(self._chosen(step))
-        mask_BT = examples.attention_mask_BT
-        tokens = examples.tokens_BT.numel() if mask_BT is None else int(mask_BT.sum())
-        return Batch(step, tokens, examples)
-
     def origin(self, step: int) -> str:
         """Which of the training texts a step reads, counted from 0."""
-        return f"its texts are numbers {', '.join(map(str, self._chosen(step)))} of the training split"
-
-    def padding_share(self, steps: int) -> float:
-        """Share of the positions which hold padding, of all that so many steps compute."""
-        tokens = positions = 0
-        for step in range(steps):
-            lengths = [self._lengths[index] for index in self._chosen(step)]
-            tokens += sum(lengths)
-            positions += len(lengths) * max(lengths)
-        return 1 - tokens / positions
+        return f"its texts are numbers {', '.join(map(str, self.chosen(step)))} of the training split"
 
     @torch.inference_mode()
     def validate(self, model: nn.Module) -> dict[str, float]:

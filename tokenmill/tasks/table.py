@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 from tokenmill.model.names import Kind
 
-Needs = Literal["labels", "tags"]
-"""What documents must have to be learned from: a label, or words with tags."""
+Needs = Literal["labels", "tags", "questions"]
+"""What documents must have to be learned from: a label, words with tags, or a passage and questions."""
 
 ONE_STACK: tuple[Kind, ...] = (
     "causal-lm",
@@ -31,6 +31,7 @@ class TaskEntry(NamedTuple):
 TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
+    "question-answering": TaskEntry("span-extractor", needs="questions"),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""
 

@@ -18,6 +18,8 @@ class FinetuneTask(Task):
     batch_size: int
     documents: int
     """For training."""
+    tokenizer: str | None = None
+    """tokenizer.json of the model, where it is not that of the model to start from."""
 
     @abstractmethod
     def steps(self, epochs: int) -> int:
