@@ -27,8 +27,8 @@ from tokenmill.tokenization.settings import TokenizeSettings
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
 WITHOUT: dict[Needs, tuple[str, ...]] = {
-    "labels": ("txt", "tagged", "catalog", "po", "conversations"),
-    "tags": ("txt", "catalog", "po", "conversations"),
+    "labels": ("txt", "tagged", "articles", "catalog", "po", "conversations"),
+    "tags": ("txt", "articles", "catalog", "po", "conversations"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
 COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}

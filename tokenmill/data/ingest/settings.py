@@ -1,14 +1,16 @@
 """Where documents come from: one group of settings for each kind of source."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from tokenmill.core.settings import Count, Settings, Share
 from tokenmill.data.documents.languages import language_code
 from tokenmill.data.ingest.encodings import is_encoding
 
-Format = Literal["auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "catalog", "po", "conversations"]
+Format = Literal[
+    "auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "articles", "catalog", "po", "conversations"
+]
 Role = Literal["text", "test", "good", "bad"]
 Column = Literal["id", "source", "text", "label", "target", "language", "group"]
 Quoting = Literal["auto", "minimal", "none"]
@@ -61,6 +63,15 @@ class FileSettings(SourceSettings):
     mark is text like any other (``none``); ``auto`` tells it from the whole file."""
     labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
+    group: Literal["article"] | None = None
+    """``article``: tagged lines are those of a newspaper (:mod:`tokenmill.data.documents.articles`), and the
+    lines of an article come to one split."""
+
+    @model_validator(mode="after")
+    def _group_lines(self) -> Self:
+        if self.group is not None and self.format != "tagged":
+            raise ValueError(f"group: {self.group} is of lines with `format: tagged`, not {self.format}")
+        return self
 
 
 class PackageSource(FileSettings):

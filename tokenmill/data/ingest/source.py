@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tokenmill.core.files import sha256_file
+from tokenmill.data.ingest.articles import by_article
 from tokenmill.data.ingest.collect import Collector
 from tokenmill.data.ingest.files import file_labels, licence_of, local_files, package_files
 from tokenmill.data.ingest.formats import read_file
@@ -39,6 +40,8 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
         entry["files"] = []
         for file in files:
             rows = read_file(file, source.format, columns, source.quoting)
+            if source.group == "article":
+                rows = by_article(file, rows)
             counts = collector.collect(file.name, rows, labels.get(file.name))
             for note in sorted(file.notes):
                 collector.files_by_note.setdefault(note, []).append(file.name)
