@@ -27,8 +27,8 @@ from tokenmill.tokenization.settings import TokenizeSettings
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
 WITHOUT: dict[Needs, tuple[str, ...]] = {
-    "labels": ("txt", "tagged", "articles", "catalog", "po", "conversations"),
-    "tags": ("txt", "articles", "catalog", "po", "conversations"),
+    "labels": ("txt", "tagged", "articles", "cloze", "catalog", "po", "conversations"),
+    "tags": ("txt", "articles", "cloze", "catalog", "po", "conversations"),
 }
 """What a task needs of its source, and the formats that have no place for it."""
 COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
@@ -36,6 +36,7 @@ COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
 REMEDIES: dict[Needs, str] = {
     "labels": "name the column of its labels under `columns`, or give it `labels`",
     "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
+    "questions": "give it `format: squad` or `format: cloze`",
 }
 
 Entry = TypeVar("Entry")
@@ -251,6 +252,8 @@ def _holds_model(folder: Path) -> bool:
 
 def may_have(needs: Needs, source: Any) -> bool:
     """Whether documents of a source can have what a task needs, as far as its settings tell."""
+    if needs == "questions":
+        return source.format in ("cloze", "squad")
     mapped = COLUMNS[needs] in source.columns
     if isinstance(source, HuggingFaceSource):
         return mapped

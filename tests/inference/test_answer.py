@@ -47,7 +47,8 @@ def test_answers_are_the_best_spans_of_the_published_class(tmp_path: Path) -> No
 
 
 def test_windows_hold_all_of_a_passage_and_tell_question_from_passage(tmp_path: Path) -> None:
-    folder = write_bert(tmp_path / "bert", ["the baker visited the museum", "who repaired the bridge"] * 20)
+    folder = tmp_path / "bert"
+    write_bert(folder, ["the baker visited the museum", "who repaired the bridge"] * 20)
     model, vocabulary = load_model(folder)
     passage = "the baker visited the museum " * 9
     windows = vocabulary.encode_windows("who visited", passage, 20, 5)
@@ -81,7 +82,7 @@ def test_the_best_of_all_windows_is_that_of_the_best_window(tmp_path: Path) -> N
     assert len(windows) > 2
     probabilities, nothing = [], []
     for window in windows:
-        logits = model(torch.tensor([window.ids]))[0]
+        logits = model(torch.tensor([window.ids]))[0].detach()
         outside = torch.tensor([n > 0 and side != 1 for n, side in enumerate(window.sequence_ids)])
         begin, end = logits.masked_fill(outside[:, None], -torch.inf).softmax(0).unbind(-1)
         nothing.append(float(begin[0] * end[0]))

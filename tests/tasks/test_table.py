@@ -6,16 +6,20 @@ import pytest
 
 from tests.tasks.helpers import documents, new_task
 from tokenmill.core.errors import UserError
+from tokenmill.data.documents.spans import Span, write_spans
 from tokenmill.model.heads import build_model
 from tokenmill.tasks.table import TASKS
 
 GOOD = ("我看书", "good", "我/r 看/v 书/n")
 BAD = ("书坏", "bad", "书/n 坏/a")
+SPANS = {"question-answering": write_spans([Span(0, 1, "answer:0"), Span(1, 2, "question")])}
+"""Of the documents, for tasks that need some."""
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_makes_a_model_of_its_kind_that_can_be_trained(tmp_path: Path, task: str) -> None:
-    made = new_task(tmp_path, task, documents((*GOOD, "train"), (*BAD, "train"), (*BAD, "validation")))
+    rows = (*GOOD, "train"), (*BAD, "train"), (*BAD, "validation")
+    made = new_task(tmp_path, task, documents(*rows, spans=SPANS.get(task)))
     assert made.config.kind == TASKS[task].kind
     assert (made.config.context, made.config.dropout) == (16, 0.1)
     assert made.documents == 2

@@ -209,6 +209,41 @@ def _tag(loaded: LoadedModel, texts: list[str], as_json: bool) -> None:
             print(span.label, f"{span.probability:.3f}", text[span.start : span.end], sep="\t", flush=True)
 
 
+def answer(
+    name: str, question: str, passages: Sequence[str] | None, *, as_json: bool, top_k: int, max_tokens: int
+) -> None:
+    """Print the likeliest answers in each passage: probability, place, answer; or that there is none.
+
+    Where none is likelier than any, that line comes first.
+    """
+
+    def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        asked = [question] * len(chosen)
+        found = api.answer(loaded, asked, chosen, top_k=top_k, max_tokens=max_tokens)
+        for passage, each in zip(chosen, found, strict=True):
+            if as_json:
+                rows = [
+                    {"text": s.label, "score": round(s.probability, 6), "begin": s.start, "end": s.end}
+                    for s in each.spans
+                ]
+                best = "" if each.best is None else each.best.label
+                _print(
+                    question=question,
+                    passage=passage,
+                    answer=best,
+                    answers=rows,
+                    no_answer=round(each.no_answer, 6),
+                )
+                continue
+            if each.best is None:
+                print(f"{each.no_answer:.3f}", "", "(no answer)", sep="\t", flush=True)
+            for span in each.spans:
+                place = f"{span.start}-{span.end}"
+                print(f"{span.probability:.3f}", place, span.label, sep="\t", flush=True)
+
+    _answer("answer", name, passages, show)
+
+
 def export(name: str, folder: str) -> None:
     """Write a model where stock ``transformers`` can load it, and say how."""
     loaded = export_model(model_folder(name), Path(folder))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from tokenmill.evaluation.causal_lm import measure_causal
 from tokenmill.evaluation.denoising import measure_denoising
 from tokenmill.evaluation.sequence_classifier import measure_classifier
+from tokenmill.evaluation.span_extractor import measure_extractor
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.token_classifier import measure_tagger
 
@@ -14,5 +15,6 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "text-to-text": measure_denoising,
     "sequence-classifier": measure_classifier,
     "token-classifier": measure_tagger,
+    "span-extractor": measure_extractor,
 }
 """What measures a model, by the names of settings.FIGURES."""

@@ -17,11 +17,12 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "text-to-text": ("accuracy", "loss", "perplexity"),
     "sequence-classifier": ("accuracy", "f1", "calibration_error"),
     "token-classifier": ("accuracy",),
+    "span-extractor": ("exact_match", "answer_f1"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
 (tokenmill/model/names.py), or by its task where a language model was fine-tuned for one."""
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "f1", "exact_match", "answer_f1"})
 """Of all other figures less is better."""
 
 

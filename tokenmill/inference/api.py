@@ -138,9 +138,7 @@ def answer(
     loaded = _loaded(model)
     asked, read = _texts(questions), _texts(passages)
     if len(asked) != len(read):
-        raise UserError(
-            f"{len(asked)} questions and {len(read)} passages; give one question for each passage"
-        )
+        raise UserError(f"{len(asked)} questions for {len(read)} passages; give one for each passage")
     edited = edited_texts(loaded.normalization, read)
     found = answering.answer(
         loaded.model,

@@ -35,6 +35,12 @@ def signature(kind: ServedKind) -> Any:
             return ModelSignature(text, outputs)
         case "masked-lm":
             return ModelSignature(text, text)
+        case "span-extractor":
+            place = ColSpec("long", "begin"), ColSpec("long", "end")
+            return ModelSignature(
+                Schema([ColSpec("string", "question"), ColSpec("string", "passage")]),
+                Schema([ColSpec("string", "answer"), ColSpec("double", "score"), *place]),
+            )
     params = ParamSchema([
         ParamSpec(name, "double" if isinstance(value, float) else "long", value)
         for name, value in DEFAULTS.items()

@@ -22,7 +22,7 @@ REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
 
 REGISTRY = Path("data/registry.json")
 
-ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier"]
+ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier", "span-extractor"]
 """The kinds of models that answer requests (serving.py)."""
 
 

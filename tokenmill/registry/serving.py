@@ -28,7 +28,8 @@ class Refused(MlflowException):
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), or answers ``prompt``."""
+    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), answers ``prompt``, or
+    finds the answer to ``question`` in ``passage`` (a span extractor)."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -42,7 +43,8 @@ class Model(PythonModel):
         """A row for each row of the input.
 
         A classifier gives ``label`` and its ``probability``, a masked model ``text`` with the most probable
-        token in each gap, others ``text``, without the prompt.
+        token in each gap, a span extractor ``answer``, its ``score`` and its place from ``begin`` to ``end``
+        in the passage ("" at 0 to 0 where there is none), others ``text``, without the prompt.
         """
         from tokenmill.core.errors import UserError
 
@@ -53,6 +55,9 @@ class Model(PythonModel):
                     return pd.DataFrame(rows, columns=["label", "probability"])
                 case "masked-lm":
                     return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
+                case "span-extractor":
+                    asked = (_strings(model_input, name) for name in ("question", "passage"))
+                    return pd.DataFrame(self._find(*asked), columns=["answer", "score", "begin", "end"])
             return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
         except UserError as error:
             raise Refused(" ".join(str(error).split())[:1000], INVALID_PARAMETER_VALUE) from None
@@ -65,6 +70,13 @@ class Model(PythonModel):
         from tokenmill.inference import api
 
         return [next(iter(found.items())) for found in api.classify(self.loaded, texts)]
+
+    def _find(self, questions, passages):
+        from tokenmill.inference import api
+
+        found = api.answer(self.loaded, questions, passages)
+        best = [(each.best, each.no_answer) for each in found]
+        return [(s.label, s.probability, s.start, s.end) if s else ("", nothing, 0, 0) for s, nothing in best]
 
     def _fill(self, texts: list[str]) -> list[str]:
         from tokenmill.inference import api

@@ -8,6 +8,7 @@ import polars as pl
 
 from tokenmill.core.files import read_json
 from tokenmill.core.splits import SPLITS
+from tokenmill.report.answers import shown_answers
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.evaluation import Evaluation
@@ -46,7 +47,16 @@ def page(
         learning=learning_curves(inputs["plots"], trained, evaluations),
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
-        mistakes={e.name: _mistakes(table) for e in evaluations if (table := e.predictions()) is not None},
+        mistakes={
+            e.name: _mistakes(table)
+            for e in evaluations
+            if (table := e.predictions()) is not None and "question" not in table.columns
+        },
+        answers={
+            e.name: shown
+            for e in evaluations
+            if (table := e.predictions()) is not None and (shown := shown_answers(table))
+        },
         samples={e.name: found for e in evaluations if (found := e.samples())},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,

@@ -19,6 +19,10 @@ FIGURES = {
     "bits_per_byte": Figure("bits per byte", "{:.3f}", False),
     "accuracy": Figure("accuracy", "{:.1%}", True),
     "f1": Figure("macro-F1", "{:.3f}", True),
+    "exact_match": Figure("exact match", "{:.1%}", True),
+    "answer_f1": Figure("F1 of the answer", "{:.1%}", True),
+    "exact_match_unseen_answer": Figure("exact match, answers not seen in training", "{:.1%}", True),
+    "exact_match_without_answer": Figure("exact match, questions without answer", "{:.1%}", True),
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
     "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
@@ -87,6 +91,17 @@ KINDS = {
         "classify",
         "a text",
         "token-classification",
+    ),
+    "span-extractor": Kind(
+        "Answers in passages",
+        "Exact match: share of the test questions whose answer is a right one, or is none where there is "
+        "none. F1: of its words, or of its characters in scripts without spaces, with the best right answer "
+        "(Rajpurkar et al. 2016). Small figures: 95% intervals; questions of one group count together, in "
+        "the p-values too (clustered standard errors).",
+        "finds the answer to a question in a passage, or says that there is none",
+        "answer",
+        "a passage",
+        "question-answering",
     ),
 }
 """In the order of the page; a kind that is not named here is shown by its name alone."""
