@@ -1,22 +1,24 @@
-"""Answers without a model: of the candidates in a passage the most frequent, or the one whose surroundings
-share most with the question (the sliding window of Richardson et al. 2013, MCTest).
+"""Answers without a model: the most frequent candidate of a passage, and the one whose surroundings are most
+like the question.
 
 Candidates are what training questions had as answers, the longest first, and of what lies between these the
 words and the runs of characters without stop characters. What stands in the question is none.
 """
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
+from itertools import accumulate, takewhile
+from math import log1p
 
-import numpy as np
-import numpy.typing as npt
 import regex
 
+from tokenmill.data.documents.questions import GAP
 from tokenmill.text.characters import UNSPACED
 
 WORD = regex.compile(rf"[{UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+", regex.V1)
 """A character of a script without spaces, or a word."""
-STOP = "的了是在和与及或等也都就而为以于之其这那不有个对中上下到从被将把向我你他她它们"
+STOP = "的了是在和与及或等也都就而为以之其这那不有从被将把向我你他她它们"
 """Characters that are seldom a part of an answer."""
 RUN = regex.compile(rf"[[{UNSPACED}]--[{STOP}]]{{2,8}}|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+", regex.V1)
 """What may be an answer though none was seen."""
@@ -62,29 +64,48 @@ def most_frequent(found: Places) -> tuple[int, int] | None:
     return max(found.values(), key=len)[0] if found else None
 
 
-def sliding_window(found: Places, passage: str, question: str) -> tuple[int, int] | None:
-    """The first place of the candidate whose window agrees most with the question; None without any.
+def most_alike(found: Places, passage: str, question: str) -> tuple[int, int] | None:
+    """The place of the candidate whose surroundings are most like the question; None without any.
 
-    With the question's words and the candidate's as a set, a window as long as the set moves over the
-    passage; its value is the sum of ``log(1 + 1 / count)`` of the words in it that are in the set, and the
-    candidate's that of the best window (Richardson et al. 2013, algorithm 1).
+    Of a question with a gap: as many characters beside a candidate as equal those beside the gap, outwards up
+    to the first that differs. Of any other the sum of ``log(1 + 1 / count)``, the count being that in the
+    passage, of its words in a window around the candidate that has as many words as the question (after the
+    sliding window of Richardson et al. 2013, in which the candidate's own words count, too: among candidates
+    of unequal length that is for the longest). Of several, the one that stands most often.
     """
-    words = [match[0].lower() for match in WORD.finditer(passage)]
-    if not found or not words:
-        return most_frequent(found)
-    counts = Counter(words)
-    weights = np.log1p([1 / counts[word] for word in words])
-    asked = {match[0].lower() for match in WORD.finditer(question)}
+    before, gap, behind = question.partition(GAP)
+    window = _window(passage, question)
 
-    def value(candidate: str) -> float:
-        wanted = asked | {match[0].lower() for match in WORD.finditer(candidate)}
-        return _best_window(words, weights, wanted)
+    def alike(begin: int, end: int) -> float:
+        if not gap:
+            return window(begin, end)
+        left = _equal(reversed(passage[:begin]), reversed(before))
+        return left + _equal(iter(passage[end : end + len(behind)]), iter(behind))
 
-    return found[max(found, key=value)][0]
+    ranked = [
+        (alike(*place), len(of_candidate), -place[0], place)
+        for of_candidate in found.values()
+        for place in of_candidate
+    ]
+    return max(ranked)[3] if ranked else None
 
 
-def _best_window(words: Sequence[str], weights: npt.NDArray[np.float64], wanted: set[str]) -> float:
-    inside = weights * np.array([word in wanted for word in words])
-    sums = np.concatenate(([0.0], np.cumsum(inside)))
-    size = min(len(wanted), len(words))
-    return float((sums[size:] - sums[:-size]).max())
+def _equal(one: Iterator[str], other: Iterator[str]) -> int:
+    """How many characters are equal before the first that differs."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _window(passage: str, question: str) -> Callable[[int, int], float]:
+    """What the question's words beside a part of the passage are worth."""
+    words = [(match[0].lower(), match.start()) for match in WORD.finditer(passage)]
+    asked = [match[0].lower() for match in WORD.finditer(question)]
+    counts, wanted = Counter(word for word, _ in words), set(asked)
+    sums = list(accumulate((log1p(1 / counts[w]) if w in wanted else 0.0 for w, _ in words), initial=0.0))
+    begins, half = [begin for _, begin in words], max(len(asked) // 2, 1)
+
+    def value(begin: int, end: int) -> float:
+        first, behind = bisect_left(begins, begin), bisect_left(begins, end)
+        before = sums[first] - sums[max(first - half, 0)]
+        return before + sums[min(behind + half, len(words))] - sums[behind]
+
+    return value

@@ -13,7 +13,7 @@ from tokenmill.data.documents.questions import Question, questions_of
 from tokenmill.data.documents.spans import Span, write_spans
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.answers import answer_f1, exact_match
-from tokenmill.evaluation.candidates import candidates, most_frequent, sliding_window
+from tokenmill.evaluation.candidates import candidates, most_alike, most_frequent
 from tokenmill.evaluation.scores import calibration, clustered_mean
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.inference.answer import MAX_TOKENS, STRIDE, answer
@@ -24,7 +24,7 @@ from tokenmill.text.vocabulary import Vocabulary
 
 LABELS = {
     "control": "the same from random weights",
-    "window": "sliding window (MCTest)",
+    "alike": "the candidate whose surroundings are most like the question",
     "frequent": "the most frequent candidate",
 }
 """What the rivals are, in words."""
@@ -54,8 +54,8 @@ def measure_extractor(subject: Subject) -> Result:
     if (subject.folder / CONTROL).is_dir():
         given["control"] = _by_model(subject, *load_model(subject.folder / CONTROL), test)
     found = [candidates(question.passage, question.text, known) for question in test]
-    given["window"] = [
-        Given(sliding_window(places, question.passage, question.text))
+    given["alike"] = [
+        Given(most_alike(places, question.passage, question.text))
         for places, question in zip(found, test, strict=True)
     ]
     given["frequent"] = [Given(most_frequent(places)) for places in found]

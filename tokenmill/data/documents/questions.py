@@ -11,6 +11,9 @@ from tokenmill.data.documents.spans import Span, check_spans, read_spans
 QUESTION, ANSWER = "question", "answer"
 """Labels; that of an answer goes on with a colon and the number of its question."""
 
+GAP = "____"
+"""Stands in a cloze question where the answer stood."""
+
 
 class Question(NamedTuple):
     """A question about a passage."""
