@@ -39,19 +39,30 @@ def write_clean(
     folder: Path,
     sources: Mapping[str, Mapping[Split, Sequence[Document]]],
     targets: Mapping[str, str] | None = None,
+    spans: Mapping[str, str] | None = None,
 ) -> None:
-    """A clean folder with these documents, ``targets`` of some texts, and the manifest that belongs to it."""
+    """A clean folder with these documents, ``targets`` and ``spans`` of some texts, and its manifest."""
     import polars as pl
 
     (folder / "documents").mkdir(parents=True)
-    tagged, files, raw = targets or {}, {}, {}
+    tagged, marked, files, raw = targets or {}, spans or {}, {}, {}
     for source, by_split in sources.items():
         rows = [
-            (f"{source}:sample.txt:{split}:{number:05d}", source, text, label, tagged.get(text), "zh", split)
+            (
+                f"{source}:sample.txt:{split}:{number:05d}",
+                source,
+                text,
+                label,
+                tagged.get(text),
+                "zh",
+                None,
+                marked.get(text),
+                split,
+            )
             for split, documents in by_split.items()
             for number, (text, label) in enumerate(documents)
         ]
-        columns = ("id", "source", "text", "label", "target", "language", "split")
+        columns = ("id", "source", "text", "label", "target", "language", "group", "spans", "split")
         path = folder / "documents" / f"{source}.parquet"
         frame = pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
         frame.sort("id").write_parquet(path)
