@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path, PurePath
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 
@@ -11,7 +11,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
 from tokenmill.core.settings import Name, Settings
 from tokenmill.data.clean.settings import CleanSettings
-from tokenmill.data.ingest.settings import Column, HuggingFaceSource, Source
+from tokenmill.data.ingest.names import FORMATS, suffix
+from tokenmill.data.ingest.settings import Column, FileSettings, Format, Source, TableFormat
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings, measured_as
 from tokenmill.jobs.mistakes import explain, quote
@@ -26,18 +27,38 @@ from tokenmill.tokenization.settings import TokenizeSettings
 
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
-WITHOUT: dict[Needs, tuple[str, ...]] = {
-    "labels": ("txt", "tagged", "articles", "cloze", "catalog", "po", "conversations"),
-    "tags": ("txt", "articles", "cloze", "catalog", "po", "conversations"),
+
+
+class Place(NamedTuple):
+    """Where the documents of a source have what a task needs."""
+
+    remedy: str
+    formats: tuple[Format | Literal["table"], ...] = ()
+    """Those that have it by themselves."""
+    column: Column | None = None
+    """Ours, by which tables have it."""
+
+
+PLACES: dict[Needs, Place] = {
+    "labels": Place("name the column of its labels under `columns`, or give it `labels`", column="label"),
+    "tags": Place(
+        "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
+        ("tagged",),
+        "target",
+    ),
+    "entities": Place(
+        "give it `format: entities`, conll or tagged", ("entities", "conll", "tagged"), "spans"
+    ),
+    "questions": Place("give it `format: squad` or cloze", ("squad", "cloze"), "spans"),
+    "turns": Place("give it `format: messages`", ("messages",), "spans"),
+    "preferences": Place("give it `format: preferences`", ("preferences",), "spans"),
+    "targets": Place(
+        "name the column of its targets as `target` under `columns`",
+        ("articles", "catalog", "po", "mo", "tmx", "parallel", "conversations"),
+        "target",
+    ),
 }
-"""What a task needs of its source, and the formats that have no place for it."""
-COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
-"""Where tables have it."""
-REMEDIES: dict[Needs, str] = {
-    "labels": "name the column of its labels under `columns`, or give it `labels`",
-    "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
-    "questions": "give it `format: squad` or `format: cloze`",
-}
+"""Of each need. docs/formats.md describes the formats."""
 
 Entry = TypeVar("Entry")
 
@@ -65,6 +86,23 @@ class Params(Settings):
     def models(self) -> dict[str, PretrainSettings | TaskSettings]:
         """What is trained, by the name of its folder in data/models."""
         return {**self.pretrain, **self.finetune}
+
+    def behind(self, name: str) -> dict[str, Any]:
+        """All settings that a trained model comes from, by their groups and without names of entries.
+
+        So they are columns by which MLflow compares models. Of several entries of a group the nearest counts.
+        """
+        found: dict[str, Any] = {"measure": self.measure, "clean": self.clean}
+        way: str | None = name
+        while way in self.models:
+            entry = self.models[way]
+            if isinstance(entry, PretrainSettings):
+                found.setdefault("tokenize", self.tokenize[entry.tokenizer])
+                found.setdefault("pretrain", entry)
+            else:
+                found.setdefault("finetune", entry)
+            way = _entry(entry.init_from)
+        return found
 
 
 def chosen(group: str, entries: Mapping[str, Entry]) -> tuple[str, Entry]:
@@ -139,7 +177,8 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
         needs = TASKS[finetune.task].needs
         if finetune.source in texts and not may_have(needs, texts[finetune.source]):
             place = f"sources.{finetune.source}"
-            yield f"finetune.{name}.source: {place} has no {needs}; {REMEDIES[needs]}, or name another source"
+            remedy = PLACES[needs].remedy
+            yield f"finetune.{name}.source: {place} has no {needs}; {remedy}, or name another source"
     yield from _circles(params)
     yield from _sizes(params)
     for name, evaluate in params.evaluate.items():
@@ -150,7 +189,8 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
     for name, registered in params.register_.items():
         yield from _known(f"register.{name}", name, params.evaluate, "evaluate")
         task = params.finetune[name].task if name in params.finetune else None
-        figures = FIGURES.get(measured_as(str(_kind(name, params, project)), task))
+        problem = _problem(name, params, project)
+        figures = FIGURES.get(measured_as(str(_kind(name, params, project)), task, problem))
         if figures and registered.metric.partition(".")[0] not in figures:
             yield (
                 f"register.{name}.metric: the evaluation of {name} writes no {quote(registered.metric)}; "
@@ -252,18 +292,14 @@ def _holds_model(folder: Path) -> bool:
 
 def may_have(needs: Needs, source: Any) -> bool:
     """Whether documents of a source can have what a task needs, as far as its settings tell."""
-    if needs == "questions":
-        return source.format in ("cloze", "squad")
-    mapped = COLUMNS[needs] in source.columns
-    if isinstance(source, HuggingFaceSource):
-        return mapped
-    if (needs == "labels" and source.labels) or (needs == "tags" and source.format == "tagged"):
-        return True
-    formats = [source.format]
-    if source.format == "auto":
-        names = [PurePath(path.removesuffix(".gz").removesuffix(".zst")) for path in source.paths]
-        formats = [name.suffix.removeprefix(".") for name in names]
-    return mapped and any(format_ not in WITHOUT[needs] for format_ in formats)
+    place, formats = PLACES[needs], {source.format}
+    if isinstance(source, FileSettings):
+        if needs == "labels" and source.labels:
+            return True
+        if source.format == "auto":
+            formats = {FORMATS.get(suffix(path)) for path in source.paths}
+    in_tables = place.column in source.columns and not formats.isdisjoint(("table", *get_args(TableFormat)))
+    return in_tables or not formats.isdisjoint(place.formats)
 
 
 def _kind(name: str, params: Params, project: Path) -> Any:
@@ -272,9 +308,21 @@ def _kind(name: str, params: Params, project: Path) -> Any:
         return OBJECTIVES[params.pretrain[name].objective]
     if name in params.finetune:
         return TASKS[params.finetune[name].task].kind
+    return _config(name, project).get("kind")
+
+
+def _problem(name: str, params: Params, project: Path) -> Any:
+    """The problem of a classifier of texts by its settings or its folder; None if nothing says it."""
+    if name in params.models:
+        return getattr(params.models[name], "problem", None)
+    return _config(name, project).get("problem_type")
+
+
+def _config(name: str, project: Path) -> dict[str, Any]:
+    """What the folder of a model says of kind and problem; {} where there is none."""
     if not _holds_model(project / MODELS / name):
-        return None
+        return {}
     config = read_json(project / MODELS / name / "config.json", "copy the model anew")
     ours = config.get("tokenmill")
-    kind = ours.get("kind") if isinstance(ours, dict) else config.get("kind")
-    return kind if isinstance(kind, str) else None
+    said = {**config, **(ours if isinstance(ours, dict) else {})}
+    return {key: said[key] for key in ("kind", "problem_type") if isinstance(said.get(key), str)}

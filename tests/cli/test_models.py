@@ -187,6 +187,42 @@ def test_classify_texts_and_lines(
     assert [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()] == ["好书", "坏书"]
 
 
+def test_classify_says_what_moved_the_decision(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(models / "sentiment")
+    assert run(monkeypatch, "classify", folder, "我喜欢 books", "--explain", "--json") == 0
+    (row,) = rows(capsys)
+    parts = row["influences"]
+    assert isinstance(parts, list)
+    assert "".join("我喜欢 books"[part["start"] : part["end"]] for part in parts) == "我喜欢 books"
+    assert run(monkeypatch, "classify", folder, "我喜欢 books", "--explain") == 0
+    _, _, text = capsys.readouterr().out.rstrip("\n").split("\t")
+    assert text.translate(dict.fromkeys(map(ord, "[]{}"))) == "我喜欢 books" and set(text) & set("[{")
+
+
+@pytest.mark.parametrize("problem", ["multi_label_classification", "regression"])
+def test_classify_by_the_problem_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], problem: str
+) -> None:
+    from tests.tiny_models import write_model
+
+    labels = ("value",) if problem == "regression" else ("a", "b", "c")
+    folder = str(write_model(tmp_path / "model", "sequence-classifier", problem_type=problem, labels=labels))
+    assert run(monkeypatch, "classify", folder, "好书", "--json") == 0
+    (row,) = rows(capsys)
+    assert run(monkeypatch, "classify", folder, "好书") == 0
+    first, *more = capsys.readouterr().out.rstrip("\n").split("\t")
+    if problem == "regression":
+        assert set(row) == {"text", "value"} and more == ["好书"]
+        assert float(first) == pytest.approx(row["value"], abs=1e-3)
+    else:
+        probabilities = row["probabilities"]
+        assert isinstance(probabilities, dict)
+        fit = [label for label, value in probabilities.items() if value >= 0.5]
+        assert row["labels"] == fit and first == ", ".join(fit)
+
+
 def test_classify_tokens(
     models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

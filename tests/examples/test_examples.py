@@ -81,13 +81,22 @@ def write_jsonl(path: Path, source: dict[str, Any]) -> None:
     path.write_text("".join(lines), "utf-8")
 
 
+LABELS: dict[str, dict[str, str]] = {
+    "topics": {"good": "praise; travel", "bad": "complaint;travel"},
+    "stars": {"good": "4.5", "bad": "1"},
+}
+"""Those of tables, by the name of their column, that hold no single names."""
+
+
 def write_csv(path: Path, source: dict[str, Any]) -> None:
     """A table with the columns that the source names."""
     draw = random.Random(path.name)
+    labels = LABELS.get(source["columns"]["label"], {})
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([source["columns"]["text"], source["columns"]["label"]])
-        table.writerows(labelled(draw) for _ in range(240))
+        rows = (labelled(draw) for _ in range(240))
+        table.writerows((text, labels.get(label, label)) for text, label in rows)
 
 
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {

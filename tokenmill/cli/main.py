@@ -216,11 +216,16 @@ def embed(
 
 
 @app.command()
-def classify(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
+def classify(
+    model: Model,
+    texts: Texts = None,
+    explain: Annotated[bool, typer.Option(help="Show which parts of a text moved the decision.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Label texts, or their tokens, with a fine-tuned classifier."""
-    from tokenmill.cli import models
+    from tokenmill.cli import classify
 
-    models.classify(model, texts, as_json=as_json)
+    classify.classify(model, texts, explain=explain, as_json=as_json)
 
 
 @app.command()
@@ -236,9 +241,9 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Find the answer to a question in each passage, or say that there is none."""
-    from tokenmill.cli import models
+    from tokenmill.cli.answers import find_answers
 
-    models.answer(model, question, passages, as_json=as_json, top_k=top_k, max_tokens=max_tokens)
+    find_answers(model, question, passages, as_json=as_json, top_k=top_k, max_tokens=max_tokens)
 
 
 @app.command()

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 
 from tokenmill.evaluation.causal_lm import measure_causal
 from tokenmill.evaluation.denoising import measure_denoising
+from tokenmill.evaluation.multi_label import measure_multi_label
+from tokenmill.evaluation.regression import measure_regression
 from tokenmill.evaluation.sequence_classifier import measure_classifier
 from tokenmill.evaluation.span_extractor import measure_extractor
 from tokenmill.evaluation.subject import Result, Subject
@@ -14,6 +16,8 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "masked-lm": measure_denoising,
     "text-to-text": measure_denoising,
     "sequence-classifier": measure_classifier,
+    "multi-label-classifier": measure_multi_label,
+    "regressor": measure_regression,
     "token-classifier": measure_tagger,
     "span-extractor": measure_extractor,
 }

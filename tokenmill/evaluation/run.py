@@ -37,7 +37,8 @@ def evaluate(
     reproducible_products()
     torch.set_num_threads(compute_threads(runtime.threads))
     subject = open_subject(name, settings, clean, model, job.digests["clean"])
-    kind = measured_as(subject.model.config.kind, subject.ancestry.get("task"))
+    config = subject.model.config
+    kind = measured_as(config.kind, subject.ancestry.get("task"), config.problem_type)
     if kind not in MEASURES:
         raise UserError(
             f"params.yaml: evaluate.{name} is a {kind}, which cannot be measured; "
@@ -57,6 +58,7 @@ def evaluate(
             "figures": result.figures,
             "rivals": result.rivals,
             "comparisons": result.comparisons,
+            **({"analysis": result.analysis} if result.analysis else {}),
             "documents": result.documents,
             "test_digest": result.test_digest,
             "sources": list(subject.sources),
@@ -93,7 +95,7 @@ def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     rounded: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            rounded[key] = value if key == "ancestry" else _rounded(value)
+            rounded[key] = value if key in ("ancestry", "analysis") else _rounded(value)
         elif not isinstance(value, float):
             rounded[key] = value
         else:

@@ -70,6 +70,8 @@ class Result:
     """A row for each test document."""
     confusion: pl.DataFrame | None = None
     """actual, predicted, documents."""
+    analysis: dict[str, Any] = field(default_factory=dict)
+    """What one figure hides of a classifier of texts (analysis.py)."""
 
 
 def open_subject(

@@ -20,10 +20,12 @@ from tokenmill.data.normalization.edited import Edited
 from tokenmill.inference import answer as answering
 from tokenmill.inference import classify as classifiers
 from tokenmill.inference import embed as embeddings
+from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
 from tokenmill.inference.answer import Answers
-from tokenmill.inference.classify import Span
+from tokenmill.inference.classify import THRESHOLD, Span
+from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
 from tokenmill.inference.normalization import beginnings, edited_texts, texts_with_gaps, whole_texts
@@ -77,6 +79,9 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
     """The labels of each text with their probabilities, likeliest first.
 
+    Where several labels may fit a text, each has a probability of its own; a regression has one label, whose
+    value is the number (``model.config.problem_type``).
+
     Of a text that is longer than the model's context the beginning is read.
 
     Raises:
@@ -87,6 +92,34 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
     read = whole_texts(loaded.normalization, _texts(texts))
     found = classifiers.classify(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
+
+
+def fitting(probabilities: dict[str, float]) -> dict[str, float]:
+    """Of what :func:`classify` says of a text that several labels may fit, the labels that do."""
+    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
+
+
+def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Explanation]:
+    """Which parts of each text moved a classifier's decision, by leaving them out one after the other.
+
+    The model reads a text once for each of its parts: words, and other characters one by one, at most 64.
+
+    Raises:
+        UserError: the model is no classifier of texts.
+    """
+    loaded = _loaded(model)
+    edited = edited_texts(loaded.normalization, _texts(texts))
+    read = [text.text for text in edited]
+    found = explaining.explain(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
+    return [
+        replace(
+            one,
+            influences=[
+                Influence(*text.origin(part.start, part.end), part.weight) for part in one.influences
+            ],
+        )
+        for text, one in zip(edited, found, strict=True)
+    ]
 
 
 def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:

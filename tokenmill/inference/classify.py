@@ -25,6 +25,10 @@ ANSWERS: Mapping[ProblemType, Callable[[Tensor], Tensor]] = {
 """What a classifier's outputs say, as transformers' text-classification pipeline reads them."""
 
 
+THRESHOLD = 0.5
+"""Probability from which on a label fits, where several may."""
+
+
 def task_model(model: Model, kind: Kind, example: str) -> TaskModel:
     """A model in evaluation mode, if it is of a kind.
 

@@ -27,12 +27,18 @@ def signature(kind: ServedKind) -> Any:
     """What goes in and comes out: columns, and for a model that generates the params of sampling."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array
 
     text, prompt = Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "prompt")])
     match kind:
         case "sequence-classifier":
             outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability")])
             return ModelSignature(text, outputs)
+        case "multi-label-classifier":
+            outputs = Schema([ColSpec(Array("string"), "labels"), ColSpec(Array("double"), "probabilities")])
+            return ModelSignature(text, outputs)
+        case "regressor":
+            return ModelSignature(text, Schema([ColSpec("double", "value")]))
         case "masked-lm":
             return ModelSignature(text, text)
         case "span-extractor":

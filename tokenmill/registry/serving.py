@@ -42,17 +42,18 @@ class Model(PythonModel):
     def predict(self, context, model_input: pd.DataFrame, params=None):
         """A row for each row of the input.
 
-        A classifier gives ``label`` and its ``probability``, a masked model ``text`` with the most probable
-        token in each gap, a span extractor ``answer``, its ``score`` and its place from ``begin`` to ``end``
-        in the passage ("" at 0 to 0 where there is none), others ``text``, without the prompt.
+        A classifier gives ``label`` and its ``probability``; where several labels may fit, ``labels``, those
+        that do, and their ``probabilities``; of a number the ``value``. A masked model gives ``text`` with
+        the most probable token in each gap, a span extractor ``answer``, its ``score`` and its place from
+        ``begin`` to ``end`` in the passage ("" at 0 to 0 where there is none), others ``text``, without the
+        prompt.
         """
         from tokenmill.core.errors import UserError
 
         try:
             match self.loaded.model.config.kind:
                 case "sequence-classifier":
-                    rows = self._classify(_strings(model_input, "text"))
-                    return pd.DataFrame(rows, columns=["label", "probability"])
+                    return self._classify(_strings(model_input, "text"))
                 case "masked-lm":
                     return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
                 case "span-extractor":
@@ -69,7 +70,16 @@ class Model(PythonModel):
     def _classify(self, texts):
         from tokenmill.inference import api
 
-        return [next(iter(found.items())) for found in api.classify(self.loaded, texts)]
+        found = api.classify(self.loaded, texts)
+        match self.loaded.model.config.problem_type:
+            case "multi_label_classification":
+                rows = [api.fitting(each) for each in found]
+                columns = {"labels": map(list, rows), "probabilities": (list(row.values()) for row in rows)}
+                return pd.DataFrame({name: list(values) for name, values in columns.items()})
+            case "regression":
+                return pd.DataFrame({"value": [next(iter(each.values())) for each in found]})
+        best = [next(iter(each.items())) for each in found]
+        return pd.DataFrame(best, columns=["label", "probability"])
 
     def _find(self, questions, passages):
         from tokenmill.inference import api

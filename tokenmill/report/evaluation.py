@@ -66,6 +66,11 @@ class Evaluation:
         }
         return {what: digest for what, digest in words.items() if digest}
 
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """What one figure hides of a classifier of texts; {} of other models."""
+        return dict(self.content.get("analysis", {}))
+
     def beats(self, rival: str) -> bool:
         """Whether the headline figure is better than a rival's."""
         theirs = self.rivals[rival][self.metric]

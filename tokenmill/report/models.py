@@ -8,6 +8,7 @@ import polars as pl
 
 from tokenmill.core.files import read_json
 from tokenmill.core.splits import SPLITS
+from tokenmill.report.analysis import behind
 from tokenmill.report.answers import shown_answers
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
@@ -58,6 +59,7 @@ def page(
             if (table := e.predictions()) is not None and (shown := shown_answers(table))
         },
         samples={e.name: found for e in evaluations if (found := e.samples())},
+        analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,
     )
@@ -107,10 +109,11 @@ def _confusion(table: pl.DataFrame | None) -> list[tuple[str, list[int]]] | None
 
 
 def _mistakes(table: pl.DataFrame) -> list[dict[str, Any]]:
-    """The test documents on which the model was wrong, surest first, with what its rivals say."""
+    """The test documents on which the model was wrong, surest or farthest first, with what its rivals say."""
     rivals = [name.removesuffix("_predicted") for name in table.columns if name.endswith("_predicted")]
+    worst = "error" if "error" in table.columns else "probability"
     wrong = table.filter(pl.col("label") != pl.col("predicted"))
-    surest = wrong.sort("probability", "id", descending=[True, False]).head(MISTAKES)
+    surest = wrong.sort(worst, "id", descending=[True, False]).head(MISTAKES)
     return [
         {**row, "text": _cut(row["text"]), "rivals": {name: row[f"{name}_predicted"] for name in rivals}}
         for row in surest.to_dicts()

@@ -18,7 +18,12 @@ class Figure(NamedTuple):
 FIGURES = {
     "bits_per_byte": Figure("bits per byte", "{:.3f}", False),
     "accuracy": Figure("accuracy", "{:.1%}", True),
+    "micro_f1": Figure("micro-F1", "{:.3f}", True),
     "f1": Figure("macro-F1", "{:.3f}", True),
+    "subset_accuracy": Figure("all labels right", "{:.1%}", True),
+    "mean_absolute_error": Figure("mean absolute error", "{:.3g}", False),
+    "r2": Figure("R²", "{:.3f}", True),
+    "spearman": Figure("rank correlation", "{:.3f}", True),
     "exact_match": Figure("exact match", "{:.1%}", True),
     "answer_f1": Figure("F1 of the answer", "{:.1%}", True),
     "exact_match_unseen_answer": Figure("exact match, answers not seen in training", "{:.1%}", True),
@@ -79,6 +84,24 @@ KINDS = {
         "stated confidence is from the share of right answers (Naeini et al. 2015). p-values are of the "
         "exact McNemar test.",
         "gives each text a label, and the probability of it",
+        "classify",
+        "a text",
+        "text-classification",
+    ),
+    "multi-label-classifier": Kind(
+        "Classifiers of texts that several labels may fit",
+        "A label fits where its probability is at least a half. Micro-F1 counts all decisions together, "
+        "macro-F1 each label alike. Small figures: 95% intervals, by drawing test documents anew.",
+        "says of each label whether it fits a text",
+        "classify",
+        "a text",
+        "text-classification",
+    ),
+    "regressor": Kind(
+        "Models that give texts a number",
+        "Error in the number's own unit; R² is the share of the numbers' spread that is explained. Small "
+        "figures: 95% interval of the error.",
+        "gives each text a number",
         "classify",
         "a text",
         "text-classification",

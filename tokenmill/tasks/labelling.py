@@ -115,12 +115,21 @@ class Labelling(LengthBatches):
     def largest(self, rows: int) -> LabelledRows:
         """As many of the longest texts, each with the n-grams of the one that has most."""
         config, tokens_BT = self.config, torch.zeros(rows, self.longest, dtype=torch.long)
+        one = self.train.examples([0])
         of_text = config.kind == "sequence-classifier"
-        labels = torch.zeros(rows if of_text else tokens_BT.shape, dtype=torch.long)
+        labels = one.labels.new_zeros((rows, *one.labels.shape[1:]) if of_text else tokens_BT.shape)
         ngrams_BG = torch.zeros(rows, self.train.most_ngrams, dtype=torch.long) if config.ngrams else None
         # A recurrent network looks at what the mask says, which tensors without content do not tell.
         mask_BT = torch.ones_like(tokens_BT, dtype=torch.bool) if config.cell == "attention" else None
-        return LabelledRows(tokens_BT, mask_BT, labels, labels.numel(), ngrams_BG)
+        total = rows if of_text else labels.numel()
+        return replace(
+            one,
+            tokens_BT=tokens_BT,
+            attention_mask_BT=mask_BT,
+            labels=labels,
+            total=total,
+            ngrams_BG=ngrams_BG,
+        )
 
     def origin(self, step: int) -> str:
         """Which of the training texts a step reads, counted from 0."""
@@ -156,8 +165,7 @@ def label_config(
         base,
         kind=TASKS[settings.task].kind,
         labels=tuple(labels),
-        problem_type="single_label_classification",
         dropout=settings.dropout,
         context=settings.max_tokens,
-        **changes,
+        **{"problem_type": "single_label_classification", **changes},
     )

@@ -1,8 +1,8 @@
 """One fine-tuned model: an entry of ``finetune`` in params.yaml, and what each task has of its own."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
@@ -30,7 +30,9 @@ class TaskSettings(Settings):
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Rows
     max_tokens: Context
-    learning_rate: Rate
+    learning_rate: Rate | None = None
+    """null: what suits the start, its size and the batch (recipe.py); docs/training.md says what the number
+    means."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
     freeze: list[str] = Field(default=[])
@@ -42,16 +44,31 @@ class TaskSettings(Settings):
     seed: Seed
 
 
+Problem = Literal["single-label", "multi-label", "regression"]
+"""What a document's label is: one name, several, or a number."""
+
+
 class ClassificationSettings(TaskSettings):
     """Labels of documents."""
 
     task: Literal["classification"]
+    problem: Problem = "single-label"
+    separator: Annotated[str, Field(min_length=1, max_length=10)] = ";"
+    """What stands between the labels of a document that has several."""
+    class_weights: Literal["balanced"] | None = None
+    """``balanced``: each label counts as much as any other, however rare it is (King & Zeng 2001)."""
     pooling: Literal["mean", "first", "last"] | None = None
     """Which position stands for a text; null: what suits the family, a decoder's last. With ``mean`` a
     decoder's positions see the whole text, not only what precedes them (BehnamGhader et al. 2024)."""
     ngrams: Annotated[int, Field(ge=0, le=5)] = 0
     """Longest run of characters whose weights are learned beside the encoder; 0: none. ``transformers`` has
     no class for such a model."""
+
+    @model_validator(mode="after")
+    def _weights_are_of_labels(self) -> Self:
+        if self.class_weights and self.problem == "regression":
+            raise ValueError("class_weights is for labels, and a regression has numbers; remove it")
+        return self
 
 
 class TokenClassificationSettings(TaskSettings):

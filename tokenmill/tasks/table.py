@@ -4,8 +4,9 @@ from typing import Literal, NamedTuple
 
 from tokenmill.model.names import Kind
 
-Needs = Literal["labels", "tags", "questions"]
-"""What documents must have to be learned from: a label, words with tags, or a passage and questions."""
+Needs = Literal["labels", "tags", "entities", "questions", "turns", "preferences", "targets"]
+"""What documents must have to be learned from: a label, words with tags, labelled spans, questions about a
+passage, turns of a conversation, a preferred answer beside another, or a text to write."""
 
 ONE_STACK: tuple[Kind, ...] = (
     "causal-lm",

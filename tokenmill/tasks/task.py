@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from typing import ClassVar
 
+from torch import nn
+
 from tokenmill.model.config import ModelConfig
 from tokenmill.training.task import Examples, Task
 
@@ -20,6 +22,9 @@ class FinetuneTask(Task):
     """For training."""
     tokenizer: str | None = None
     """tokenizer.json of the model, where it is not that of the model to start from."""
+
+    def finish(self, model: nn.Module) -> None:
+        """Make of a trained model what is stored: by default it stays as it is."""
 
     @abstractmethod
     def steps(self, epochs: int) -> int:

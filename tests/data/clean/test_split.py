@@ -64,6 +64,15 @@ def test_each_side_has_its_share_of_every_label(
         assert counts["test"] + counts["validation"] == pytest.approx((test + validation) * size, abs=0.51)
 
 
+def test_labels_that_are_many_numbers_come_to_all_sides_and_few_are_classes() -> None:
+    numbered = [(f"text {n}", f"{n / 7:.3f}") for n in range(400)]
+    split = Counter(sides(numbered).values())
+    assert 20 < split["test"] < 60 and 5 < split["validation"] < 40
+    assert sides(numbered) == sides([(text, None) for text, _ in numbered])
+    classes = [(f"text {n}", str(n % 5)) for n in range(400)]
+    assert Counter(sides(classes).values())["test"] == 40
+
+
 def test_texts_without_labels_never_move() -> None:
     before = sides(texts(500))
     after = sides(texts(500) + texts(300, None, "more") + texts(300, "good"))

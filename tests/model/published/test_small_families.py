@@ -16,6 +16,14 @@ from tokenmill.text.tokenizer import fingerprint
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt": ("AutoModelForCausalLM", {}),
     "gpt with shared keys": ("AutoModelForCausalLM", {"key_value_heads": 1, "heads": 4}),
+    "gpt classifies texts": (
+        "AutoModelForSequenceClassification",
+        {"kind": "sequence-classifier", "family": "small-gpt", "embedding_norm": "none"},
+    ),
+    "llama that sees both ways labels tokens": (
+        "AutoModelForTokenClassification",
+        {"kind": "token-classifier", "family": "llama", "causal": False},
+    ),
     "gpt2": ("AutoModelForCausalLM", {"family": "gpt2"}),
     "opt": ("AutoModelForCausalLM", {"family": "opt"}),
     "bert": ("AutoModelForMaskedLM", {"kind": "masked-lm"}),

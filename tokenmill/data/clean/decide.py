@@ -45,7 +45,8 @@ class Decisions:
     overlaps: pl.DataFrame
     """number, id, share, span, found_in of training text that is in held-out text; likewise."""
     shortened: pl.DataFrame
-    """number, id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
+    """number, id, text, spans, removed: new texts of the documents that lost passages (null: dropped), and
+    their spans; likewise."""
     selection: dict[str, Any] | None
     """What the classifier learnt from, and how well."""
     roles: dict[str, dict[str, int]]
@@ -140,7 +141,7 @@ def decide(measured: Path, settings: CleanSettings) -> Decisions:
         overlaps = contamination(corpus, *_sides(split, rule), corpora["test"], settings.contamination)
         value = pl.format("{} shared with {}: {}", pl.col("share").round(2), "found_in", "span")
         drop("contamination", overlaps.with_columns(value=value))
-    shortened = _empty(id=pl.String, text=pl.String, removed=pl.List(pl.String))
+    shortened = _empty(id=pl.String, text=pl.String, spans=pl.String, removed=pl.List(pl.String))
     if settings.substrings is not None:
         shortened = remove_substrings(corpus, *_sides(split, rule), settings.substrings)
         emptied = shortened.filter(pl.col("text").is_null())

@@ -9,6 +9,7 @@ from tokenmill.data.clean.apply_rules import FirstPass, hash_number
 from tokenmill.data.clean.components import connected
 from tokenmill.data.clean.corpus import Corpus, Numbers, repeated
 from tokenmill.data.clean.settings import SplitSettings
+from tokenmill.data.documents.labels import MANY_NUMBERS, numbers_of
 
 
 def assign_splits(
@@ -41,8 +42,17 @@ def grouped_places(documents: pl.DataFrame) -> npt.NDArray[np.float64]:
     Stratified by label: among the groups of one label and source, the place is the rank of the hash, so that
     each side gets its share of every label, to within one group. The price is that new documents may move the
     few texts next to a border to the other side, where places of texts without labels never change.
+
+    Labels of a source that are many different numbers are not stratified by: each stands on few texts, all of
+    which would come to training.
     """
-    grouped = documents.select("source", "label", "text_hash", group=_groups(documents))
+    numbers = numbers_of(documents["label"])
+    measured = (numbers.is_not_null() | pl.col("label").is_null()).all().over("source") & (
+        pl.col("label").n_unique().over("source") > MANY_NUMBERS
+    )
+    grouped = documents.select(
+        "source", "text_hash", label=pl.when(~measured).then("label"), group=_groups(documents)
+    )
     groups = grouped.group_by("group").agg(
         # Of several, any will do that does not depend on the order.
         pl.col("text_hash").min(),

@@ -1,11 +1,13 @@
 """What readers yield: records, and rejects with the reason."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tokenmill.data.documents.languages import language_code
+from tokenmill.data.documents.spans import Span, check_spans, read_spans, write_spans
 
 COLUMNS = ("text", "label", "target", "language", "id", "source", "group", "spans")
 """Fields of a record that a file may carry, text first."""
@@ -68,6 +70,14 @@ def show(line: bytes | str) -> str:
     return line[:RAW_CHARACTERS].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def show_value(value: Any) -> str:
+    """A bad value as text."""
+    try:
+        return show(repr(value))
+    except RecursionError:
+        return "(nested too deeply to be shown)"
+
+
 def decode(line: bytes) -> str:
     """A line as text.
 
@@ -97,7 +107,8 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
     Numbers become text but for the text itself, ``1.0`` as ``1``. The language becomes its code.
 
     Raises:
-        ValueError: there is no text, or a field cannot be text. The message is a reject's reason.
+        ValueError: there is no text, a field cannot be text, or spans are no parts of the text. The message
+            is a reject's reason.
     """
     values: dict[str, str | None] = {}
     for name in COLUMNS:
@@ -107,7 +118,7 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
         elif name != "text" and isinstance(value, bool | int | float | Decimal):
             values[name] = _number(name, value)
         else:
-            raise ValueError(f"{name} is {_kind(value)}, not text")
+            raise ValueError(f"{name} is {kind_of(value)}, not text")
         text = values[name]
         if text is not None:
             if "\0" in text:
@@ -118,7 +129,26 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
         raise ValueError("no text")
     if values["language"] is not None:
         values["language"] = language_code(values["language"])
+    if values["spans"] is not None:
+        check_spans(read_spans(values["spans"]), values["text"])
     return Record(line, **values)  # type: ignore[arg-type]
+
+
+def make_spanned(
+    line: int,
+    text: str,
+    spans: Iterable[Span],
+    max_bytes: int,
+    fields: Mapping[str, Any] = MappingProxyType({}),
+) -> Record:
+    """A text with labelled parts as a record; ``fields`` are its others.
+
+    Raises:
+        ValueError: as :func:`make_record`, or the text is longer than ``max_bytes``.
+    """
+    if len(text) > max_bytes:
+        raise ValueError(TOO_LONG)
+    return make_record(line, {**fields, "text": text, "spans": write_spans(spans)})
 
 
 def make_pair(line: int, text: str, target: str) -> Record | Reject:
@@ -152,7 +182,8 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a value of JSON or of a table is, in words."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):
