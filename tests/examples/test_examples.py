@@ -99,7 +99,24 @@ def write_csv(path: Path, source: dict[str, Any]) -> None:
         table.writerows((text, labels.get(label, label)) for text, label in rows)
 
 
+def write_cloze(path: Path, source: dict[str, Any]) -> None:
+    """Articles of words with tags, a title and sentences that share two nouns."""
+    draw = random.Random(path.name)
+
+    def sentence(who: str, where: str) -> str:
+        deed = "".join(draw.choices("看来去说做", k=5))
+        return f"{who}/n {deed}/v {where}/n 。/w"
+
+    articles = []
+    for _ in range(150):
+        who, where = ("".join(draw.sample("山河湖海城乡风云", 2)) for _ in range(2))
+        title = sentence(who, where).removesuffix(" 。/w")
+        articles.append(f"{title}\n{' '.join(sentence(who, where) for _ in range(5))}\n")
+    path.write_text("".join(articles), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
+    "cloze": write_cloze,
     "txt": write_txt,
     "jsonl": write_jsonl,
     "csv": write_csv,
@@ -137,6 +154,9 @@ def made_small(params: dict[str, Any]) -> dict[str, Any]:
         entry.update(layers=1, width=32, heads=2, context=32, tokens=3200, batch_rows=4)
     for entry in params["finetune"].values():
         entry.update(epochs=1, batch_size=16, max_tokens=32)
+    for source in params["sources"].values():  # packages need not be there
+        if source.pop("package", None):
+            source["kind"] = "files"
     for entry in params["evaluate"].values():
         if "max_new_tokens" in entry:
             entry["max_new_tokens"] = 4
