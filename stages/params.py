@@ -173,12 +173,14 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
             yield from _model(f"pretrain.{name}.init_from", pretrain.init_from, params, project, FRESH)
     for name, finetune in params.finetune.items():
         yield from _model(f"finetune.{name}.init_from", finetune.init_from, params, project)
-        yield from _sources(f"finetune.{name}.source", [finetune.source], texts, params)
+        yield from _sources(f"finetune.{name}.source", finetune.sources, texts, params)
         needs = TASKS[finetune.task].needs
-        if finetune.source in texts and not may_have(needs, texts[finetune.source]):
-            place = f"sources.{finetune.source}"
-            remedy = PLACES[needs].remedy
-            yield f"finetune.{name}.source: {place} has no {needs}; {remedy}, or name another source"
+        for source in finetune.sources:
+            if source in texts and not may_have(needs, texts[source]):
+                yield (
+                    f"finetune.{name}.source: sources.{source} has no {needs}; {PLACES[needs].remedy}, "
+                    "or name another source"
+                )
     yield from _circles(params)
     yield from _sizes(params)
     for name, evaluate in params.evaluate.items():
@@ -253,6 +255,10 @@ def _sizes(params: Params) -> Iterator[str]:
                 yield f"{place} is {wanted}, but the context of {entry.init_from} is {most}; lower it"
     for name, finetune in params.finetune.items():
         base = _entry(finetune.init_from)
+        answers, most = getattr(finetune, "max_target_tokens", None), _shape_of(base, "context", params)
+        if answers and most and answers > most:
+            place = f"finetune.{name}.max_target_tokens"
+            yield f"{place} is {answers}, but the context of {finetune.init_from} is {most}; lower it"
         kind, fitting = _kind(base, params, Path()) if base else None, TASKS[finetune.task].starts_from
         if base in params.models and kind not in fitting:
             yield (

@@ -16,7 +16,7 @@ from tokenmill.evaluation.settings import EvaluateSettings
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import save_model
-from tokenmill.model.names import Kind
+from tokenmill.model.names import Kind, bio_labels
 from tokenmill.pretraining.settings import RANDOM, PretrainSettings
 from tokenmill.text.tokenizer import fingerprint
 
@@ -28,6 +28,9 @@ TAGGED = {
 }
 """Texts whose words have tags."""
 TAGS = ("n", "r", "v", "w")
+LABELS = {"speech": TAGS, "names": bio_labels(["THING", "WHO"])}
+ENTITIES = {"n": "THING", "r": "WHO"}
+"""Tags that stand for an entity."""
 QUIZ = {
     text: write_spans(spans)
     for text, spans in (
@@ -52,9 +55,10 @@ KINDS: dict[str, Kind] = {
     "replies": "text-to-text",
     "mood": "sequence-classifier",
     "speech": "token-classifier",
+    "names": "character-classifier",
     "reader": "span-extractor",
 }
-FINETUNING = {"mood": "letters", "speech": "diary", "reader": "quiz"}
+FINETUNING = {"mood": "letters", "speech": "diary", "names": "diary", "reader": "quiz"}
 """The sources of tasks."""
 PRETRAINING = {
     "scribe": {"family": "small-gpt", "objective": "causal"},
@@ -80,7 +84,7 @@ class Project:
 
     def save_model(self, name: str, seed: int = 1, folder: Path | None = None, **ancestry: Any) -> None:
         """A model of random weights that descends from the data at hand; ``ancestry`` overrides."""
-        labels = {"labels": TAGS} if KINDS[name] == "token-classifier" else {}
+        labels = {"labels": LABELS[name]} if name in LABELS else {}
         model = tiny_model(KINDS[name], seed, vocab_size=320, layers=1, width=16, **labels)
         for parameter in model.parameters():  # heads start at zero, which would make every answer the same
             torch.nn.init.normal_(parameter, std=0.3)
@@ -97,6 +101,8 @@ class Project:
         else:
             known["documents"] = digest_tree(self.clean)
             known["finetune"] = {"source": FINETUNING.get(name, "letters"), "init_from": "data/models/scribe"}
+            if name == "names":
+                known["finetune"]["labels"] = ENTITIES
         save_model(
             folder or self.model(name), model, tokenizer=self.tokenizer, ancestry={**known, **ancestry}
         )

@@ -130,7 +130,7 @@ def test_the_command_line_shows_the_text_as_it_was_sent(
 
     sent, normal = (run("classify", "sequence-classifier", text) for text in (SENT["all"], NORMAL))
     assert sent["text"] == SENT["all"] and sent["probabilities"] == normal["probabilities"]
-    tokens = run("classify", "token-classifier", SENT["all"])["tokens"]
+    tokens = run("tag", "token-classifier", SENT["all"])["spans"]
     assert tokens[0]["start"] < tokens[-1]["end"] <= len(SENT["all"])
 
 

@@ -41,7 +41,7 @@ def test_a_language_model(tmp_path: Path) -> None:
 def test_a_classifier(tmp_path: Path) -> None:
     front, body = card(tmp_path, classifier("mood"))
     assert front["pipeline_tag"] == "text-classification"
-    assert "| model | accuracy | macro-F1 |" in body and "mood is better than TF-IDF" in body
+    assert "| model | accuracy | F1 |" in body and "mood is better than TF-IDF" in body
     assert f"| clean documents | `{'f' * 64}` |" in body
 
 

@@ -11,7 +11,7 @@ from tests.tiny_models import write_model
 from tokenmill.model.folder import load_model
 from tokenmill.model.names import Kind
 from tokenmill.tasks.settings import FinetuneSettings
-from tokenmill.tasks.table import module_of
+from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
 
 COLUMNS = ("id", "text", "label", "target", "group", "spans", "split")
@@ -28,8 +28,11 @@ def documents(*rows: tuple[str, str | None, str | None, str], spans: str | None 
     return pl.DataFrame(numbered, dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 
-def new_task(folder: Path, task: str, frame: pl.DataFrame, kind: Kind = "masked-lm", **settings: Any) -> Any:
-    """The task of an entry ``mine`` for the backbone of a tiny model, which is written to ``folder``."""
+def new_task(folder: Path, task: str, frame: pl.DataFrame, kind: Kind | None = None, **settings: Any) -> Any:
+    """The task of an entry ``mine`` for the backbone of a tiny model, which is written to ``folder``; an
+    encoder unless a kind is named or the task begins with others."""
+    fitting = TASKS[task].starts_from
+    kind = kind or ("masked-lm" if "masked-lm" in fitting else fitting[0])
     given = {
         "max_tokens": 16,
         "batch_size": 4,

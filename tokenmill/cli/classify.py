@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from tokenmill.cli.models import answer, print_json
 from tokenmill.inference import api
@@ -19,14 +18,11 @@ STRONG = 0.5
 def classify(name: str, texts: Sequence[str] | None, *, explain: bool, as_json: bool) -> None:
     """Print the likeliest label of each text with its probability; as JSON, all probabilities.
 
-    Where several labels may fit, all that do, between commas; of a regression the number. Of a classifier of
-    tokens: every token with its place and label. With ``explain`` the text shows what moved the decision.
+    Where several labels may fit, all that do, between commas; of a regression the number. With
+    ``explain`` the text shows what moved the decision.
     """
 
     def show(loaded: LoadedModel, chosen: list[str]) -> None:
-        if loaded.model.config.kind == "token-classifier":
-            _tag(loaded, chosen, as_json)
-            return
         why = api.explain(loaded, chosen) if explain else [None] * len(chosen)
         for text, found, explanation in zip(chosen, api.classify(loaded, chosen), why, strict=True):
             if as_json:
@@ -81,12 +77,3 @@ def _influences(explanation: Explanation) -> list[dict[str, object]]:
         {"start": part.start, "end": part.end, "weight": round(part.weight, 6)}
         for part in explanation.influences
     ]
-
-
-def _tag(loaded: LoadedModel, texts: list[str], as_json: bool) -> None:
-    for text, spans in zip(texts, api.tag(loaded, texts), strict=True):
-        if as_json:
-            print_json(text=text, tokens=[asdict(span) for span in spans])
-            continue
-        for span in spans:
-            print(span.label, f"{span.probability:.3f}", text[span.start : span.end], sep="\t", flush=True)

@@ -132,8 +132,15 @@ def generate(
     prompts: Annotated[
         list[str] | None, typer.Argument(help="Texts to go on from; without any, one a line from stdin.")
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest token.")] = 0.8,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="64, or what suits the task that the model was fine-tuned for.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="0 always takes the likeliest token: so of a model for a task, of others 0.8."
+        ),
+    ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the K likeliest tokens.")] = None,
     top_p: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this total.")
@@ -222,10 +229,18 @@ def classify(
     explain: Annotated[bool, typer.Option(help="Show which parts of a text moved the decision.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Label texts, or their tokens, with a fine-tuned classifier."""
+    """Label texts with a fine-tuned classifier."""
     from tokenmill.cli import classify
 
     classify.classify(model, texts, explain=explain, as_json=as_json)
+
+
+@app.command()
+def tag(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
+    """Find the named entities of texts, or label their tokens."""
+    from tokenmill.cli import tag
+
+    tag.tag(model, texts, as_json=as_json)
 
 
 @app.command()

@@ -10,12 +10,15 @@ from tokenmill.core.errors import UserError, one_line, shown
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
 from tokenmill.inference.generation.sampling import GenerationConfig
-from tokenmill.inference.normalization import beginnings, whole_texts
+from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.model.exchange import export_model, import_model, suggested_settings
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
 
 REGISTRY = "models:/"
+
+CONTINUING: dict[str, Any] = {"max_new_tokens": 64, "temperature": 0.8}
+"""How a model goes on that was not fine-tuned to answer, unless the command line says otherwise."""
 
 LINES_AT_ONCE = 1024
 """Of stdin: however many there are, so many are held, and answered before more are read."""
@@ -99,21 +102,23 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
     On a terminal a single text appears as it is written. ``settings`` are those of
     :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
     """
-    GenerationConfig(**settings)  # refuses what is out of range before a model is loaded
+    named = {name: value for name, value in settings.items() if value is not None}
+    GenerationConfig(**named)  # refuses what is out of range before a model is loaded
 
     def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        given = named if loaded.answering else {**CONTINUING, **named}
         answers = loaded.model.config.kind == "text-to-text"
         single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
         if single and not as_json and sys.stdout.isatty():
-            (read,) = (whole_texts if answers else beginnings)(loaded.normalization, chosen)
-            pieces = stream(loaded.model, loaded.vocabulary, read, **settings)
+            (read,) = read_prompts(loaded, chosen)
+            pieces = stream(loaded.model, loaded.vocabulary, read, **asked_with(loaded, given))
             first = next(pieces, "")  # a mistake shows before anything is printed
             print("" if answers else chosen[0], end=first, flush=True)
             for piece in pieces:
                 print(piece, end="", flush=True)
             print()
             return
-        for prompt, texts in zip(chosen, api.generate(loaded, chosen, **settings), strict=True):
+        for prompt, texts in zip(chosen, api.generate(loaded, chosen, **given), strict=True):
             for text in texts:
                 if as_json:
                     print_json(prompt=prompt, text=text)

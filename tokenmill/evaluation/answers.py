@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import regex
 
-from tokenmill.text.characters import UNSPACED
+from tokenmill.text.unspaced import UNSPACED
 
 ARTICLES = frozenset(("a", "an", "the"))
 UNIT = regex.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")

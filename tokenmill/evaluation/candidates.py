@@ -14,7 +14,7 @@ from math import log1p
 import regex
 
 from tokenmill.data.documents.questions import GAP
-from tokenmill.text.characters import UNSPACED
+from tokenmill.text.unspaced import UNSPACED
 
 WORD = regex.compile(rf"[{UNSPACED}]|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED}]]+", regex.V1)
 """A character of a script without spaces, or a word."""

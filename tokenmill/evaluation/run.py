@@ -13,7 +13,7 @@ from tokenmill.core.threads import compute_threads, reproducible_products
 from tokenmill.data.documents.parquet import write_parquet
 from tokenmill.evaluation.kinds import MEASURES
 from tokenmill.evaluation.scores import Bin
-from tokenmill.evaluation.settings import FIGURES, HIGHER_IS_BETTER, EvaluateSettings, measured_as
+from tokenmill.evaluation.settings import FIGURES, LOWER_IS_BETTER, EvaluateSettings, measured_as
 from tokenmill.evaluation.subject import Result, open_subject
 from tokenmill.jobs.job import Job
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -53,7 +53,7 @@ def evaluate(
             "headline": {
                 "metric": headline,
                 "value": result.figures[headline],
-                "better": "higher" if headline in HIGHER_IS_BETTER else "lower",
+                "better": "lower" if headline in LOWER_IS_BETTER else "higher",
             },
             "figures": result.figures,
             "rivals": result.rivals,

@@ -9,6 +9,7 @@ from tokenmill.inference.generation.limits import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
     MOST_NEW_TOKENS,
+    MOST_SEQUENCES,
 )
 
 FIGURES: dict[str, tuple[str, ...]] = {
@@ -19,6 +20,11 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "multi-label-classifier": ("micro_f1", "f1", "subset_accuracy", "calibration_error"),
     "regressor": ("mean_absolute_error", "r2", "spearman"),
     "token-classifier": ("accuracy",),
+    "character-classifier": ("f1", "precision", "recall", "recall_unseen"),
+    "generation": (
+        *("chrf", "bleu", "rouge1", "rouge2", "rougeL", "exact_match"),
+        *("placeholders_kept", "ended", "length_ratio", "copied"),
+    ),
     "span-extractor": ("exact_match", "answer_f1"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
@@ -32,10 +38,10 @@ PROBLEMS = {
 }
 """Classifiers of texts that give no single label, by the problem as models and as settings name it."""
 
-HIGHER_IS_BETTER = frozenset(
-    {"accuracy", "f1", "micro_f1", "subset_accuracy", "r2", "spearman", "exact_match", "answer_f1"}
+LOWER_IS_BETTER = frozenset(
+    {"bits_per_byte", "calibration_error", "loss", "mean_absolute_error", "perplexity"}
 )
-"""Of all other figures less is better."""
+"""Of all other figures more is better."""
 
 
 def measured_as(kind: str, task: str | None, problem: str | None = None) -> str:
@@ -86,4 +92,6 @@ class EvaluateSettings(Settings):
         default=[list(pair) for pair in COUNTERFACTUALS]
     )
     """Pairs of words that are put in each other's place in the test texts of a classifier."""
+    num_beams: Annotated[int, Field(ge=1, le=MOST_SEQUENCES)] = 1
+    """Of the answers of a model that was fine-tuned to give them; 1: the likeliest token each time."""
     seed: Seed = 1

@@ -9,7 +9,7 @@ import polars as pl
 from scipy.stats import binomtest
 
 from tokenmill.evaluation.scores import CONFIDENCE, clustered_mean
-from tokenmill.evaluation.settings import HIGHER_IS_BETTER, SliceColumn
+from tokenmill.evaluation.settings import LOWER_IS_BETTER, SliceColumn
 
 LENGTHS = (20, 50, 100, 200, 500)
 """Characters at which one slice of length ends and the next begins."""
@@ -44,7 +44,7 @@ def slices(
             inside = (values == value).to_numpy()
             if inside.sum() >= LEAST:
                 found.append({"column": column, "value": value, **_mean(merit[inside], groups[inside])})
-    worst_first = 1 if figure in HIGHER_IS_BETTER else -1
+    worst_first = -1 if figure in LOWER_IS_BETTER else 1
     return sorted(found, key=lambda row: (worst_first * row["figure"], row["column"], row["value"]))
 
 

@@ -163,7 +163,7 @@ def _counts(questions: Sequence[Question], known: set[str]) -> dict[str, float]:
 def _predictions(
     questions: Sequence[Question], given: Mapping[str, Sequence[Given]], texts: Mapping[str, Sequence[str]]
 ) -> pl.DataFrame:
-    """id, text (the passage), question, ``label`` (the first right answer) and ``answers``, their places.
+    """id, text (the passage), question, ``actual`` (the first right answer) and ``answers``, their places.
 
     ``predicted`` with its place (``begin`` and ``end``, null for none) and ``probability``; of rivals
     ``RIVAL_predicted``.
@@ -175,7 +175,7 @@ def _predictions(
             "id": [question.id for question in questions],
             "text": [question.passage for question in questions],
             "question": [question.text for question in questions],
-            "label": [next(iter(question.answer_texts), "") for question in questions],
+            "actual": [next(iter(question.answer_texts), "") for question in questions],
             "answers": list(spans),
             "predicted": texts[""],
             "begin": [begin for begin, _ in places],

@@ -52,7 +52,7 @@ class Subject:
 class Result:
     """What was measured."""
 
-    figures: dict[str, float]
+    figures: dict[str, Any]
     """Those of settings.FIGURES for the model's kind, and others that explain them."""
     rivals: dict[str, dict[str, Any]]
     """By name: its ``label`` in words, and its figures by the same names."""

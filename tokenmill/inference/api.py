@@ -25,10 +25,12 @@ from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
 from tokenmill.inference.answer import Answers
 from tokenmill.inference.classify import THRESHOLD, Span
+from tokenmill.inference.entities import entities
 from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
-from tokenmill.inference.normalization import beginnings, edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.normalization import edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
 
@@ -54,6 +56,9 @@ def load(folder: str | Path) -> LoadedModel:
 def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **settings: Any) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
+    One that was fine-tuned for that reads a prompt as its training texts: behind their prefix, and no more
+    of it than of them. Unless settings say otherwise it takes the likeliest token each time.
+
     Args:
         model: a causal language model or a text-to-text model.
         prompts: texts.
@@ -71,9 +76,8 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
             fit into the context.
     """
     loaded = _loaded(model)
-    answers = loaded.model.config.kind == "text-to-text"
-    read = (whole_texts if answers else beginnings)(loaded.normalization, _texts(prompts))
-    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **settings)
+    read, chosen = read_prompts(loaded, _texts(prompts)), asked_with(loaded, settings)
+    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **chosen)
 
 
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
@@ -123,17 +127,23 @@ def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Expl
 
 
 def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:
-    """The likeliest label of each token of each text, with its place in the text.
+    """The labelled parts of each text, with their places in it: its entities, or each of its tokens.
 
     A text that is longer than the model's context is read in pieces, one after the other.
 
+    Args:
+        model: a classifier of characters, which finds entities, or one of tokens.
+        texts: texts.
+        batch_size: so many pieces at a time.
+
     Raises:
-        UserError: the model is no classifier of tokens.
+        UserError: the model is of another kind.
     """
     loaded = _loaded(model)
     edited = edited_texts(loaded.normalization, _texts(texts))
     read = [text.text for text in edited]
-    found = classifiers.tag(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
+    find = entities if loaded.model.config.kind == "character-classifier" else classifiers.tag
+    found = find(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [
         [_moved(span, text.origin(span.start, span.end)) for span in spans]
         for text, spans in zip(edited, found, strict=True)
@@ -231,7 +241,7 @@ def score(
     """
     loaded = _loaded(model)
     read = whole_texts(loaded.normalization, _texts(texts))
-    given = None if sources is None else whole_texts(loaded.normalization, _texts(sources))
+    given = None if sources is None else read_prompts(loaded, _texts(sources))
     return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
 
 

@@ -19,6 +19,7 @@ from torch import Tensor
 from tokenmill.core.errors import UserError, shown
 from tokenmill.core.files import to_json
 from tokenmill.core.normalization import Normalization, read_normalization, write_normalization
+from tokenmill.model.answering import Answering, read_answering
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
 from tokenmill.model.published import architectures
@@ -118,6 +119,8 @@ class LoadedModel:
     """Tensors of the folder that the model has no place for."""
     normalization: Normalization | None = None
     """What its training texts went through, and what it is asked with must; None where nothing says it."""
+    answering: Answering | None = None
+    """How it is asked, if it was fine-tuned to answer texts."""
 
 
 def load_model(folder: Path) -> tuple[Model, Vocabulary]:
@@ -158,7 +161,13 @@ def read_model(folder: Path) -> LoadedModel:
     with torch.random.fork_rng(devices=[]):  # initial values are thrown away; leave the caller's random state
         model = build_model(config)
     model.load_state_dict(placed.state)
-    return LoadedModel(model.eval(), vocabulary, tuple(placed.unexpected_keys), read_normalization(folder))
+    return LoadedModel(
+        model.eval(),
+        vocabulary,
+        tuple(placed.unexpected_keys),
+        read_normalization(folder),
+        read_answering(folder) if config.kind == "text-to-text" else None,
+    )
 
 
 def _config_of(folder: Path, values: Mapping[str, Any], stored: Tensors) -> ModelConfig:

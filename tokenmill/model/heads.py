@@ -5,6 +5,7 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
+from tokenmill.model.characters import CharacterClassifier
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.functions import linear_cross_entropy
 from tokenmill.model.layers import ACTIVATIONS, Cache, new_norm
@@ -269,10 +270,10 @@ def pool(hidden_BTD: Tensor, attention_mask_BT: Tensor | None, how: str) -> Tens
 
 
 POSITIONS = "backbone.embeddings.position.weight"
-HEADS = ("classifier.", "ngrams.")
+HEADS = ("classifier.", "ngrams.", "head.", "windows.")
 """How the names of a task's own weights begin."""
 
-Model = LanguageModel | Features | TaskModel
+Model = LanguageModel | Features | TaskModel | CharacterClassifier
 
 
 def new_backbone(config: ModelConfig) -> Transformer | Recurrent:
@@ -284,6 +285,8 @@ def build_model(config: ModelConfig) -> Model:
     """The model that a config describes, freshly initialised from torch's current random state."""
     if config.kind == "features":
         return Features(config)
+    if config.kind == "character-classifier":
+        return CharacterClassifier(config, new_backbone(config))
     return (LanguageModel if config.kind in LANGUAGE_MODELS else TaskModel)(config)
 
 

@@ -36,6 +36,7 @@ USE: Mapping[Kind, Use] = {
         "text-classification", "classify", 'pipeline("text-classification", model="{}")'
     ),
     "token-classifier": Use("token-classification", "tag", 'pipeline("token-classification", model="{}")'),
+    "character-classifier": Use("token-classification", "tag", ""),
     "span-extractor": Use(
         "question-answering", "answer", 'AutoModelForQuestionAnswering.from_pretrained("{}")'
     ),

@@ -29,6 +29,9 @@ ServedKind = Literal[
     "sequence-classifier",
     "multi-label-classifier",
     "regressor",
+    "token-classifier",
+    "character-classifier",
+    "generation",
     "span-extractor",
 ]
 """What answers requests (serving.py), as its evaluation names it."""

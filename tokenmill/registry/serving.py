@@ -28,8 +28,8 @@ class Refused(MlflowException):
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), answers ``prompt``, or
-    finds the answer to ``question`` in ``passage`` (a span extractor)."""
+    """Labels the column ``text`` or parts of it (classifiers), fills its gaps (a masked model), answers
+    ``prompt``, or finds the answer to ``question`` in ``passage`` (a span extractor)."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -42,11 +42,12 @@ class Model(PythonModel):
     def predict(self, context, model_input: pd.DataFrame, params=None):
         """A row for each row of the input.
 
-        A classifier gives ``label`` and its ``probability``; where several labels may fit, ``labels``, those
-        that do, and their ``probabilities``; of a number the ``value``. A masked model gives ``text`` with
-        the most probable token in each gap, a span extractor ``answer``, its ``score`` and its place from
-        ``begin`` to ``end`` in the passage ("" at 0 to 0 where there is none), others ``text``, without the
-        prompt.
+        A classifier of texts gives ``label`` and its ``probability``; where several labels may fit,
+        ``labels``, those that do, and their ``probabilities``; of a number the ``value``. One of characters
+        or tokens gives ``spans``, each with its text, label, start, end and score, its probability. A masked
+        model gives ``text`` with the most probable token in each gap, a span extractor ``answer``, its
+        ``score`` and its place from ``begin`` to ``end`` in the passage ("" at 0 to 0 where there is none),
+        others ``text``, without the prompt.
         """
         from tokenmill.core.errors import UserError
 
@@ -54,6 +55,8 @@ class Model(PythonModel):
             match self.loaded.model.config.kind:
                 case "sequence-classifier":
                     return self._classify(_strings(model_input, "text"))
+                case "token-classifier" | "character-classifier":
+                    return pd.DataFrame({"spans": self._tag(_strings(model_input, "text"))})
                 case "masked-lm":
                     return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
                 case "span-extractor":
@@ -80,6 +83,23 @@ class Model(PythonModel):
                 return pd.DataFrame({"value": [next(iter(each.values())) for each in found]})
         best = [next(iter(each.items())) for each in found]
         return pd.DataFrame(best, columns=["label", "probability"])
+
+    def _tag(self, texts):
+        from tokenmill.inference import api
+
+        return [
+            [
+                {
+                    "text": text[span.start : span.end],
+                    "label": span.label,
+                    "start": span.start,
+                    "end": span.end,
+                    "score": span.probability,
+                }
+                for span in spans
+            ]
+            for text, spans in zip(texts, api.tag(self.loaded, texts), strict=True)
+        ]
 
     def _find(self, questions, passages):
         from tokenmill.inference import api

@@ -1,62 +1,55 @@
-"""What the report shows of answers in passages: right, wrong and surprising ones, marked where they stand."""
+"""Answers of a model beside their references, for the page."""
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
-from tokenmill.data.documents.spans import read_spans
+from tokenmill.report.evaluation import Evaluation
 
-EACH = 4
-"""Questions of a sort that are shown."""
-AROUND = 150
-"""Characters of a passage before and behind what is marked."""
-LINE_END = "¶"
+SHOWN = 6
+"""Documents with the highest chrF, and as many with the lowest."""
 
-
-class Piece(NamedTuple):
-    """A part of a passage, and whether it is a right answer, and the model's."""
-
-    text: str
-    actual: bool
-    predicted: bool
+TEXT_CHARACTERS = 160
+"""A text in the table is cut at this length."""
 
 
-def shown_answers(table: pl.DataFrame) -> list[tuple[str, list[dict[str, Any]]]]:
-    """By sort, the questions that are shown of an evaluation's predictions; [] of other predictions."""
-    if "question" not in table.columns:
-        return []
-    rivals = [name for name in table.columns if name.endswith("_predicted")]
-    unlike = pl.all_horizontal(pl.col(name) != pl.col("predicted") for name in rivals)
-    sure = table.sort("probability", "id", descending=[True, False])
-    sorts = {
-        "Right, surest first": sure.filter("right"),
-        "Wrong, surest first": sure.filter(~pl.col("right")),
-        "Right though unsure, where every rival says something else": sure.filter("right", unlike).reverse(),
+def answers(evaluation: Evaluation) -> dict[str, Any] | None:
+    """What the page shows of a model that answers texts; None of another."""
+    table = evaluation.predictions()
+    if table is None or "reference" not in table.columns:
+        return None
+    metric, rivals = evaluation.metric, evaluation.rivals
+    best = max(rivals, key=lambda name: (rivals[name][metric], name))
+    best_first = table.sort("chrf", "similarity", "id", descending=[True, False, False])
+    number = min(SHOWN, table.height // 2)
+    return {
+        "rival": rivals[best]["label"],
+        "groups": [
+            ("best, of equal ones those least like training first", _rows(best_first.head(number), best)),
+            ("worst", _rows(best_first.tail(number).reverse(), best)),
+        ],
+        "figures": evaluation.figures,
+        "oracle": {
+            name.removeprefix("oracle_"): value
+            for name, value in evaluation.figures.items()
+            if name.startswith("oracle_")
+        },
     }
-    return [(title, [_row(row) for row in rows.head(EACH).to_dicts()]) for title, rows in sorts.items()]
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
-    rivals = {
-        name.removesuffix("_predicted"): text for name, text in row.items() if name.endswith("_predicted")
-    }
-    return {**row, "pieces": list(pieces(row)), "rivals": rivals}
+def _rows(table: pl.DataFrame, rival: str) -> list[dict[str, Any]]:
+    columns = ("text", "reference", "answer", f"{rival}_answer", "nearest")
+    return [
+        {
+            **{name.replace(rival, "rival"): cut(row[name], TEXT_CHARACTERS) for name in columns},
+            "chrf": row["chrf"],
+            "rival_chrf": row[f"{rival}_chrf"],
+            "similarity": row["similarity"],
+        }
+        for row in table.to_dicts()
+    ]
 
 
-def pieces(row: Mapping[str, Any]) -> Iterator[Piece]:
-    """The passage around what is marked in it, in pieces, each of which is marked or not."""
-    text, actual = row["text"], [(begin, end) for begin, end, _ in read_spans(row["answers"])]
-    predicted = [] if row["begin"] is None else [(row["begin"], row["end"])]
-    marked = [place for span in (*actual[:1], *predicted) for place in span] or [0]
-    first, last = max(min(marked) - AROUND, 0), min(max(marked) + AROUND, len(text))
-    edges = {first, last, *(place for span in (*actual, *predicted) for place in span)}
-    cuts = sorted(place for place in edges if first <= place <= last)
-    if first:
-        yield Piece("…", False, False)
-    for begin, end in pairwise(cuts):
-        inside = [any(a <= begin and end <= b for a, b in spans) for spans in (actual, predicted)]
-        yield Piece(text[begin:end].replace("\n", LINE_END), *inside)
-    if last < len(text):
-        yield Piece("…", False, False)
+def cut(text: str, longest: int) -> str:
+    """A text of at most so many characters, and an ellipsis in place of the rest."""
+    return text if len(text) <= longest else f"{text[:longest]}…"

@@ -19,15 +19,25 @@ FIGURES = {
     "bits_per_byte": Figure("bits per byte", "{:.3f}", False),
     "accuracy": Figure("accuracy", "{:.1%}", True),
     "micro_f1": Figure("micro-F1", "{:.3f}", True),
-    "f1": Figure("macro-F1", "{:.3f}", True),
     "subset_accuracy": Figure("all labels right", "{:.1%}", True),
     "mean_absolute_error": Figure("mean absolute error", "{:.3g}", False),
     "r2": Figure("R²", "{:.3f}", True),
     "spearman": Figure("rank correlation", "{:.3f}", True),
-    "exact_match": Figure("exact match", "{:.1%}", True),
+    "f1": Figure("F1", "{:.1%}", True),
+    "precision": Figure("precision", "{:.1%}", True),
+    "recall": Figure("recall", "{:.1%}", True),
+    "recall_unseen": Figure("recall of what training never had", "{:.1%}", True),
+    "chrf": Figure("chrF", "{:.1%}", True),
+    "bleu": Figure("BLEU", "{:.1%}", True),
+    "rouge1": Figure("ROUGE-1", "{:.1%}", True),
+    "rouge2": Figure("ROUGE-2", "{:.1%}", True),
+    "rougeL": Figure("ROUGE-L", "{:.1%}", True),
+    "exact_match": Figure("exact", "{:.1%}", True),
     "answer_f1": Figure("F1 of the answer", "{:.1%}", True),
-    "exact_match_unseen_answer": Figure("exact match, answers not seen in training", "{:.1%}", True),
-    "exact_match_without_answer": Figure("exact match, questions without answer", "{:.1%}", True),
+    "exact_match_unseen_answer": Figure("exact, answers that training never had", "{:.1%}", True),
+    "exact_match_without_answer": Figure("exact, questions without answer", "{:.1%}", True),
+    "placeholders_kept": Figure("placeholders kept", "{:.1%}", True),
+    "ended": Figure("ended by itself", "{:.1%}", True),
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
     "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
@@ -80,7 +90,8 @@ KINDS = {
     ),
     "sequence-classifier": Kind(
         "Classifiers of texts",
-        "Small figures: 95% interval of the accuracy (Wilson). Calibration error: how far, on average, the "
+        "Small figures: 95% interval of the accuracy (Wilson). F1: the mean of the labels' F1, macro-F1. "
+        "Calibration error: how far, on average, the "
         "stated confidence is from the share of right answers (Naeini et al. 2015). p-values are of the "
         "exact McNemar test.",
         "gives each text a label, and the probability of it",
@@ -111,9 +122,29 @@ KINDS = {
         "Share of the words of test documents that get their right tag. Small figures: its 95% interval; the "
         "words of a document count together, in the p-values too (clustered standard errors).",
         "gives each token of a text a label, and the probability of it",
-        "classify",
+        "tag",
         "a text",
         "token-classification",
+    ),
+    "character-classifier": Kind(
+        "Named entities",
+        "Of the entities of test documents, by exact place and label; F1 is the micro-average. Small "
+        "figures: 95% interval by the bootstrap over groups, such as articles. p-values are of approximate "
+        "randomisation over them (Yeh 2000).",
+        "finds the named entities of a text, with the probability of each",
+        "tag",
+        "a text",
+        "token-classification",
+    ),
+    "generation": Kind(
+        "Models that answer texts",
+        "chrF: runs of characters that answer and reference share (Popović 2015). ROUGE counts Chinese by "
+        "character and other text by word. Small figures: 95% interval; it and the p-values by bootstrap "
+        "of groups (Koehn 2004). Placeholders such as %s and {0} count where the text has some.",
+        "answers a text with a text, such as its translation or its headline",
+        "generate",
+        "a text",
+        "text2text-generation",
     ),
     "span-extractor": Kind(
         "Answers in passages",

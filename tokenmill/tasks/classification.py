@@ -80,10 +80,10 @@ def one_label(labelled: pl.DataFrame, settings: ClassificationSettings, name: st
     names = sorted(labelled["label"].unique().to_list())
     if len(names) > MANY_NUMBERS and numbers_of(labelled["label"]).is_not_null().all():
         print(
-            f"finetune.{name}: the labels of {settings.source} are {len(names):,} different numbers, each "
-            "learned as a name; `problem: regression` learns them as numbers"
+            f"finetune.{name}: the labels of {settings.source_names} are {len(names):,} different numbers, "
+            "each learned as a name; `problem: regression` learns them as numbers"
         )
-    _check_names(names, labelled.select("label", "split", "id"), settings.source, name)
+    _check_names(names, labelled.select("label", "split", "id"), settings.source_names, name)
     places = {label: number for number, label in enumerate(names)}
     return Targets(names, lambda frame: np.array([places[label] for label in frame["label"]], np.int64))
 
@@ -97,7 +97,7 @@ def several_labels(labelled: pl.DataFrame, settings: ClassificationSettings, nam
     sets = labelled.select("split", "id", label=label_sets(labelled["label"], settings.separator))
     single = sets.explode("label").drop_nulls("label")
     names = sorted(single["label"].unique().to_list())
-    _check_names(names, single, settings.source, name)
+    _check_names(names, single, settings.source_names, name)
     return Targets(
         names,
         lambda frame: np.array(
@@ -142,8 +142,8 @@ def a_number(labelled: pl.DataFrame, settings: ClassificationSettings, name: str
         )
     if found.filter(labelled["split"] == "train").n_unique() < 2:
         raise UserError(
-            f"{where}, but {settings.source} has fewer than two different numbers for training; map the "
-            "column of the numbers to `label` under sources"
+            f"{where}, but {settings.source_names} has fewer than two different numbers for training; map "
+            "the column of the numbers to `label` under sources"
         )
     return Targets([NUMBER], lambda frame: numbers_of(frame["label"]).cast(pl.Float32).to_numpy()[:, None])
 
@@ -170,7 +170,8 @@ def labelled_texts(
     """
     frame = labelled.filter(pl.col("split") == split)
     if frame.is_empty():
-        raise UserError(f"{settings.source}: no labelled {split} documents; see clean.split in params.yaml")
+        sources = settings.source_names
+        raise UserError(f"{sources}: no labelled {split} documents; see clean.split in params.yaml")
     texts = frame["text"].to_list()
     return LabelledTexts(
         vocabulary.encode(texts, settings.max_tokens),

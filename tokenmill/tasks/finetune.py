@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 
 from tokenmill.core.errors import UserError
@@ -57,7 +58,7 @@ def finetune(
     check_processes(runtime)
     base, vocabulary = load_model(init_from)
     _check_base(name, settings, base.config)
-    documents = read_documents(clean, settings.source)
+    documents = pl.concat([read_documents(clean, source) for source in settings.sources])
     task: FinetuneTask = import_module(module_of(settings.task)).new_task(
         name, settings, documents, vocabulary, base.config
     )
@@ -72,7 +73,7 @@ def finetune(
     check_memory(name, task, base, runtime, recipe.optimizer)
     if said := warning(f"params.yaml: finetune.{name}", recipe, settings.init_from):
         print(said, file=sys.stderr, flush=True)
-    normalization = normalization_of(clean, [settings.source])
+    normalization = normalization_of(clean, settings.sources)
     tokenizer = init_from
     if task.tokenizer is not None:
         tokenizer = copy_tokenizer(init_from, job.work / "tokenizer", task.tokenizer)

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
-from tokenmill.tasks.batches import LengthBatches
-from tokenmill.tasks.settings import ClassificationSettings, TokenClassificationSettings
+from tokenmill.tasks.by_length import ByLength
+from tokenmill.tasks.settings import ClassificationSettings, NerSettings, TokenClassificationSettings
 from tokenmill.tasks.table import TASKS
+from tokenmill.training.task import Batch
 
 VALIDATION_ROWS = 64
 """Texts in one forward pass of validation."""
@@ -96,7 +97,7 @@ class Texts(Protocol):
         """Some of the texts as one padded batch."""
 
 
-class Labelling(LengthBatches):
+class Labelling(ByLength):
     """Texts in batches of like length, and the model that learns their labels."""
 
     figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
@@ -104,13 +105,8 @@ class Labelling(LengthBatches):
     def __init__(
         self, config: ModelConfig, *, train: Texts, validation: Texts, batch_size: int, seed: int
     ) -> None:
-        lengths = [len(row) for row in train.rows]
-        super().__init__(config, lengths, documents=train.documents, batch_size=batch_size, seed=seed)
-        self.train, self.validation = train, validation
-
-    def rows(self, chosen: Sequence[int]) -> LabelledRows:
-        """Some of the training texts as one padded batch."""
-        return self.train.examples(chosen)
+        super().__init__(map(len, train.rows), documents=train.documents, batch_size=batch_size, seed=seed)
+        self.config, self.train, self.validation = config, train, validation
 
     def largest(self, rows: int) -> LabelledRows:
         """As many of the longest texts, each with the n-grams of the one that has most."""
@@ -131,9 +127,16 @@ class Labelling(LengthBatches):
             ngrams_BG=ngrams_BG,
         )
 
+    def batch(self, step: int) -> Batch:
+        """Texts of like length."""
+        examples = self.train.examples(self._chosen(step))
+        mask_BT = examples.attention_mask_BT
+        tokens = examples.tokens_BT.numel() if mask_BT is None else int(mask_BT.sum())
+        return Batch(step, tokens, examples)
+
     def origin(self, step: int) -> str:
         """Which of the training texts a step reads, counted from 0."""
-        return f"its texts are numbers {', '.join(map(str, self.chosen(step)))} of the training split"
+        return f"its texts are numbers {', '.join(map(str, self._chosen(step)))} of the training split"
 
     @torch.inference_mode()
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -156,7 +159,7 @@ class Labelling(LengthBatches):
 
 def label_config(
     base: ModelConfig,
-    settings: ClassificationSettings | TokenClassificationSettings,
+    settings: ClassificationSettings | NerSettings | TokenClassificationSettings,
     labels: Sequence[str],
     **changes: Any,
 ) -> ModelConfig:

@@ -2,6 +2,7 @@
 
 from tokenmill.core.errors import UserError
 from tokenmill.model.heads import Model, build_model
+from tokenmill.model.names import LANGUAGE_MODELS
 from tokenmill.tasks.labelling import VALIDATION_ROWS
 from tokenmill.tasks.task import FinetuneTask
 from tokenmill.text.ngrams import table_rows
@@ -32,7 +33,8 @@ def memory(task: FinetuneTask, base: Model, rows: int, optimizer: OptimizerName 
     saved = estimate.saved_bytes(lambda: build_model(config), lambda model: task.largest(rows).loss(model))
     # AdamW's step holds two numbers for each of a matrix's, when activations are gone.
     step = 2 * NUMBER * len(config.labels) * (table_rows(len(config.labels)) if config.ngrams else 0)
-    wide = max(config.intermediate_width, len(config.labels))
+    outputs = config.vocab_size if config.kind in LANGUAGE_MODELS else len(config.labels)
+    wide = max(config.intermediate_width, outputs)
     return Memory(
         2 * weights + of_base,
         gradients=weights,

@@ -22,11 +22,12 @@ from tokenmill.data.documents.questions import Question, questions_of
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
 from tokenmill.model.padding import pad_rows
-from tokenmill.tasks.batches import LengthBatches
+from tokenmill.tasks.by_length import ByLength
 from tokenmill.tasks.labelling import VALIDATION_ROWS
 from tokenmill.tasks.settings import QuestionAnsweringSettings
 from tokenmill.tasks.table import TASKS
 from tokenmill.text.vocabulary import Vocabulary
+from tokenmill.training.task import Batch
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Windows:
         return WindowRows(tokens_BT, attention_mask_BT, segments_BT, eligible_BT, right_BT2, len(chosen))
 
 
-class QuestionAnswering(LengthBatches):
+class QuestionAnswering(ByLength):
     """Windows of passages with their questions, and the model that learns to answer them."""
 
     figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
@@ -126,14 +127,14 @@ class QuestionAnswering(LengthBatches):
         tokenizer: str | None,
     ) -> None:
         lengths = [len(encoding.ids) for encoding in train.encodings]
-        super().__init__(
-            config, lengths, documents=documents, batch_size=settings.batch_size, seed=settings.seed
-        )
-        self.train, self.validation, self.tokenizer = train, validation, tokenizer
+        super().__init__(lengths, documents=documents, batch_size=settings.batch_size, seed=settings.seed)
+        self.config, self.tokenizer = config, tokenizer
+        self.train, self.validation = train, validation
 
-    def rows(self, chosen: Sequence[int]) -> WindowRows:
-        """Some of the training windows as one padded batch."""
-        return self.train.rows(chosen)
+    def batch(self, step: int) -> Batch:
+        """Windows of like length."""
+        chosen = self._chosen(step)
+        return Batch(step, sum(len(self.train.encodings[n].ids) for n in chosen), self.train.rows(chosen))
 
     def largest(self, rows: int) -> WindowRows:
         """As many of the longest windows, none of which has an answer."""
@@ -147,7 +148,7 @@ class QuestionAnswering(LengthBatches):
 
     def origin(self, step: int) -> str:
         """Which of the training windows a step reads, counted from 0."""
-        return f"its windows are numbers {', '.join(map(str, self.chosen(step)))} of the training questions"
+        return f"its windows are numbers {', '.join(map(str, self._chosen(step)))} of the training questions"
 
     @torch.inference_mode()
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -180,11 +181,13 @@ def new_task(
         UserError: spans are no questions, a split has none, no training question has an answer, or one is
             too long for ``max_tokens``.
     """
-    train, validation = (_questions(documents, split, settings.source) for split in ("train", "validation"))
+    train, validation = (
+        _questions(documents, split, settings.source_names) for split in ("train", "validation")
+    )
     if not any(question.answers for question in train):
         raise UserError(
-            f"{settings.source}: none of its {len(train):,} training questions has an answer in its passage, "
-            "so there is nothing to learn; mark answers in the source"
+            f"{source}: none of its {len(train):,} training questions has an answer in its passage, so there is "
+            "nothing to learn; mark answers in the source"
         )
     tokenizer = None
     if lost := lost_answers(train, vocabulary):

@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
 
+EntityLabel = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S+$")]
+
 
 class LoraSettings(Settings):
     """Low-rank adaptation (Hu et al. 2021): small matrices are trained beside frozen layers."""
@@ -23,7 +25,8 @@ class LoraSettings(Settings):
 class TaskSettings(Settings):
     """What every task on the documents of a source has."""
 
-    source: Name
+    source: Name | Annotated[list[Name], Field(min_length=1)]
+    """Whose documents are learned from: one source, or several."""
     init_from: str
     """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or
     one below data/sources, ours or in the layout of Hugging Face."""
@@ -42,6 +45,16 @@ class TaskSettings(Settings):
     control: bool = True
     """Whether the same is trained from random weights too, to stand beside it in the evaluation."""
     seed: Seed
+
+    @property
+    def sources(self) -> list[str]:
+        """The names of ``source``."""
+        return [self.source] if isinstance(self.source, str) else self.source
+
+    @property
+    def source_names(self) -> str:
+        """The same for a message."""
+        return ", ".join(self.sources)
 
 
 Problem = Literal["single-label", "multi-label", "regression"]
@@ -77,6 +90,31 @@ class TokenClassificationSettings(TaskSettings):
     task: Literal["token-classification"]
 
 
+class NerSettings(TaskSettings):
+    """Named entities. Texts are read in pieces of at most ``max_tokens`` tokens, and as many characters."""
+
+    task: Literal["ner"]
+    labels: dict[str, EntityLabel] | None = Field(default=None, min_length=1)
+    """For tagged text: the label of each tag that stands for an entity, such as ``{nr: PER}``; null: entities
+    are the spans of the documents."""
+    ngrams: Annotated[int, Field(ge=0, le=4)] = 4
+    """Longest window of characters whose weights are learned beside the backbone; 0: none."""
+
+
+class GenerationSettings(TaskSettings):
+    """A text for each text: translations, headlines, summaries."""
+
+    task: Literal["generation"]
+    reverse: bool = False
+    """Whether a document's text is learned as the answer to its target, in place of the target as the answer
+    to its text."""
+    prefix: str = ""
+    """Stands before each text, for a model that knows several tasks, as T5 does: ``"translate English to
+    German: "``. It is kept with the model and put before what users send."""
+    max_target_tokens: Context | None = None
+    """Tokens of an answer, its end among them; null: as many as ``max_tokens``, which is for the texts."""
+
+
 class QuestionAnsweringSettings(TaskSettings):
     """Answers to questions within a passage, or that it holds none."""
 
@@ -88,7 +126,11 @@ class QuestionAnsweringSettings(TaskSettings):
 
 
 FinetuneSettings = Annotated[
-    ClassificationSettings | TokenClassificationSettings | QuestionAnsweringSettings,
+    ClassificationSettings
+    | TokenClassificationSettings
+    | NerSettings
+    | GenerationSettings
+    | QuestionAnsweringSettings,
     Field(discriminator="task"),
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

@@ -14,6 +14,7 @@ ONE_STACK: tuple[Kind, ...] = (
     "features",
     "sequence-classifier",
     "token-classifier",
+    "character-classifier",
     "span-extractor",
 )
 """Encoders and decoders, whatever their head: all but text-to-text models."""
@@ -32,6 +33,8 @@ class TaskEntry(NamedTuple):
 TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
+    "ner": TaskEntry("character-classifier", needs="entities"),
+    "generation": TaskEntry("text-to-text", needs="targets", starts_from=("text-to-text",)),
     "question-answering": TaskEntry("span-extractor", needs="questions"),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""

@@ -10,7 +10,6 @@ from tokenizers import Encoding, Tokenizer, processors
 
 from tokenmill.core.errors import UserError, shown
 from tokenmill.core.files import read_json
-from tokenmill.text.characters import by_character
 from tokenmill.text.classes import (
     CONFIG,
     GENERATION,
@@ -22,6 +21,7 @@ from tokenmill.text.classes import (
     speaking_for_the_library,
 )
 from tokenmill.text.tokenizer import BOS, EOS, MASK, PAD, SPECIAL_TOKENS, UNK, open_tokenizer
+from tokenmill.text.unspaced import by_character
 
 LARGEST_ID = 2**31
 """Ids are below it: no array of torch's has more rows."""

@@ -7,8 +7,8 @@ from typing import Literal
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from tokenizers.pre_tokenizers import PreTokenizer
 
-from tokenmill.text.characters import UNSPACED
 from tokenmill.text.tokenizer import SPECIAL_TOKENS, UNK
+from tokenmill.text.unspaced import UNSPACED
 
 Algorithm = Literal["bpe", "wordpiece", "unigram"]
 

@@ -27,6 +27,8 @@ PUBLISHED: dict[str, Any] = {"muon": False, "betas": (0.9, 0.999), "eps": 1e-8}
 
 WEIGHT_DECAY = 0.01
 """Of matrices, not of vectors: biases and gains (Devlin et al. 2019, A.2)."""
+WINDOW_RATE = 0.05
+"""AdamW's learning rate of a character classifier's windows; see docs/experiments.md."""
 
 
 def orthogonalise(matrices_MRC: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -156,17 +158,19 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    AdamW's part takes EMBEDDING_RATE of that, but a classifier's n-grams NGRAM_RATE. Recurrent networks are
-    AdamW's as a whole. With ``adamw`` all weights but n-grams take AdamW at ``learning_rate``, and matrices
-    decay. Frozen weights are left out.
+    AdamW's part takes EMBEDDING_RATE of that, but n-grams NGRAM_RATE and windows of characters WINDOW_RATE.
+    Recurrent networks are AdamW's as a whole. With ``adamw`` all weights but these take AdamW at
+    ``learning_rate``, and matrices decay. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
-    ngrams: list[Tensor] = []
+    wide: dict[str, list[Tensor]] = {"ngrams": [], "windows": []}
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and name.startswith("ngrams."):
-            ngrams.append(parameter)
-        elif parameter.requires_grad:
+        if not parameter.requires_grad:
+            continue
+        if (part := name.partition(".")[0]) in wide:
+            wide[part].append(parameter)
+        else:
             hidden = any(part in name for part in (".blocks.", "projection.", "pooler."))
             matrix = parameter.ndim == 2 and (hidden or optimizer == "adamw")
             (matrices if matrix else rest).append(parameter)
@@ -178,6 +182,7 @@ def parameter_groups(
     groups = [
         {"params": matrices, **of_matrices},
         {"params": rest, **of_rest},
-        {"params": ngrams, "lr": NGRAM_RATE, "muon": False},
+        {"params": wide["ngrams"], "lr": NGRAM_RATE, "muon": False},
+        {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False},
     ]
     return [group for group in groups if group["params"]]

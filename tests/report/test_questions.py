@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from tests.report.helpers import Written, figures
-from tokenmill.report.answers import AROUND, pieces, shown_answers
+from tokenmill.report.questions import AROUND, pieces, shown_questions
 
 PASSAGE = "x" * 500 + "北京和上海" + "y" * 500
 
@@ -18,7 +18,7 @@ def row(name: str, predicted: str, probability: float, rival: str, right: bool) 
         "id": name,
         "text": PASSAGE,
         "question": f"在哪里<{name}>？",
-        "label": "北京",
+        "actual": "北京",
         "answers": '[[500,502,"answer"]]',
         "predicted": predicted,
         "begin": begin,
@@ -56,16 +56,16 @@ def test_a_passage_is_marked_where_answers_stand() -> None:
 
 def test_right_wrong_and_surprising_ones_are_shown(tmp_path: Path) -> None:
     table = pl.DataFrame(ROWS)
-    sorts = dict(shown_answers(table))
+    sorts = dict(shown_questions(table))
     assert [[row["id"] for row in rows] for rows in sorts.values()] == [
         ["sure", "unsure"],
         ["wrong", "none"],
         ["unsure"],
     ]
-    assert shown_answers(pl.DataFrame({"id": ["a"], "label": ["b"], "predicted": ["b"]})) == []
+    assert shown_questions(pl.DataFrame({"id": ["a"], "actual": ["b"], "predicted": ["b"]})) == []
     written = Written(tmp_path)
     written.evaluation(figures("reader", "span-extractor", "exact_match", 0.5, "higher"))
     table.write_parquet(written.inputs["evaluation"] / "reader" / "predictions.parquet")
     page = written.report(evaluate={"reader": {}})
-    assert "What reader answers" in page and "Surest mistakes" not in page
+    assert "Where reader finds answers" in page and "Surest mistakes" not in page
     assert '<mark class="actual predicted">北京</mark>' in page and "在哪里&lt;wrong&gt;？" in page
