@@ -49,7 +49,7 @@ PLACES: dict[Needs, Place] = {
     "entities": Place(
         "give it `format: entities`, conll or tagged", ("entities", "conll", "tagged"), "spans"
     ),
-    "questions": Place("give it `format: squad`", ("squad",), "spans"),
+    "questions": Place("give it `format: squad` or cloze", ("squad", "cloze"), "spans"),
     "turns": Place("give it `format: messages`", ("messages",), "spans"),
     "preferences": Place("give it `format: preferences`", ("preferences",), "spans"),
     "targets": Place(

@@ -168,7 +168,24 @@ def write_messages(path: Path, source: dict[str, Any]) -> None:
     )
 
 
+def write_cloze(path: Path, source: dict[str, Any]) -> None:
+    """Articles of words with tags, a title and sentences that share two nouns."""
+    draw = random.Random(path.name)
+
+    def sentence(who: str, where: str) -> str:
+        deed = "".join(draw.choices("看来去说做", k=5))
+        return f"{who}/n {deed}/v {where}/n 。/w"
+
+    articles = []
+    for _ in range(150):
+        who, where = ("".join(draw.sample("山河湖海城乡风云", 2)) for _ in range(2))
+        title = sentence(who, where).removesuffix(" 。/w")
+        articles.append(f"{title}\n{' '.join(sentence(who, where) for _ in range(5))}\n")
+    path.write_text("".join(articles), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
+    "cloze": write_cloze,
     "txt": write_txt,
     "jsonl": write_jsonl,
     "csv": write_csv,

@@ -58,7 +58,7 @@ def test_without_any_model_it_is_about_the_data(written: Written) -> None:
 def test_any_number_of_models_of_any_kind(written: Written) -> None:
     for content in (causal("scribe"), causal("other", value=1.5), classifier("mood")):
         written.evaluation(content)
-    written.evaluation(figures("spans", "span-extractor", "span_f1", 0.5, "higher"))
+    written.evaluation(figures("spans", "features", "span_f1", 0.5, "higher"))
     names = ("mood", "scribe", "other", "spans")
     page = Reader(written.report(evaluate={name: SETTINGS for name in names}))
     for words in (
@@ -66,7 +66,7 @@ def test_any_number_of_models_of_any_kind(written: Written) -> None:
         "scribe is behind: bits per byte 2.500, against 2.000 of the rival (3-gram).",
         "other is ahead: bits per byte 1.500, against 2.000 of the rival (3-gram).",
         "spans has span f1 0.5.",
-        "Models of the kind span-extractor",
+        "Models of the kind features",
         "75.0% 70.0–80.0",
     ):
         assert words in page.text

@@ -194,6 +194,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
     ("task: classification", "task: clasification", "finetune.sentiment: task must be one of classification, token-classification, got 'clasification'"),
+    ("task: classification\n    source: reviews", "task: question-answering\n    source: reviews", "finetune.sentiment.source: sources.reviews has no questions; give it `format: squad` or cloze, or name another source"),
     ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment: pooling is for the task classification; remove it"),
     # what would fail after hours, or never end
     ("seed: 1", f"seed: {2**63}", "pretrain.gpt.seed should be less than 9223372036854775808, got 9223372036854775808"),
@@ -230,6 +231,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("source: reviews", "source: views", 'finetune.sentiment.source names "views", which does not stand under sources; use one of news, own, reviews'),
     ("source: reviews", "source: fine", 'finetune.sentiment.source names "fine", whose role is good: no text to learn from; remove it'),
     ("source: reviews", "source: news", "finetune.sentiment.source: sources.news has no labels; name the column of its labels under `columns`, or give it `labels`, or name another source"),
+    ("task: classification\n    source: reviews", "task: question-answering\n    source: reviews", "finetune.sentiment.source: sources.reviews has no questions; give it `format: squad` or cloze, or name another source"),
     ("task: classification\n    source: reviews", "task: token-classification\n    source: reviews", "finetune.sentiment.source: sources.reviews has no tags; give it `format: tagged`, or name its column of tagged text as `target` under `columns`, or name another source"),
     ("task: classification\n    source: reviews", "task: chat\n    source: reviews", "finetune.sentiment.source: sources.reviews has no turns; give it `format: messages`, or name another source"),
     ("sources: [own]", "sources: [poor]", 'evaluate.sentiment.sources names "poor", whose role is bad: no text to learn from; remove it'),

@@ -292,6 +292,24 @@ def tag(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def answer(
+    model: Model,
+    question: Annotated[str, typer.Option(help="What is asked.")],
+    passages: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts that may hold the answer; without any, one a line from stdin."),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="So many answers, of which no two overlap.")] = 1,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Find the answer to a question in each passage, or say that there is none."""
+    from tokenmill.cli.answers import find_answers
+
+    find_answers(model, question, passages, as_json=as_json, top_k=top_k, max_tokens=max_tokens)
+
+
+@app.command()
 def export(model: Model, folder: Annotated[str, typer.Argument(help="A new folder for the model.")]) -> None:
     """Write a model where stock transformers can load it."""
     from tokenmill.cli import models

@@ -15,6 +15,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tokenmill.core.errors import UserError
+from tokenmill.data.normalization.edited import Edited
+from tokenmill.inference import answer as answering
 from tokenmill.inference import chat as conversations
 from tokenmill.inference import choose as choosing
 from tokenmill.inference import classify as classifiers
@@ -22,6 +25,7 @@ from tokenmill.inference import embed as embeddings
 from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
+from tokenmill.inference.answer import Answers
 from tokenmill.inference.choose import Choice
 from tokenmill.inference.classify import Span
 from tokenmill.inference.entities import entities
@@ -170,17 +174,50 @@ def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Spa
     ]
 
 
-def answer(model: AnyModel, question: str, passage: str, *, max_tokens: int = 30) -> Span:
-    """The likeliest answer to a question within a passage, of at most ``max_tokens`` tokens.
+def answer(
+    model: AnyModel,
+    questions: Texts,
+    passages: Texts,
+    *,
+    top_k: int = 1,
+    max_tokens: int = answering.MAX_TOKENS,
+    stride: int = answering.STRIDE,
+    batch_size: int = 32,
+) -> list[Answers]:
+    """The likeliest answers to questions within passages, and how likely it is that there is none.
+
+    Args:
+        model: a span extractor.
+        questions: one for each passage.
+        passages: texts that hold the answers. What is too long for the model's context is read in windows.
+        top_k: so many answers to each question, of which no two overlap.
+        max_tokens: longest answer.
+        stride: tokens that neighbouring windows share, at most half of each.
+        batch_size: so many windows at a time.
+
+    Returns:
+        For each question its answers; ``best`` of them is None where none is likelier.
 
     Raises:
-        UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
+        UserError: the model extracts no spans, there are more or fewer questions than passages, a passage is
+            empty, or a question leaves no room for it.
     """
     loaded = _loaded(model)
-    asked, read = edited_texts(loaded.normalization, [question, passage])
-    found = classifiers.answer(loaded.model, loaded.vocabulary, asked.text, read.text, max_tokens=max_tokens)
-    start, end = read.origin(found.start, found.end)
-    return replace(found, start=start, end=end, label=passage[start:end])
+    asked, read = _texts(questions), _texts(passages)
+    if len(asked) != len(read):
+        raise UserError(f"{len(asked)} questions for {len(read)} passages; give one for each passage")
+    edited = edited_texts(loaded.normalization, read)
+    found = answering.answer(
+        loaded.model,
+        loaded.vocabulary,
+        whole_texts(loaded.normalization, asked),
+        [text.text for text in edited],
+        top_k=top_k,
+        max_tokens=max_tokens,
+        stride=stride,
+        batch_size=batch_size,
+    )
+    return [_answers(*each) for each in zip(found, edited, read, strict=True)]
 
 
 def fill(
@@ -299,6 +336,12 @@ def _loaded(model: AnyModel) -> LoadedModel:
 
 def _moved(span: Span, place: tuple[int, int]) -> Span:
     return replace(span, start=place[0], end=place[1])
+
+
+def _answers(found: Answers, edited: Edited, passage: str) -> Answers:
+    """Answers with their places in the passage as it was sent, and what stands there."""
+    moved = (_moved(span, edited.origin(span.start, span.end)) for span in found.spans)
+    return replace(found, spans=tuple(replace(span, label=passage[span.start : span.end]) for span in moved))
 
 
 def _texts(texts: Texts) -> list[str]:

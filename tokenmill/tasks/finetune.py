@@ -30,7 +30,7 @@ from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
 from tokenmill.tasks.tokenizer_fit import check_fit
-from tokenmill.text.tokenizer import fingerprint
+from tokenmill.text.tokenizer import copy_tokenizer, fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
@@ -79,7 +79,12 @@ def finetune(
         print(said, file=sys.stderr, flush=True)
     check_fit(documents, vocabulary, init_from)
     normalization = normalization_of(clean, settings.sources)
-    run = _Finetuning(name, settings, task, init_from, ancestry, recipe, normalization, job, runtime)
+    tokenizer = init_from
+    if task.tokenizer is not None:
+        tokenizer = copy_tokenizer(init_from, job.work / "tokenizer", task.tokenizer)
+    run = _Finetuning(
+        name, settings, task, init_from, tokenizer, ancestry, recipe, normalization, job, runtime
+    )
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
     metrics: dict[str, Any] = {"documents": task.documents, "validation": pretrained}
@@ -126,6 +131,8 @@ class _Finetuning:
     settings: FinetuneSettings
     task: FinetuneTask
     init_from: Path
+    tokenizer: Path
+    """Folder of the tokenizer with which the model reads."""
     parent: Mapping[str, Any]
     """Ancestry of the model to start from; {} where there is none."""
     recipe: Recipe
@@ -167,7 +174,7 @@ class _Finetuning:
         save_model(
             folder,
             model,
-            tokenizer=self.init_from,
+            tokenizer=self.tokenizer,
             ancestry=self._ancestry(control=base is None),
             normalization=self.normalization,
             chat=self.task.chat,
@@ -220,7 +227,7 @@ class _Finetuning:
             **self.parent,
             **({"parent": self.parent} if self.parent else {}),
             **({"control": True} if control else {}),
-            "tokenizer": fingerprint(self.init_from),
+            "tokenizer": fingerprint(self.tokenizer),
             "init_from": self.job.digests["init_from"],
             "documents": self.job.digests["clean"],
             "task": self.settings.task,

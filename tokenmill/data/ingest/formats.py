@@ -6,6 +6,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.articles import read_articles
 from tokenmill.data.ingest.catalog import read_catalog
 from tokenmill.data.ingest.chatterbot import read_conversations, read_pairs
+from tokenmill.data.ingest.cloze import read_cloze
 from tokenmill.data.ingest.conll import read_conll
 from tokenmill.data.ingest.delimited import read_delimited
 from tokenmill.data.ingest.files import SourceFile
@@ -55,6 +56,8 @@ def read_file(file: SourceFile, format_: Format, columns: Mapping[str, str], quo
             return read_tagged(file)
         case "articles":
             return read_articles(file)
+        case "cloze":
+            return read_cloze(file)
         case "conll":
             return read_conll(file, columns)
         case "catalog":

@@ -17,6 +17,7 @@ Format = Literal[
     "file",
     "tagged",
     "articles",
+    "cloze",
     "conll",
     "catalog",
     "po",
