@@ -181,9 +181,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("runtime:", "runtimes:", "runtimes is not a setting; did you mean runtime?"),
     ("format: txt", "formt: txt", "sources.reviews.formt is not a setting; did you mean format?"),
     ("{max_characters: 500}", "{max_character: 500}", "clean.thresholds.zh.max_character is not a setting; did you mean max_characters?"),
-    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, precision, strategy, threads, workers"),
+    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, experiment, log_every_steps, micro_batch, nodes, precision, strategy, threads, workers"),
     ("  reviews:", "  My Reviews:", "sources: the name \"My Reviews\" should match pattern '^[a-z0-9][a-z0-9-]*$'; use lower-case letters, digits and hyphens"),
-    ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target', 'language', 'group' or 'spans'"),
+    ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target', 'language', 'group', 'spans' or 'fold'"),
     # kinds of sources
     ("kind: files", "kind: file", 'sources.own.kind should be one of files, huggingface, package, got "file"'),
     ("    kind: files\n", "", "sources.own.kind should be one of files, huggingface, package, got nothing"),
