@@ -14,6 +14,7 @@ KINDS: dict[str, Kind] = {
     "mood": "sequence-classifier",
     "speech": "token-classifier",
     "names": "character-classifier",
+    "finder": "span-extractor",
 }
 METRICS = {
     "scribe": "bits_per_byte",
@@ -22,6 +23,7 @@ METRICS = {
     "mood": "accuracy",
     "speech": "accuracy",
     "names": "f1",
+    "finder": "exact_match",
 }
 SETTINGS = {
     "scribe": RegisteredModel(name="our-scribe", metric="bits_per_byte", better="lower"),

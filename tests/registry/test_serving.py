@@ -83,7 +83,7 @@ def test_every_kind_that_can_be_registered_answers(
     registered: Path, make_model: Callable[..., Path], write_evaluation: Callable[..., None]
 ) -> None:
     settings = dict(SETTINGS)
-    for name in ("gaps", "replies", "speech", "names"):
+    for name in ("gaps", "replies", "speech", "names", "finder"):
         make_model(name)
         write_evaluation(name, 0.5)
         settings[name] = RegisteredModel(name=f"our-{name}", metric=METRICS[name], better="higher")
@@ -94,6 +94,12 @@ def test_every_kind_that_can_be_registered_answers(
     assert filled.startswith("a") and filled.endswith("b") and "<mask>" not in filled
     with pytest.raises(MlflowException, match="text 1 has no gap"):
         gaps.predict(pd.DataFrame({"text": ["ab"]}))
+    finder = mlflow.pyfunc.load_model("models:/our-finder@champion")
+    asked = pd.DataFrame({"question": ["谁", "谁"], "passage": ["我喜欢", " 看书。"]})
+    for (_, row), passage in zip(finder.predict(asked).iterrows(), asked["passage"], strict=True):
+        assert row["answer"] == passage[row["begin"] : row["end"]] and 0 < row["score"] <= 1
+    with pytest.raises(MlflowException, match="passage 1 is empty"):
+        finder.predict(pd.DataFrame({"question": ["谁"], "passage": [" "]}))
     replies = mlflow.pyfunc.load_model("models:/our-replies@champion")
     assert len(replies.predict(pd.DataFrame({"prompt": ["很好"]}), params={"max_new_tokens": 3})["text"]) == 1
     for name in ("speech", "names"):
