@@ -51,7 +51,7 @@ def page(
         learning=learning_curves(inputs["plots"], trained, evaluations),
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
-        mistakes={e.name: found for e in evaluations if (found := _mistakes(e.predictions())) is not None},
+        mistakes={e.name: wrong for e in evaluations if (wrong := _mistakes(e.predictions())) is not None},
         answers={e.name: shown for e in evaluations if (shown := answers(e))},
         questions={e.name: asked for e in evaluations if (asked := shown_questions(e.predictions()))},
         entities=[section for e in evaluations if (section := entity_section(e))],
