@@ -15,6 +15,7 @@ from sacrebleu.metrics import BLEU
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.splits import Split
+from tokenmill.data.documents.pairs import answered, text_pairs
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.memory import Gloss, Match, Pair, recall
 from tokenmill.evaluation.overlap import (
@@ -34,7 +35,6 @@ from tokenmill.model.answering import Answering, answering_of
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import load_model
 from tokenmill.model.heads import LanguageModel, Model
-from tokenmill.tasks.generation import text_pairs
 from tokenmill.text.vocabulary import Vocabulary
 
 LABELS = {
@@ -101,7 +101,7 @@ ORACLE = ("chrf", "rouge1", "rouge2", "rougeL")
 def _pairs(subject: Subject, split: Split, sources: Sequence[str]) -> tuple[pl.DataFrame, list[Pair]]:
     """Documents of a split that have a target, and what is asked and answered in each."""
     reverse = bool(subject.ancestry["finetune"]["reverse"])
-    frame = subject.documents(split, sources).filter(pl.col("target").str.strip_chars() != "")
+    frame = answered(subject.documents(split, sources))
     if frame.is_empty():
         raise UserError(
             f"{subject.clean}: no {split} documents of {', '.join(sources)} have a target; "

@@ -50,7 +50,7 @@ def page(
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
         mistakes={e.name: found for e in evaluations if (found := _mistakes(e.predictions())) is not None},
-        answers={e.name: shown for e in evaluations if (shown := answers(e))},
+        answers={e.name: told for e in evaluations if (told := answers(e))},
         entities=[section for e in evaluations if (section := entity_section(e))],
         samples={e.name: found for e in evaluations if (found := e.samples())},
         analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},
