@@ -49,6 +49,16 @@ def signature(kind: ServedKind, answering: Answering | None = None) -> Any:
             return ModelSignature(text, Schema([ColSpec(Array(part), "spans")]))
         case "masked-lm":
             return ModelSignature(text, text)
+        case "chat":
+            message = Object([Property("role", "string"), Property("content", "string")])
+            prompt = Schema([ColSpec(Array(message), "messages")])
+            text = Schema([ColSpec("string", "role"), ColSpec("string", "content")])
+        case "span-extractor":
+            place = ColSpec("long", "begin"), ColSpec("long", "end")
+            return ModelSignature(
+                Schema([ColSpec("string", "question"), ColSpec("string", "passage")]),
+                Schema([ColSpec("string", "answer"), ColSpec("double", "score"), *place]),
+            )
     defaults = DEFAULTS if answering is None else {**DEFAULTS, **answering.defaults}
     params = ParamSchema([
         ParamSpec(name, "double" if isinstance(value, float) else "long", value)

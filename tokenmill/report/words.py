@@ -10,6 +10,11 @@ class Figure(NamedTuple):
     form: str
     higher_is_better: bool
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is shown in percent."""
+        return self.form.endswith("%}")
+
     def show(self, value: float) -> str:
         """The value as text."""
         return self.form.format(value)
@@ -33,11 +38,17 @@ FIGURES = {
     "rouge2": Figure("ROUGE-2", "{:.1%}", True),
     "rougeL": Figure("ROUGE-L", "{:.1%}", True),
     "exact_match": Figure("exact", "{:.1%}", True),
+    "answer_f1": Figure("F1 of the answer", "{:.1%}", True),
+    "exact_match_unseen_answer": Figure("exact, answers that training never had", "{:.1%}", True),
+    "exact_match_without_answer": Figure("exact, questions without answer", "{:.1%}", True),
     "placeholders_kept": Figure("placeholders kept", "{:.1%}", True),
     "ended": Figure("ended by itself", "{:.1%}", True),
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
     "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
+    "hits_at_1": Figure("right reply of ten", "{:.1%}", True),
+    "distinct_1": Figure("distinct words", "{:.3f}", True),
+    "distinct_2": Figure("distinct pairs of words", "{:.3f}", True),
 }
 """In the order of the tables' columns; a figure that is not named here is in no table."""
 
@@ -53,7 +64,7 @@ class Kind(NamedTuple):
     command: str
     """Of ``tokenmill``, to ask it something."""
     example: str
-    """A text to ask it."""
+    """A text to ask it; "" where the command reads lines."""
     pipeline_tag: str
     """Task on the Hugging Face hub."""
 
@@ -142,6 +153,29 @@ KINDS = {
         "generate",
         "a text",
         "text2text-generation",
+    ),
+    "chat": Kind(
+        "Models for conversations",
+        "Bits per byte of the test answers, each after what was said before; less is better. Right reply of "
+        "ten: how often a model tells the answer that was given from nine of other conversations. Ended by "
+        "themselves: share of its own answers that end before they are cut. Distinct: different words, and "
+        "pairs of words, among all that it answers (Li et al. 2016). Small figures: 95% intervals by drawing "
+        "conversations anew.",
+        "answers in conversations",
+        "chat",
+        "",
+        "text-generation",
+    ),
+    "span-extractor": Kind(
+        "Answers in passages",
+        "Exact match: share of the test questions whose answer is a right one, or is none where there is "
+        "none. F1: of its words, or of its characters in scripts without spaces, with the best right answer "
+        "(Rajpurkar et al. 2016). Small figures: 95% intervals; questions of one group count together, in "
+        "the p-values too (clustered standard errors).",
+        "finds the answer to a question in a passage, or says that there is none",
+        "answer",
+        "a passage",
+        "question-answering",
     ),
 }
 """In the order of the page; a kind that is not named here is shown by its name alone."""
