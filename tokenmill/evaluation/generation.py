@@ -40,10 +40,10 @@ from tokenmill.text.vocabulary import Vocabulary
 LABELS = {
     "control": "the same from random weights",
     "memory": "translation memory: the answer to the most similar training text",
-    "gloss": "that where the similarity is 0.75 at least, else known phrases and words (IBM model 1)",
+    "gloss": "translation memory from a similarity of 0.75 on, else known phrases and words (IBM model 1)",
     "copy": "the text itself",
-    "lead": "its first sentence",
-    "beginning": "its beginning, as long as the median training answer",
+    "lead": "the text's first sentence",
+    "beginning": "the text's beginning, as long as the median training answer",
 }
 """What the rivals are, in words."""
 SIMILAR = 0.75
