@@ -50,12 +50,13 @@ def write_clean(
     folder: Path,
     sources: Mapping[str, Mapping[Split, Sequence[Document]]],
     targets: Mapping[str, str] | None = None,
+    spans: Mapping[str, str] | None = None,
 ) -> None:
-    """A clean folder with these documents, ``targets`` of some texts, and the manifest that belongs to it."""
+    """A clean folder with these documents, ``targets`` and ``spans`` of some texts, and its manifest."""
     import polars as pl
 
     (folder / "documents").mkdir(parents=True)
-    tagged, files, raw = targets or {}, {}, {}
+    tagged, marked, files, raw = targets or {}, spans or {}, {}, {}
     for source, by_split in sources.items():
         rows = [
             (
@@ -66,7 +67,7 @@ def write_clean(
                 tagged.get(text),
                 "zh",
                 None,
-                None,
+                marked.get(text),
                 split,
             )
             for split, documents in by_split.items()
@@ -75,6 +76,7 @@ def write_clean(
         columns = ("id", "source", "text", "label", "target", "language", "group", "spans", "split")
         path = folder / "documents" / f"{source}.parquet"
         frame = pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
+        frame = frame.with_columns(group=pl.lit(None, pl.String), spans=pl.lit(None, pl.String))
         frame.sort("id").write_parquet(path)
         files[source] = sha256_file(path)
         raw[source] = {"sha256": digest_value(rows), "files": {}}

@@ -9,6 +9,8 @@ import torch
 from tests.samples import reviews, splits, write_clean
 from tests.tiny_models import tiny_model, write_tokenizer
 from tokenmill.core.files import digest_tree, read_json
+from tokenmill.data.documents.questions import join_questions
+from tokenmill.data.documents.spans import write_spans
 from tokenmill.evaluation.run import evaluate
 from tokenmill.evaluation.settings import EvaluateSettings
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -29,10 +31,23 @@ TAGS = ("n", "r", "v", "w")
 LABELS = {"speech": TAGS, "names": bio_labels(["THING", "WHO"])}
 ENTITIES = {"n": "THING", "r": "WHO"}
 """Tags that stand for an entity."""
+QUIZ = {
+    text: write_spans(spans)
+    for text, spans in (
+        join_questions(
+            f"{who}{do}{what}。", [("谁？", [(0, 2)]), ("做什么？", [(2, 2 + len(do))]), ("哪里？", [])]
+        )
+        for who in ("张三", "李四")
+        for do in DO
+        for what in WHAT
+    )
+}
+"""Passages with questions, of which the last has no answer."""
 SOURCES = {
     "news": splits([(f"今天是{n}月{n}日。", None) for n in range(40)]),
     "letters": splits(reviews(200, seed=3)),
     "diary": splits([(text, None) for text in TAGGED]),
+    "quiz": splits([(text, None) for text in QUIZ]),
 }
 KINDS: dict[str, Kind] = {
     "scribe": "causal-lm",
@@ -41,8 +56,9 @@ KINDS: dict[str, Kind] = {
     "mood": "sequence-classifier",
     "speech": "token-classifier",
     "names": "character-classifier",
+    "reader": "span-extractor",
 }
-FINETUNING = {"mood": "letters", "speech": "diary", "names": "diary"}
+FINETUNING = {"mood": "letters", "speech": "diary", "names": "diary", "reader": "quiz"}
 """The sources of tasks."""
 PRETRAINING = {
     "scribe": {"family": "small-gpt", "objective": "causal"},
@@ -115,7 +131,7 @@ class Project:
 def make(root: Path) -> Project:
     """A project with data and a model of each kind."""
     project = Project(root)
-    write_clean(project.clean, SOURCES, TAGGED)
+    write_clean(project.clean, SOURCES, TAGGED, QUIZ)
     write_tokenizer(project.tokenizer)
     for name in KINDS:
         project.save_model(name)

@@ -46,6 +46,6 @@ def test_a_classifier(tmp_path: Path) -> None:
 
 
 def test_a_downloaded_model_and_a_kind_without_words(tmp_path: Path) -> None:
-    front, body = card(tmp_path, figures("spans", "span-extractor", "span_f1", 0.5, "higher", ancestry={}))
-    assert front["tags"] == ["tokenmill", "span-extractor"] and "pipeline_tag" not in front
+    front, body = card(tmp_path, figures("spans", "features", "span_f1", 0.5, "higher", ancestry={}))
+    assert front["tags"] == ["tokenmill", "features"] and "pipeline_tag" not in front
     assert "Not known: others trained this model." in body and "## Training\n" not in body

@@ -12,7 +12,10 @@ from tokenmill.tasks.table import TASKS
 GOOD = ("我看书", "good", "我/r 看/v 书/n")
 BAD = ("书坏", "bad", "书/n 坏/a")
 SETTINGS = {"ner": {"labels": {"n": "THING"}}}
-SPANS = {"chat": '[[0,1,"user"],[1,2,"assistant"]]'}
+SPANS = {
+    "chat": '[[0,1,"user"],[1,2,"assistant"]]',
+    "question-answering": '[[0,1,"answer:0"],[1,2,"question"]]',
+}
 """Of both texts, for the tasks that learn from them."""
 
 

@@ -237,6 +237,24 @@ def score(
 
 
 @app.command()
+def choose(
+    model: Model,
+    candidates: Annotated[list[str], typer.Argument(help="What may stand there, at least two.")],
+    before: Annotated[str, typer.Option(help="What stands before it.")] = "",
+    after: Annotated[str, typer.Option(help="What follows.")] = "",
+    ranking: Annotated[
+        Literal["sum", "per_byte", "pmi"],
+        typer.Option(help="By log-probability, by that per byte, or by mutual information with --before."),
+    ] = "sum",
+    as_json: AsJson = False,
+) -> None:
+    """Rank candidates for one place of a text, such as words that sound alike, by a language model."""
+    from tokenmill.cli.choices import choose
+
+    choose(model, candidates, before=before, after=after, ranking=ranking, as_json=as_json)
+
+
+@app.command()
 def embed(
     model: Model,
     texts: Texts = None,
@@ -271,6 +289,24 @@ def tag(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
     from tokenmill.cli import tag
 
     tag.tag(model, texts, as_json=as_json)
+
+
+@app.command()
+def answer(
+    model: Model,
+    question: Annotated[str, typer.Option(help="What is asked.")],
+    passages: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts that may hold the answer; without any, one a line from stdin."),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="So many answers, of which no two overlap.")] = 1,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Find the answer to a question in each passage, or say that there is none."""
+    from tokenmill.cli.answers import find_answers
+
+    find_answers(model, question, passages, as_json=as_json, top_k=top_k, max_tokens=max_tokens)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from tokenmill.evaluation.multi_label import measure_multi_label
 from tokenmill.evaluation.ner import measure_entities
 from tokenmill.evaluation.regression import measure_regression
 from tokenmill.evaluation.sequence_classifier import measure_classifier
+from tokenmill.evaluation.span_extractor import measure_extractor
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.token_classifier import measure_tagger
 
@@ -24,5 +25,6 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "character-classifier": measure_entities,
     "generation": measure_generation,
     "chat": measure_chat,
+    "span-extractor": measure_extractor,
 }
 """What measures a model, by the names of settings.FIGURES."""

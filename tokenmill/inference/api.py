@@ -15,18 +15,30 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tokenmill.core.errors import UserError
+from tokenmill.data.normalization.edited import Edited
+from tokenmill.inference import answer as answering
 from tokenmill.inference import chat as conversations
+from tokenmill.inference import choose as choosing
 from tokenmill.inference import classify as classifiers
 from tokenmill.inference import embed as embeddings
 from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
-from tokenmill.inference.classify import THRESHOLD, Span
+from tokenmill.inference.answer import Answers
+from tokenmill.inference.choose import Choice
+from tokenmill.inference.classify import Span
 from tokenmill.inference.entities import entities
 from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
-from tokenmill.inference.normalization import edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.normalization import (
+    beginnings,
+    edited_texts,
+    inner_texts,
+    texts_with_gaps,
+    whole_texts,
+)
 from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
@@ -115,11 +127,6 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
     return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
 
 
-def fitting(probabilities: dict[str, float]) -> dict[str, float]:
-    """Of what :func:`classify` says of a text that several labels may fit, the labels that do."""
-    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
-
-
 def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Explanation]:
     """Which parts of each text moved a classifier's decision, by leaving them out one after the other.
 
@@ -167,17 +174,50 @@ def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Spa
     ]
 
 
-def answer(model: AnyModel, question: str, passage: str, *, max_tokens: int = 30) -> Span:
-    """The likeliest answer to a question within a passage, of at most ``max_tokens`` tokens.
+def answer(
+    model: AnyModel,
+    questions: Texts,
+    passages: Texts,
+    *,
+    top_k: int = 1,
+    max_tokens: int = answering.MAX_TOKENS,
+    stride: int = answering.STRIDE,
+    batch_size: int = 32,
+) -> list[Answers]:
+    """The likeliest answers to questions within passages, and how likely it is that there is none.
+
+    Args:
+        model: a span extractor.
+        questions: one for each passage.
+        passages: texts that hold the answers. What is too long for the model's context is read in windows.
+        top_k: so many answers to each question, of which no two overlap.
+        max_tokens: longest answer.
+        stride: tokens that neighbouring windows share, at most half of each.
+        batch_size: so many windows at a time.
+
+    Returns:
+        For each question its answers; ``best`` of them is None where none is likelier.
 
     Raises:
-        UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
+        UserError: the model extracts no spans, there are more or fewer questions than passages, a passage is
+            empty, or a question leaves no room for it.
     """
     loaded = _loaded(model)
-    asked, read = edited_texts(loaded.normalization, [question, passage])
-    found = classifiers.answer(loaded.model, loaded.vocabulary, asked.text, read.text, max_tokens=max_tokens)
-    start, end = read.origin(found.start, found.end)
-    return replace(found, start=start, end=end, label=passage[start:end])
+    asked, read = _texts(questions), _texts(passages)
+    if len(asked) != len(read):
+        raise UserError(f"{len(asked)} questions for {len(read)} passages; give one for each passage")
+    edited = edited_texts(loaded.normalization, read)
+    found = answering.answer(
+        loaded.model,
+        loaded.vocabulary,
+        whole_texts(loaded.normalization, asked),
+        [text.text for text in edited],
+        top_k=top_k,
+        max_tokens=max_tokens,
+        stride=stride,
+        batch_size=batch_size,
+    )
+    return [_answers(*each) for each in zip(found, edited, read, strict=True)]
 
 
 def fill(
@@ -229,6 +269,37 @@ def score(
     return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
 
 
+def choose(
+    model: AnyModel,
+    candidates: Sequence[str],
+    *,
+    before: str = "",
+    after: str = "",
+    ranking: Literal["sum", "per_byte", "pmi"] = "sum",
+) -> list[tuple[str, float]]:
+    """Candidates for one place of a text with their scores in nats, best first.
+
+    Args:
+        model: a causal or a masked language model.
+        candidates: what may stand there, at least two.
+        before: what stands before it.
+        after: what follows.
+        ranking: by the log-probability (``sum``); by that for each byte, for candidates of unlike length; or
+            by the mutual information with ``before`` (``pmi``), for candidates of unlike frequency.
+
+    Raises:
+        UserError: the model is of another kind, candidates are equal or empty, or the text is longer than its
+            context.
+    """
+    loaded = _loaded(model)
+    (read,) = beginnings(loaded.normalization, [before])
+    *inner, end = inner_texts(loaded.normalization, [*candidates, after])
+    choice = Choice(read, tuple(inner), end)
+    choosing.check_choice(choice, "choose")
+    (scores,) = choosing.score_choices(loaded.model, loaded.vocabulary, [choice])
+    return sorted(zip(candidates, scores[ranking].tolist(), strict=True), key=lambda pair: -pair[1])
+
+
 def embed(
     model: AnyModel,
     texts: Texts,
@@ -265,6 +336,12 @@ def _loaded(model: AnyModel) -> LoadedModel:
 
 def _moved(span: Span, place: tuple[int, int]) -> Span:
     return replace(span, start=place[0], end=place[1])
+
+
+def _answers(found: Answers, edited: Edited, passage: str) -> Answers:
+    """Answers with their places in the passage as it was sent, and what stands there."""
+    moved = (_moved(span, edited.origin(span.start, span.end)) for span in found.spans)
+    return replace(found, spans=tuple(replace(span, label=passage[span.start : span.end]) for span in moved))
 
 
 def _texts(texts: Texts) -> list[str]:

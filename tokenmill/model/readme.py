@@ -37,7 +37,9 @@ USE: Mapping[Kind, Use] = {
     ),
     "token-classifier": Use("token-classification", "tag", 'pipeline("token-classification", model="{}")'),
     "character-classifier": Use("token-classification", "tag", ""),
-    "span-extractor": Use("question-answering", "answer", 'pipeline("question-answering", model="{}")'),
+    "span-extractor": Use(
+        "question-answering", "answer", 'AutoModelForQuestionAnswering.from_pretrained("{}")'
+    ),
 }
 
 

@@ -53,6 +53,12 @@ def signature(kind: ServedKind, answering: Answering | None = None) -> Any:
             message = Object([Property("role", "string"), Property("content", "string")])
             prompt = Schema([ColSpec(Array(message), "messages")])
             text = Schema([ColSpec("string", "role"), ColSpec("string", "content")])
+        case "span-extractor":
+            place = ColSpec("long", "begin"), ColSpec("long", "end")
+            return ModelSignature(
+                Schema([ColSpec("string", "question"), ColSpec("string", "passage")]),
+                Schema([ColSpec("string", "answer"), ColSpec("double", "score"), *place]),
+            )
     defaults = DEFAULTS if answering is None else {**DEFAULTS, **answering.defaults}
     params = ParamSchema([
         ParamSpec(name, "double" if isinstance(value, float) else "long", value)

@@ -33,6 +33,7 @@ ServedKind = Literal[
     "character-classifier",
     "generation",
     "chat",
+    "span-extractor",
 ]
 """What answers requests (serving.py), as its evaluation names it."""
 

@@ -29,7 +29,8 @@ class Refused(MlflowException):
 
 class Model(PythonModel):
     """Labels the column ``text`` or parts of it (classifiers), fills its gaps (a masked model), answers
-    ``messages`` (a model for conversations), or answers ``prompt``."""
+    ``messages`` (a model for conversations), finds the answer to ``question`` in ``passage`` (a span
+    extractor), or answers ``prompt``."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -46,7 +47,9 @@ class Model(PythonModel):
         ``labels``, those that do, and their ``probabilities``; of a number the ``value``. One of characters
         or tokens gives ``spans``, each with its text, label, start, end and score, its probability. A masked
         model gives ``text`` with the most probable token in each gap, a model for conversations ``role`` and
-        ``content`` of the message that follows, others ``text``, without the prompt.
+        ``content`` of the message that follows, a span extractor ``answer``, its ``score`` and its place from
+        ``begin`` to ``end`` in the passage ("" at 0 to 0 where there is none), others ``text``, without the
+        prompt.
         """
         from tokenmill.core.errors import UserError
 
@@ -60,6 +63,9 @@ class Model(PythonModel):
                     return pd.DataFrame({"spans": self._tag(_strings(model_input, "text"))})
                 case "masked-lm":
                     return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
+                case "span-extractor":
+                    asked = (_strings(model_input, name) for name in ("question", "passage"))
+                    return pd.DataFrame(self._find(*asked), columns=["answer", "score", "begin", "end"])
             return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
         except UserError as error:
             raise Refused(" ".join(str(error).split())[:1000], INVALID_PARAMETER_VALUE) from None
@@ -78,11 +84,12 @@ class Model(PythonModel):
 
     def _classify(self, texts):
         from tokenmill.inference import api
+        from tokenmill.inference.classify import fitting
 
         found = api.classify(self.loaded, texts)
         match self.loaded.model.config.problem_type:
             case "multi_label_classification":
-                rows = [api.fitting(each) for each in found]
+                rows = [fitting(each) for each in found]
                 columns = {"labels": map(list, rows), "probabilities": (list(row.values()) for row in rows)}
                 return pd.DataFrame({name: list(values) for name, values in columns.items()})
             case "regression":
@@ -106,6 +113,13 @@ class Model(PythonModel):
             ]
             for text, spans in zip(texts, api.tag(self.loaded, texts), strict=True)
         ]
+
+    def _find(self, questions, passages):
+        from tokenmill.inference import api
+
+        found = api.answer(self.loaded, questions, passages)
+        best = [(each.best, each.no_answer) for each in found]
+        return [(s.label, s.probability, s.start, s.end) if s else ("", nothing, 0, 0) for s, nothing in best]
 
     def _fill(self, texts: list[str]) -> list[str]:
         from tokenmill.inference import api

@@ -13,7 +13,9 @@ from tokenmill.report.answers import answers, cut
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.entities import entity_section
+from tokenmill.report.entries import entries
 from tokenmill.report.evaluation import Evaluation
+from tokenmill.report.questions import shown_questions
 from tokenmill.report.sentences import headlines
 from tokenmill.report.words import FIGURES, KINDS, kind_of
 
@@ -51,7 +53,9 @@ def page(
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
         mistakes={e.name: found for e in evaluations if (found := _mistakes(e.predictions())) is not None},
         answers={e.name: shown for e in evaluations if (shown := answers(e))},
+        questions={e.name: asked for e in evaluations if (asked := shown_questions(e.predictions()))},
         entities=[section for e in evaluations if (section := entity_section(e))],
+        entries={e.name: found for e in evaluations if (found := entries(e))},
         learnt={e.name: pieces for e in evaluations if (pieces := e.learnt())},
         samples={e.name: found for e in evaluations if (found := e.samples())},
         analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},

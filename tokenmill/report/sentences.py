@@ -28,7 +28,7 @@ def _tested(evaluation: Evaluation, rival: str, comparison: Mapping[str, float])
     if figure.is_share:
         figures = f"{100 * gain:+.1f} points, 95% interval {100 * low:+.1f} to {100 * high:+.1f}"
     else:
-        what = figure.words if figure.higher_is_better else f"fewer {figure.words}"
+        what = figure.words if figure.higher_is_better else f"less {figure.words}"
         figures = f"{gain:+.3f} {what}, 95% interval {low:+.3f} to {high:+.3f}"
     figures += f", p = {p_value:.2g}"
     if p_value >= ALPHA:

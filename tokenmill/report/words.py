@@ -38,6 +38,9 @@ FIGURES = {
     "rouge2": Figure("ROUGE-2", "{:.1%}", True),
     "rougeL": Figure("ROUGE-L", "{:.1%}", True),
     "exact_match": Figure("exact", "{:.1%}", True),
+    "answer_f1": Figure("F1 of the answer", "{:.1%}", True),
+    "exact_match_unseen_answer": Figure("exact, answers that training never had", "{:.1%}", True),
+    "exact_match_without_answer": Figure("exact, questions without answer", "{:.1%}", True),
     "placeholders_kept": Figure("placeholders kept", "{:.1%}", True),
     "ended": Figure("ended by itself", "{:.1%}", True),
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
@@ -162,6 +165,17 @@ KINDS = {
         "chat",
         "",
         "text-generation",
+    ),
+    "span-extractor": Kind(
+        "Answers in passages",
+        "Exact match: share of the test questions whose answer is a right one, or is none where there is "
+        "none. F1: of its words, or of its characters in scripts without spaces, with the best right answer "
+        "(Rajpurkar et al. 2016). Small figures: 95% intervals; questions of one group count together, in "
+        "the p-values too (clustered standard errors).",
+        "finds the answer to a question in a passage, or says that there is none",
+        "answer",
+        "a passage",
+        "question-answering",
     ),
 }
 """In the order of the page; a kind that is not named here is shown by its name alone."""

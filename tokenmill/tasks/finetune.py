@@ -22,13 +22,15 @@ from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
+from tokenmill.model.published.architectures import published_class
 from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.recipe import CONTROL_RECIPE, Recipe, downloaded, recipe_of, warning
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
-from tokenmill.text.tokenizer import fingerprint
+from tokenmill.tasks.tokenizer_fit import check_fit
+from tokenmill.text.tokenizer import copy_tokenizer, fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
@@ -71,10 +73,18 @@ def finetune(
         lora=settings.lora is not None,
     )
     check_memory(name, task, base, runtime, recipe.optimizer)
-    if said := warning(f"params.yaml: finetune.{name}", recipe, settings.init_from):
+    if said := warning(
+        f"params.yaml: finetune.{name}", recipe, settings.init_from, lora=settings.lora is not None
+    ):
         print(said, file=sys.stderr, flush=True)
+    check_fit(documents, vocabulary, init_from)
     normalization = normalization_of(clean, settings.sources)
-    run = _Finetuning(name, settings, task, init_from, ancestry, recipe, normalization, job, runtime)
+    tokenizer = init_from
+    if task.tokenizer is not None:
+        tokenizer = copy_tokenizer(init_from, job.work / "tokenizer", task.tokenizer)
+    run = _Finetuning(
+        name, settings, task, init_from, tokenizer, ancestry, recipe, normalization, job, runtime
+    )
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
     metrics: dict[str, Any] = {"documents": task.documents, "validation": pretrained}
@@ -105,6 +115,14 @@ def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> Non
         )
 
 
+def _publishable(model: Model) -> Model:
+    """The same function in a form that ``transformers`` has a class for, where folding gives one."""
+    if not isinstance(model, TaskModel) or published_class(model.config):
+        return model
+    folded = model.folded()
+    return folded if published_class(folded.config) else model
+
+
 @dataclass(frozen=True)
 class _Finetuning:
     """What both trainings share."""
@@ -113,6 +131,8 @@ class _Finetuning:
     settings: FinetuneSettings
     task: FinetuneTask
     init_from: Path
+    tokenizer: Path
+    """Folder of the tokenizer with which the model reads."""
     parent: Mapping[str, Any]
     """Ancestry of the model to start from; {} where there is none."""
     recipe: Recipe
@@ -150,12 +170,11 @@ class _Finetuning:
         trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
         self.task.finish(model)
-        if isinstance(model, TaskModel):
-            model = model.folded()
+        model = _publishable(model)
         save_model(
             folder,
             model,
-            tokenizer=self.init_from,
+            tokenizer=self.tokenizer,
             ancestry=self._ancestry(control=base is None),
             normalization=self.normalization,
             chat=self.task.chat,
@@ -208,7 +227,7 @@ class _Finetuning:
             **self.parent,
             **({"parent": self.parent} if self.parent else {}),
             **({"control": True} if control else {}),
-            "tokenizer": fingerprint(self.init_from),
+            "tokenizer": fingerprint(self.tokenizer),
             "init_from": self.job.digests["init_from"],
             "documents": self.job.digests["clean"],
             "task": self.settings.task,

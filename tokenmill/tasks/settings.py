@@ -121,8 +121,23 @@ class ChatSettings(TaskSettings):
     task: Literal["chat"]
 
 
+class QuestionAnsweringSettings(TaskSettings):
+    """Answers to questions within a passage, or that it holds none."""
+
+    task: Literal["question-answering"]
+    stride: Annotated[int, Field(ge=0)] = 64
+    """Tokens that neighbouring windows share of a passage that is too long for one, at most half of each."""
+    max_answer_tokens: Annotated[int, Field(ge=1)] = 30
+    """Of the answers that are given, as in Devlin et al. 2019; training takes longer ones, too."""
+
+
 FinetuneSettings = Annotated[
-    ClassificationSettings | TokenClassificationSettings | NerSettings | GenerationSettings | ChatSettings,
+    ClassificationSettings
+    | TokenClassificationSettings
+    | NerSettings
+    | GenerationSettings
+    | QuestionAnsweringSettings
+    | ChatSettings,
     Field(discriminator="task"),
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

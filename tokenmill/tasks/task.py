@@ -22,6 +22,8 @@ class FinetuneTask(Task):
     batch_size: int
     documents: int
     """For training."""
+    tokenizer: str | None = None
+    """tokenizer.json of the model, where it is not that of the model to start from."""
 
     def finish(self, model: nn.Module) -> None:
         """Make of a trained model what is stored: by default it stays as it is."""

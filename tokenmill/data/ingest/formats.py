@@ -6,13 +6,14 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.articles import read_articles
 from tokenmill.data.ingest.catalog import read_catalog
 from tokenmill.data.ingest.chatterbot import read_conversations, read_pairs
+from tokenmill.data.ingest.cloze import read_cloze
 from tokenmill.data.ingest.conll import read_conll
 from tokenmill.data.ingest.delimited import read_delimited
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import read_document, read_jsonl, read_tagged, read_txt
 from tokenmill.data.ingest.mo import read_mo
 from tokenmill.data.ingest.names import FORMATS, is_compressed, suffix
-from tokenmill.data.ingest.object_formats import FIELDS, object_rows
+from tokenmill.data.ingest.object_formats import fields_of, object_rows
 from tokenmill.data.ingest.objects import read_objects
 from tokenmill.data.ingest.parallel import read_parallel
 from tokenmill.data.ingest.po import read_po
@@ -55,6 +56,8 @@ def read_file(file: SourceFile, format_: Format, columns: Mapping[str, str], quo
             return read_tagged(file)
         case "articles":
             return read_articles(file)
+        case "cloze":
+            return read_cloze(file)
         case "conll":
             return read_conll(file, columns)
         case "catalog":
@@ -79,5 +82,5 @@ def _read_objects(file: SourceFile, format_: ObjectFormat, columns: Mapping[str,
         return read_conversations(file)
     if format_ == "squad" and ending not in (".jsonl", ".ndjson", ".parquet"):
         return read_squad(file)
-    fields = (*FIELDS[format_], *columns.values())
+    fields = fields_of(format_, columns)
     return object_rows(file.name, format_, lambda: read_objects(file, fields), columns, file.max_bytes)
