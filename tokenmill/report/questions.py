@@ -1,12 +1,11 @@
 """What the report shows of answers in passages: right, wrong and surprising ones, marked where they stand."""
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import polars as pl
-
-from tokenmill.data.documents.spans import read_spans
 
 EACH = 4
 """Questions of a sort that are shown."""
@@ -47,7 +46,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def pieces(row: Mapping[str, Any]) -> Iterator[Piece]:
     """The passage around what is marked in it, in pieces, each of which is marked or not."""
-    text, actual = row["text"], [(begin, end) for begin, end, _ in read_spans(row["answers"])]
+    text, actual = row["text"], [(begin, end) for begin, end, _ in json.loads(row["answers"])]
     predicted = [] if row["begin"] is None else [(row["begin"], row["end"])]
     marked = [place for span in (*actual[:1], *predicted) for place in span] or [0]
     first, last = max(min(marked) - AROUND, 0), min(max(marked) + AROUND, len(text))

@@ -181,13 +181,12 @@ def new_task(
         UserError: spans are no questions, a split has none, no training question has an answer, or one is
             too long for ``max_tokens``.
     """
-    train, validation = (
-        _questions(documents, split, settings.source_names) for split in ("train", "validation")
-    )
+    source = settings.source_names
+    train, validation = (_questions(documents, split, source) for split in ("train", "validation"))
     if not any(question.answers for question in train):
         raise UserError(
-            f"{source}: none of its {len(train):,} training questions has an answer in its passage, so there is "
-            "nothing to learn; mark answers in the source"
+            f"{source}: none of its {len(train):,} training questions has an answer in its passage, so "
+            "there is nothing to learn; mark answers in the source"
         )
     tokenizer = None
     if lost := lost_answers(train, vocabulary):
