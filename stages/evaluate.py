@@ -12,6 +12,7 @@ def main() -> None:
     params = load_params()
     name, settings = chosen("evaluate", params.evaluate)
     inputs = {"clean": Path("data/clean"), "model": Path(f"data/models/{name}")}
+    inputs |= {file: Path(file) for file in settings.files}
     outs = {
         "evaluation": Path(f"data/evaluation/{name}"),
         "metrics": Path(f"data/metrics/evaluate-{name}.json"),

@@ -33,7 +33,7 @@ class Place(NamedTuple):
     """Where the documents of a source have what a task needs."""
 
     remedy: str
-    formats: tuple[Format | Literal["table"], ...] = ()
+    formats: tuple[Format, ...] = ()
     """Those that have it by themselves."""
     column: Column | None = None
     """Ours, by which tables have it."""
@@ -59,6 +59,10 @@ PLACES: dict[Needs, Place] = {
     ),
 }
 """Of each need. docs/formats.md describes the formats."""
+CHOOSING = ("causal-lm", "masked-lm")
+"""Kinds of models that choose among candidates."""
+ASKED: dict[str, Needs] = {"homophones": "tags", "prompted": "labels", "classes": "labels"}
+"""What kinds of choices and embeddings need of their source."""
 
 Entry = TypeVar("Entry")
 
@@ -185,6 +189,7 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
     yield from _sizes(params)
     for name, evaluate in params.evaluate.items():
         yield from _sources(f"evaluate.{name}.sources", evaluate.sources or [], texts, params)
+        yield from _asked(name, evaluate, texts, params, project)
         if name not in params.models and not _holds_model(project / MODELS / name):
             place = f"evaluate.{name}: there is no such model"
             yield f"{place}; add it to pretrain or finetune, or put its folder at {MODELS}{name}"
@@ -198,6 +203,25 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
                 f"register.{name}.metric: the evaluation of {name} writes no {quote(registered.metric)}; "
                 f"use one of {', '.join(figures)}"
             )
+
+
+def _asked(
+    name: str, evaluate: EvaluateSettings, texts: Mapping[str, Any], params: Params, project: Path
+) -> Iterator[str]:
+    """Choices are for language models, and their sources must have what is asked about."""
+    kind = _kind(name, params, project)
+    if evaluate.choices and kind is not None and kind not in CHOOSING:
+        yield f"evaluate.{name}.choices: {name} is a {kind}; only a {' or a '.join(CHOOSING)} chooses"
+    for group in ("choices", "embeddings"):
+        for entry, settings in getattr(evaluate, group).items():
+            where, needs = f"evaluate.{name}.{group}.{entry}.source", ASKED.get(settings.kind)
+            source = getattr(settings, "source", None)
+            if source is None:
+                continue
+            yield from _sources(where, [source], texts, params)
+            if needs and source in texts and not may_have(needs, texts[source]):
+                place = f"sources.{source}"
+                yield f"{where}: {place} has no {needs}; {PLACES[needs].remedy}, or name another source"
 
 
 def _known(where: str, name: str, names: Collection[str], group: str) -> Iterator[str]:

@@ -1,4 +1,6 @@
 from tokenmill.inference.api import answer as answer
+from tokenmill.inference.api import chat as chat
+from tokenmill.inference.api import choose as choose
 from tokenmill.inference.api import classify as classify
 from tokenmill.inference.api import embed as embed
 from tokenmill.inference.api import explain as explain

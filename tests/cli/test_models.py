@@ -21,7 +21,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_model(folder / "bert", "masked-lm")
     write_model(folder / "lstm", family="lstm")
     write_model(folder / "sentiment", "sequence-classifier")
-    write_model(folder / "ner", "token-classifier")
+    write_model(folder / "speech", "token-classifier")
+    write_model(folder / "ner", "character-classifier")
     write_model(folder / "reader", "span-extractor")
     broken = write_model(folder / "broken") / "model.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
@@ -159,6 +160,19 @@ def test_score(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         )
 
 
+def test_choose_ranks_candidates(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("choose", str(models / "gpt"), "--before", "我喜欢", "--after", "。", "看电影", "听音乐")
+    assert run(monkeypatch, *arguments, "--json") == 0
+    first, second = rows(capsys)
+    assert {first["text"], second["text"]} == {"看电影", "听音乐"} and first["score"] >= second["score"]
+    assert run(monkeypatch, *arguments) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"{first['score']:.3f}\t{first['text']}"
+    assert run(monkeypatch, "choose", str(models / "gpt"), "a") == 1
+    assert "give at least two candidates, got 1" in capsys.readouterr().err
+
+
 def test_embed(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("embed", str(models / "bert"), "我喜欢", "--pooling", "first", "--normalise")
     assert run(monkeypatch, *arguments, "--json") == 0
@@ -223,16 +237,22 @@ def test_classify_by_the_problem_of_the_model(
         assert row["labels"] == fit and first == ", ".join(fit)
 
 
-def test_classify_tokens(
-    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kind", ["speech", "ner"])
+def test_tag(
+    models: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "classify", str(models / "ner"), "我a", "--json") == 0
+    text = "我a 江泽民"
+    assert run(monkeypatch, "tag", str(models / kind), text, "--json") == 0
     (row,) = rows(capsys)
-    tokens = row["tokens"]
-    assert isinstance(tokens, list) and tokens[-1]["start"] == 1 and tokens[-1]["end"] == 2
-    assert run(monkeypatch, "classify", str(models / "ner"), "我a") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("\t")[0] for line in lines] == [token["label"] for token in tokens]
+    spans = row["spans"]
+    assert row["text"] == text and isinstance(spans, list) and spans
+    for span in spans:
+        assert span["text"] == text[span["start"] : span["end"]] and 0 <= span["probability"] <= 1
+    assert run(monkeypatch, "tag", str(models / kind), text) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], int(line[2]), int(line[3])) for line in lines] == [
+        (span["label"], span["start"], span["end"]) for span in spans
+    ]
 
 
 def test_answer(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -294,7 +314,8 @@ def test_export_and_import(
         (("fill", "{}/bert", "a\udcb7"), "text 1 is not UTF-8 at character 2"),
         (("score", "{}/t5", "a", "--source", "\udcb7"), "source 1 is not UTF-8"),
         (("embed", "{}/bert", "\udcb7"), "text 1 is not UTF-8"),
-        (("classify", "{}/ner", "\udcb7"), "text 1 is not UTF-8"),
+        (("tag", "{}/ner", "\udcb7"), "text 1 is not UTF-8"),
+        (("tag", "{}/sentiment", "x"), "this model is a sequence-classifier; give a token-classifier"),
         # numbers that cannot be computed with, or have no end
         (
             ("generate", "{}/gpt", "x", "--temperature", "inf"),

@@ -94,7 +94,7 @@ def test_long_texts_of_the_same_language_have_beginnings_as_rivals(tmp_path: Pat
     row = table.row(0, named=True)
     assert row["lead_answer"] == row["text"].partition("。")[0] + "。"
     assert row["text"].startswith(row["beginning_answer"]) and 3 <= len(row["beginning_answer"]) <= 5
-    assert figures["figures"]["oracle_chrf"] > figures["rivals"]["lead"]["chrf"]
+    assert figures["figures"]["oracle_rougeL"] > figures["rivals"]["beginning"]["rougeL"]
 
 
 def test_the_closest_part_of_a_text_is_as_long_as_its_reference() -> None:

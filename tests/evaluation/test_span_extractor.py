@@ -6,7 +6,7 @@ import pytest
 from tests.evaluation.helpers import SOURCES, Project
 from tokenmill.core.errors import UserError
 from tokenmill.data.documents.spans import read_spans
-from tokenmill.evaluation.answers import answer_f1, exact_match
+from tokenmill.evaluation.exact_match import answer_f1, exact_match
 
 
 def test_the_figures_are_those_of_the_predictions(shared: Project) -> None:

@@ -82,7 +82,7 @@ def write_jsonl(path: Path, source: dict[str, Any]) -> None:
 
 
 LABELS: dict[str, dict[str, str]] = {
-    "topics": {"good": "praise; travel", "bad": "complaint;travel"},
+    "topics": {"good": "praise; travel", "bad": "complaint"},
     "stars": {"good": "4.5", "bad": "1"},
 }
 """Those of tables, by the name of their column, that hold no single names."""
@@ -146,14 +146,25 @@ def write_paper(path: Path, source: dict[str, Any]) -> None:
     def tagged(text: str, end: str) -> str:
         return "  ".join([*(f"{sign}/n" for sign in text), *([f"{end}/w"] if end else [])])
 
+    lines = []
+    for _ in range(120):
+        headline = "".join(draw.choices("东西南北大小新旧天地江海", k=8))
+        body = "".join(draw.choices("春夏秋冬风雨山河人民城市", k=30))
+        dateline = "据/p  新华社/nt  北京/ns  １月/t  ３日/t  电/n"
+        lines += [tagged(headline, ""), f"{dateline}  {tagged(headline, '。')}", tagged(body, "。")]
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def write_messages(path: Path, source: dict[str, Any]) -> None:
+    """Conversations of two turns each way, short enough for the small models here."""
+    draw = random.Random(path.name)
+
+    def turns() -> list[dict[str, str]]:
+        asked = f"{draw.choice(PLACES)} {draw.randrange(900)}?"
+        return [{"role": "user", "content": asked}, {"role": "assistant", "content": draw.choice(PEOPLE)}]
+
     path.write_text(
-        "".join(
-            f"{tagged(headline, '')}\n据/p  新华社/nt  北京/ns  １月/t  ３日/t  电/n  "
-            f"{tagged(headline, '。')}\n"
-            f"{tagged(''.join(draw.choices('春夏秋冬风雨山河人民城市', k=30)), '。')}\n"
-            for headline in ("".join(draw.choices("东西南北大小新旧天地江海", k=8)) for _ in range(120))
-        ),
-        "utf-8",
+        "".join(json.dumps({"messages": [*turns(), *turns()]}) + "\n" for _ in range(160)), "utf-8"
     )
 
 
@@ -182,6 +193,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "catalog": write_catalog,
     "po": write_po,
     "articles": write_paper,
+    "messages": write_messages,
 }
 
 
@@ -205,6 +217,12 @@ def renamed(params: dict[str, Any]) -> dict[str, Any]:
         names = entry["source"]
         entry["source"] = new(names) if isinstance(names, str) else [new(name) for name in names]
         entry["init_from"] = path(entry["init_from"])
+    for entry in params["evaluate"].values():
+        for group in ("choices", "embeddings"):
+            entries = {new(name): asked for name, asked in entry.pop(group, {}).items()}
+            for asked in entries.values():
+                asked.update({key: new(asked[key]) for key in ("source",) if key in asked})
+            entry.update({group: entries} if entries else {})
     for entry in params["register"].values():
         entry["name"] = new(entry["name"])
     return params
@@ -223,6 +241,9 @@ def made_small(params: dict[str, Any]) -> dict[str, Any]:
     for entry in params["evaluate"].values():
         if "max_new_tokens" in entry:
             entry["max_new_tokens"] = 4
+        for asked in entry.get("choices", {}).values():
+            asked.update({"shots": [0, 1], "draws": 1, "items": 8} if "shots" in asked else {})
+            asked.update({"templates": ["{text}: {label}"]} if "templates" in asked else {})
     params["clean"]["split"] = {"validation": 0.2, "test": 0.2}
     params["runtime"] = {"threads": 1, "workers": 1}
     return params
@@ -248,6 +269,11 @@ def start(folder: Path, example: str) -> dict[str, Any]:
             path = folder / "data/sources" / glob.replace("**/*", "all").rstrip("*")
             path.parent.mkdir(parents=True, exist_ok=True)
             WRITERS[source["format"]](path, source)
+    for entry in params["evaluate"].values():
+        for asked in entry.get("choices", {}).values():
+            if "file" in asked:
+                question = {"query": "The baker", "choices": ["visited", "repaired"], "gold": 0}
+                (folder / asked["file"]).write_text(f"{json.dumps(question)}\n" * 2, "utf-8")
     downloaded = {entry["init_from"] for entry in params["finetune"].values()}
     for model in sorted(name for name in downloaded if name.startswith("data/sources/")):
         draw = random.Random(4)

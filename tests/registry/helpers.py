@@ -12,6 +12,8 @@ KINDS: dict[str, Kind] = {
     "gaps": "masked-lm",
     "replies": "text-to-text",
     "mood": "sequence-classifier",
+    "speech": "token-classifier",
+    "names": "character-classifier",
     "finder": "span-extractor",
 }
 METRICS = {
@@ -19,6 +21,8 @@ METRICS = {
     "gaps": "accuracy",
     "replies": "accuracy",
     "mood": "accuracy",
+    "speech": "accuracy",
+    "names": "f1",
     "finder": "exact_match",
 }
 SETTINGS = {

@@ -10,6 +10,7 @@ from mlflow.models import Model
 
 from tests.tiny_models import write_model
 from tokenmill.inference import api
+from tokenmill.inference.classify import fitting
 from tokenmill.registry.package import save_package
 from tokenmill.registry.records import ServedKind
 
@@ -27,7 +28,7 @@ def test_labels_that_fit_with_their_probabilities(tmp_path: Path) -> None:
     config = {"problem_type": "multi_label_classification", "labels": ("a", "b", "c")}
     folder, found = served(tmp_path, "multi-label-classifier", **config)
     for row, expected in zip(found.to_dict("records"), api.classify(folder, TEXTS), strict=True):
-        fit = api.fitting(expected)
+        fit = fitting(expected)
         assert list(row["labels"]) == list(fit)
         assert list(row["probabilities"]) == pytest.approx(list(fit.values()), abs=1e-5)
 

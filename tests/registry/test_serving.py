@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
+import tokenmill
 from tests.registry.helpers import METRICS, SETTINGS, run_stage
 from tests.servers import free_port, running, with_our_programs
 from tokenmill.core.normalization import Normalization, write_normalization
@@ -82,7 +83,7 @@ def test_every_kind_that_can_be_registered_answers(
     registered: Path, make_model: Callable[..., Path], write_evaluation: Callable[..., None]
 ) -> None:
     settings = dict(SETTINGS)
-    for name in ("gaps", "replies", "finder"):
+    for name in ("gaps", "replies", "speech", "names", "finder"):
         make_model(name)
         write_evaluation(name, 0.5)
         settings[name] = RegisteredModel(name=f"our-{name}", metric=METRICS[name], better="higher")
@@ -101,6 +102,15 @@ def test_every_kind_that_can_be_registered_answers(
         finder.predict(pd.DataFrame({"question": ["谁"], "passage": [" "]}))
     replies = mlflow.pyfunc.load_model("models:/our-replies@champion")
     assert len(replies.predict(pd.DataFrame({"prompt": ["很好"]}), params={"max_new_tokens": 3})["text"]) == 1
+    for name in ("speech", "names"):
+        tagger = mlflow.pyfunc.load_model(f"models:/our-{name}@champion")
+        text = "很好 ab"
+        (spans,) = tagger.predict(pd.DataFrame({"text": [text]}))["spans"]
+        folder = registered / "data/models" / name
+        assert [tuple(span.values()) for span in spans] == [
+            (text[span.start : span.end], span.label, span.start, span.end, span.probability)
+            for span in tokenmill.tag(folder, text)[0]
+        ]
 
 
 def test_what_is_sent_is_normalised_as_training_texts_were(

@@ -59,7 +59,15 @@ def test_ours_and_its_control_take_muon_and_a_given_rate_stays() -> None:
     ],
 )
 def test_a_rate_that_cannot_work_is_explained_in_a_line(recipe: Recipe, said: str | None) -> None:
-    found = warning("params.yaml: finetune.mine", recipe, "theirs")
+    found = warning("params.yaml: finetune.mine", recipe, "theirs", lora=False)
     assert (found is None) == (said is None)
     if found is not None and said is not None:
         assert re.search(said, found) and "leave it out" in found and "\n" not in found
+
+
+@pytest.mark.parametrize("lora", [False, True])
+def test_no_default_is_warned_of(lora: bool) -> None:
+    for width in (32, 384, 768, 4096):
+        for own in (False, True):
+            recipe = recipe_of(None, width=width, rows=64, downloaded=not own, lora=lora)
+            assert warning("finetune.mine", recipe, "theirs", lora=lora) is None

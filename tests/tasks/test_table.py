@@ -6,21 +6,22 @@ import pytest
 
 from tests.tasks.helpers import documents, new_task
 from tokenmill.core.errors import UserError
-from tokenmill.data.documents.spans import Span, write_spans
 from tokenmill.model.heads import build_model
 from tokenmill.tasks.table import TASKS
 
 GOOD = ("我看书", "good", "我/r 看/v 书/n")
 BAD = ("书坏", "bad", "书/n 坏/a")
 SETTINGS = {"ner": {"labels": {"n": "THING"}}}
-SPANS = {"question-answering": write_spans([Span(0, 1, "answer:0"), Span(1, 2, "question")])}
-"""Of the documents, for tasks that need some."""
+SPANS = {
+    "chat": '[[0,1,"user"],[1,2,"assistant"]]',
+    "question-answering": '[[0,1,"answer:0"],[1,2,"question"]]',
+}
+"""Of both texts, for the tasks that learn from them."""
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_task_makes_a_model_of_its_kind_that_can_be_trained(tmp_path: Path, task: str) -> None:
-    rows = (*GOOD, "train"), (*BAD, "train"), (*BAD, "validation")
-    frame = documents(*rows, spans=SPANS.get(task))
+    frame = documents((*GOOD, "train"), (*BAD, "train"), (*BAD, "validation"), spans=SPANS.get(task))
     made = new_task(tmp_path, task, frame, **SETTINGS.get(task, {}))
     assert made.config.kind == TASKS[task].kind
     assert (made.config.context, made.config.dropout) == (16, 0.1)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tokenmill.cli.models import answer, print_json
 from tokenmill.inference import api
+from tokenmill.inference.classify import fitting
 from tokenmill.inference.explain import Explanation
 from tokenmill.model.folder import LoadedModel
 
@@ -41,7 +42,7 @@ def _answer(loaded: LoadedModel, found: dict[str, float]) -> dict[str, object]:
         case "regression":
             return {"value": next(iter(rounded.values()))}
         case "multi_label_classification":
-            return {"labels": list(api.fitting(found)), "probabilities": rounded}
+            return {"labels": list(fitting(found)), "probabilities": rounded}
     return {"label": next(iter(found)), "probabilities": rounded}
 
 
@@ -51,7 +52,7 @@ def _line(loaded: LoadedModel, found: dict[str, float]) -> tuple[str, ...]:
         case "regression":
             return (f"{value:.4g}",)
         case "multi_label_classification":
-            fit = api.fitting(found)
+            fit = fitting(found)
             return ", ".join(fit), ", ".join(f"{probability:.3f}" for probability in fit.values())
     return label, f"{value:.3f}"
 

@@ -34,7 +34,7 @@ def read_metrics(folder: Path, names: Iterable[str]) -> dict[str, Metrics]:
 
 def headline(metrics: Metrics) -> str:
     """The headline figure of evaluate's metrics."""
-    return next(name for name in metrics if name != "rivals")
+    return next(name for name in metrics if name not in ("choices", "embeddings", "rivals"))
 
 
 def words_and_value(name: str, value: Any) -> str:

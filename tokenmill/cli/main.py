@@ -179,6 +179,36 @@ def generate(
 
 
 @app.command()
+def chat(
+    model: Model,
+    system: Annotated[
+        str | None, typer.Option(help="What the system says first, if the model knows that.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Of an answer, at most.")] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest token.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the K likeliest tokens.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this total.")
+    ] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1: less repetition.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Talk with a model fine-tuned for conversations: a line from stdin, a line for an answer."""
+    from tokenmill.cli.chat import chat
+
+    chat(
+        model,
+        system=system,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        repetition_penalty=repetition_penalty,
+        seed=seed,
+    )
+
+
+@app.command()
 def fill(
     model: Model,
     texts: Texts = None,
@@ -204,6 +234,24 @@ def score(
     from tokenmill.cli import models
 
     models.score(model, texts, as_json=as_json, source=source)
+
+
+@app.command()
+def choose(
+    model: Model,
+    candidates: Annotated[list[str], typer.Argument(help="What may stand there, at least two.")],
+    before: Annotated[str, typer.Option(help="What stands before it.")] = "",
+    after: Annotated[str, typer.Option(help="What follows.")] = "",
+    ranking: Annotated[
+        Literal["sum", "per_byte", "pmi"],
+        typer.Option(help="By log-probability, by that per byte, or by mutual information with --before."),
+    ] = "sum",
+    as_json: AsJson = False,
+) -> None:
+    """Rank candidates for one place of a text, such as words that sound alike, by a language model."""
+    from tokenmill.cli.choices import choose
+
+    choose(model, candidates, before=before, after=after, ranking=ranking, as_json=as_json)
 
 
 @app.command()

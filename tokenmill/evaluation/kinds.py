@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from tokenmill.evaluation.causal_lm import measure_causal
+from tokenmill.evaluation.chat import measure_chat
 from tokenmill.evaluation.denoising import measure_denoising
 from tokenmill.evaluation.generation import measure_generation
 from tokenmill.evaluation.multi_label import measure_multi_label
@@ -23,6 +24,7 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "token-classifier": measure_tagger,
     "character-classifier": measure_entities,
     "generation": measure_generation,
+    "chat": measure_chat,
     "span-extractor": measure_extractor,
 }
 """What measures a model, by the names of settings.FIGURES."""

@@ -11,6 +11,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import write_json, write_text
 from tokenmill.core.threads import compute_threads, reproducible_products
 from tokenmill.data.documents.parquet import write_parquet
+from tokenmill.evaluation.choices.run import measure_choices
+from tokenmill.evaluation.embeddings.run import measure_embeddings
 from tokenmill.evaluation.kinds import MEASURES
 from tokenmill.evaluation.scores import Bin
 from tokenmill.evaluation.settings import FIGURES, LOWER_IS_BETTER, EvaluateSettings, measured_as
@@ -27,8 +29,9 @@ def evaluate(
 ) -> None:
     """Measure one model by its kind, and write the job's outs.
 
-    ``evaluation`` holds figures.json and, where there are any, predictions.parquet, confusion.csv and
-    samples.json; ``metrics`` the headline figure of the model and of its rivals; ``calibration`` the CSV.
+    ``evaluation`` holds figures.json and, where there are any, predictions.parquet, confusion.csv,
+    samples.json, learnt.json and tasks for lm-eval; ``metrics`` the headline figure of the model and of its
+    rivals, and those of choices and embeddings; ``calibration`` the CSV.
 
     Raises:
         UserError: model and data do not belong together, the kind of model cannot be measured, a split is
@@ -45,6 +48,8 @@ def evaluate(
             f"take it out, or name one of the kinds {', '.join(MEASURES)}"
         )
     result = MEASURES[kind](subject)
+    choices = measure_choices(subject, name, job.out["evaluation"])
+    embeddings = measure_embeddings(subject, name)
     headline = FIGURES[kind][0]
     figures = _rounded(
         {
@@ -59,6 +64,8 @@ def evaluate(
             "rivals": result.rivals,
             "comparisons": result.comparisons,
             **({"analysis": result.analysis} if result.analysis else {}),
+            "choices": choices,
+            "embeddings": embeddings,
             "documents": result.documents,
             "test_digest": result.test_digest,
             "sources": list(subject.sources),
@@ -68,15 +75,38 @@ def evaluate(
     )
     _write_result(job.out["evaluation"], result, figures)
     write_text(job.out["calibration"], _calibration_csv(result.calibration))
-    rivals = {rival: values[headline] for rival, values in figures["rivals"].items()}
-    job.write_metrics({headline: figures["headline"]["value"], "rivals": rivals})
+    rivals = {rival: values[headline] for rival, values in figures["rivals"].items() if headline in values}
+    entries = {
+        group: {entry: entry_metrics(each) for entry, each in figures[group].items()}
+        for group in ("choices", "embeddings")
+        if figures[group]
+    }
+    job.write_metrics({headline: figures["headline"]["value"], "rivals": rivals, **entries})
+
+
+def entry_metrics(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The main figures of an entry of choices or embeddings and of its rivals, as dvc compares them."""
+    if "curve" in figures:
+        found: dict[str, Any] = {}
+        for row in figures["curve"]:
+            of_model = row["accuracies"][figures["ranking"]] if "accuracies" in row else row
+            rivals = {rival: values["accuracy"] for rival, values in row["rivals"].items()}
+            found[f"shots_{row['shots']}"] = {"accuracy": of_model["accuracy"], "rivals": rivals}
+        return found
+    metric = "recall_at_10" if "recall_at_10" in figures else "accuracy"
+    of_model = figures["accuracies"][figures["ranking"]] if "accuracies" in figures else figures
+    rivals = {rival: values[metric] for rival, values in figures["rivals"].items()}
+    return {metric: of_model[metric], "rivals": rivals}
 
 
 def _write_result(folder: Path, result: Result, figures: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True)
     write_json(folder / "figures.json", figures)
     if result.samples:
         write_json(folder / "samples.json", result.samples)
+    if result.learnt:
+        write_json(
+            folder / "learnt.json", [{"text": text, "learnt": learnt} for text, learnt in result.learnt]
+        )
     if result.predictions is not None:
         table = result.predictions
         text_bytes = int(table["text"].str.len_bytes().sum())
@@ -96,6 +126,8 @@ def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in values.items():
         if isinstance(value, Mapping):
             rounded[key] = value if key in ("ancestry", "analysis") else _rounded(value)
+        elif isinstance(value, list):
+            rounded[key] = [_rounded(each) if isinstance(each, Mapping) else each for each in value]
         elif not isinstance(value, float):
             rounded[key] = value
         else:

@@ -20,17 +20,24 @@ CONFIDENCE = 0.95
 def scores(actual: Labels, probabilities: Probabilities) -> dict[str, float]:
     """Accuracy with its 95% interval, macro-F1 and expected calibration error.
 
-    ``actual`` (N,) holds label numbers, ``probabilities`` is (N, labels). The interval is Wilson's (1927).
+    ``actual`` (N,) holds label numbers, ``probabilities`` is (N, labels).
     """
     predicted = probabilities.argmax(1)
-    right = int((predicted == actual).sum())
-    interval = binomtest(right, len(actual)).proportion_ci(CONFIDENCE, method="wilson")
     return {
-        "accuracy": right / len(actual),
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
+        **accuracy_of(predicted == actual),
         "f1": macro_f1(confusion_matrix(actual, predicted, probabilities.shape[1])),
         "calibration_error": calibration_error(calibration(probabilities.max(1), predicted == actual)),
+    }
+
+
+def accuracy_of(right: npt.NDArray[np.bool_]) -> dict[str, float]:
+    """The share of right answers (N,) with Wilson's 95% interval (1927)."""
+    count = int(right.sum())
+    interval = binomtest(count, len(right)).proportion_ci(CONFIDENCE, method="wilson")
+    return {
+        "accuracy": count / len(right),
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
     }
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tokenmill.core.settings import Name, Seed, Settings
+from tokenmill.evaluation.choices.settings import Choices
+from tokenmill.evaluation.embeddings.settings import Embeddings
 from tokenmill.inference.generation.limits import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
@@ -25,6 +27,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         *("chrf", "bleu", "rouge1", "rouge2", "rougeL", "exact_match"),
         *("placeholders_kept", "ended", "length_ratio", "copied"),
     ),
+    "chat": ("bits_per_byte", "hits_at_1", "ended", "distinct_1", "distinct_2"),
     "span-extractor": ("exact_match", "answer_f1"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
@@ -95,3 +98,12 @@ class EvaluateSettings(Settings):
     num_beams: Annotated[int, Field(ge=1, le=MOST_SEQUENCES)] = 1
     """Of the answers of a model that was fine-tuned to give them; 1: the likeliest token each time."""
     seed: Seed = 1
+    choices: dict[Name, Choices] = Field(default={})
+    """What a causal or a masked model chooses among candidates, by names of their own."""
+    embeddings: dict[Name, Embeddings] = Field(default={})
+    """What the model's vectors of texts are used for, by names of their own."""
+
+    @property
+    def files(self) -> list[str]:
+        """The user's own files that are read."""
+        return sorted({entry.reads for entry in self.choices.values() if entry.reads is not None})

@@ -12,8 +12,8 @@ from tokenmill.core.splits import Split
 from tokenmill.data.documents.questions import Question, questions_of
 from tokenmill.data.documents.spans import Span, write_spans
 from tokenmill.evaluation.ancestry import documents_digest
-from tokenmill.evaluation.answers import answer_f1, exact_match
 from tokenmill.evaluation.candidates import candidates, most_alike, most_frequent
+from tokenmill.evaluation.exact_match import answer_f1, exact_match
 from tokenmill.evaluation.scores import calibration, clustered_mean
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.inference.answer import MAX_TOKENS, STRIDE, answer

@@ -66,6 +66,8 @@ class Result:
     ``p_value``."""
     samples: list[dict[str, Any]] = field(default_factory=list)
     """``{"prompt": ..., "continuations": [...]}`` of each prompt."""
+    learnt: list[tuple[str, bool]] = field(default_factory=list)
+    """A training example in pieces, and whether each was to be learnt, where not all of it was."""
     predictions: pl.DataFrame | None = None
     """A row for each test document."""
     confusion: pl.DataFrame | None = None

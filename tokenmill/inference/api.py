@@ -7,7 +7,7 @@ Texts are normalised as those were that the model was trained on, where its fold
 returned are those in the texts as they were given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,18 +18,27 @@ import numpy.typing as npt
 from tokenmill.core.errors import UserError
 from tokenmill.data.normalization.edited import Edited
 from tokenmill.inference import answer as answering
+from tokenmill.inference import chat as conversations
+from tokenmill.inference import choose as choosing
 from tokenmill.inference import classify as classifiers
 from tokenmill.inference import embed as embeddings
 from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
 from tokenmill.inference.answer import Answers
-from tokenmill.inference.classify import THRESHOLD, Span
+from tokenmill.inference.choose import Choice
+from tokenmill.inference.classify import Span
 from tokenmill.inference.entities import entities
 from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
-from tokenmill.inference.normalization import edited_texts, texts_with_gaps, whole_texts
+from tokenmill.inference.normalization import (
+    beginnings,
+    edited_texts,
+    inner_texts,
+    texts_with_gaps,
+    whole_texts,
+)
 from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
@@ -80,6 +89,26 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
     return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **chosen)
 
 
+def chat(model: AnyModel, messages: Sequence[Mapping[str, str]], **settings: Any) -> str:
+    """The answer to the last message of a conversation.
+
+    Args:
+        model: a causal language model that was fine-tuned for conversations.
+        messages: ``{"role": "user", "content": "..."}`` and so on, in OpenAI's shape; the roles are ``user``,
+            ``assistant``, and ``system`` for the first.
+        **settings: as of :func:`generate`.
+
+    Raises:
+        UserError: the model is of another kind, the messages are no conversation that waits for an answer, a
+            setting is out of range, or the last message is too long for the context.
+    """
+    loaded = _loaded(model)
+    turns = conversations.read_messages(messages)
+    read = whole_texts(loaded.normalization, [turn.content for turn in turns])
+    asked = [turn._replace(content=content) for turn, content in zip(turns, read, strict=True)]
+    return conversations.chat(loaded.model, loaded.vocabulary, [asked], **settings)[0]
+
+
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
     """The labels of each text with their probabilities, likeliest first.
 
@@ -96,11 +125,6 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
     read = whole_texts(loaded.normalization, _texts(texts))
     found = classifiers.classify(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
-
-
-def fitting(probabilities: dict[str, float]) -> dict[str, float]:
-    """Of what :func:`classify` says of a text that several labels may fit, the labels that do."""
-    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
 
 
 def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Explanation]:
@@ -243,6 +267,37 @@ def score(
     read = whole_texts(loaded.normalization, _texts(texts))
     given = None if sources is None else read_prompts(loaded, _texts(sources))
     return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
+
+
+def choose(
+    model: AnyModel,
+    candidates: Sequence[str],
+    *,
+    before: str = "",
+    after: str = "",
+    ranking: Literal["sum", "per_byte", "pmi"] = "sum",
+) -> list[tuple[str, float]]:
+    """Candidates for one place of a text with their scores in nats, best first.
+
+    Args:
+        model: a causal or a masked language model.
+        candidates: what may stand there, at least two.
+        before: what stands before it.
+        after: what follows.
+        ranking: by the log-probability (``sum``); by that for each byte, for candidates of unlike length; or
+            by the mutual information with ``before`` (``pmi``), for candidates of unlike frequency.
+
+    Raises:
+        UserError: the model is of another kind, candidates are equal or empty, or the text is longer than its
+            context.
+    """
+    loaded = _loaded(model)
+    (read,) = beginnings(loaded.normalization, [before])
+    *inner, end = inner_texts(loaded.normalization, [*candidates, after])
+    choice = Choice(read, tuple(inner), end)
+    choosing.check_choice(choice, "choose")
+    (scores,) = choosing.score_choices(loaded.model, loaded.vocabulary, [choice])
+    return sorted(zip(candidates, scores[ranking].tolist(), strict=True), key=lambda pair: -pair[1])
 
 
 def embed(

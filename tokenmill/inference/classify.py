@@ -71,6 +71,11 @@ def classify(
     return result
 
 
+def fitting(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Of the probabilities of a text that several labels may fit, those of the labels that do."""
+    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
+
+
 @dataclass(frozen=True)
 class Span:
     """A part of a text, ``text[start:end]``, and its label."""
@@ -92,7 +97,7 @@ def tag(
     Raises:
         UserError: the model is no classifier of tokens.
     """
-    tagger = task_model(model, "token-classifier", "ner")
+    tagger = task_model(model, "token-classifier", "tags")
     check_texts(texts)
     pieces = vocabulary.encode_whole(texts, model.config.context)
     encodings = [piece for text in pieces for piece in text]

@@ -36,6 +36,13 @@ def beginnings(steps: Steps, texts: Sequence[str]) -> list[str]:
     return [text[:-1] for text in whole_texts(steps, marked)]
 
 
+def inner_texts(steps: Steps, texts: Sequence[str]) -> list[str]:
+    """Parts from within texts: the white space at both their ends stays."""
+    marks = [_marks(text, 1) for text in texts]
+    marked = [mark + text + mark for text, mark in zip(texts, marks, strict=True)]
+    return [text[1:-1] for text in whole_texts(steps, marked)]
+
+
 def texts_with_gaps(steps: Steps, texts: Sequence[str], vocabulary: Vocabulary) -> list[str]:
     """Texts in which special tokens are meant: they stay, and no step looks into them or over them."""
     if steps is None:

@@ -71,15 +71,19 @@ def score(
     check_texts(texts)
     if sources is not None:
         return _score_answers(model, vocabulary, texts, sources, batch_size)
-    rows = vocabulary.encode(texts)
     if model.config.kind == "masked-lm":
+        rows = vocabulary.encode(texts)
         check_lengths(rows, model.config.context)
         return [_score_masked(model, vocabulary, row, batch_size) for row in rows]
+    rows = begun_rows(vocabulary, texts)
+    return score_next(model, vocabulary, rows, [1] * len(rows), batch_size=batch_size)
+
+
+def begun_rows(vocabulary: Vocabulary, texts: Sequence[str]) -> list[list[int]]:
+    """Ids of texts as a causal model reads them: after a token of which nothing is asked, if it has one."""
+    rows = vocabulary.encode(texts)
     begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
-    if begin is not None:
-        rows = [row if row[:1] == [begin] else [begin, *row] for row in rows]
-    check_lengths([row[:-1] for row in rows], model.config.context)  # the last token is not read
-    return _score_next(model, vocabulary, rows, batch_size)
+    return rows if begin is None else [row if row[:1] == [begin] else [begin, *row] for row in rows]
 
 
 def _log_probabilities(logits_NV: Tensor, tokens_N: Tensor) -> list[float]:
@@ -89,9 +93,21 @@ def _log_probabilities(logits_NV: Tensor, tokens_N: Tensor) -> list[float]:
     return chosen
 
 
-def _score_next(
-    model: LanguageModel, vocabulary: Vocabulary, rows: list[list[int]], batch_size: int
+@torch.inference_mode()
+def score_next(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    rows: Sequence[Sequence[int]],
+    since: Sequence[int],
+    *,
+    batch_size: int = 32,
 ) -> list[Score]:
+    """Scores of the tokens of each row from place ``since`` on, at least 1, after all those before them.
+
+    Raises:
+        UserError: a row is longer than the context of the model, which is causal.
+    """
+    check_lengths([row[:-1] for row in rows], model.config.context)  # the last token is not read
     device = next(model.parameters()).device
     result = [Score((), ())] * len(rows)
     for chosen in by_length(rows, batch_size):
@@ -101,9 +117,10 @@ def _score_next(
             continue
         hidden_BTD = model.backbone(tokens_BT[:, :-1], attention_mask_BT[:, :-1])
         for index, row, hidden_TD in zip(chosen, batch, hidden_BTD, strict=True):
-            targets_T = torch.tensor(row[1:], device=device)
-            values = _log_probabilities(model.logits(hidden_TD[: len(targets_T)]), targets_T)
-            result[index] = Score(tuple(row[1:]), tuple(values))
+            first = since[index]
+            targets_T = torch.tensor(row[first:], dtype=torch.long, device=device)
+            values = _log_probabilities(model.logits(hidden_TD[first - 1 : len(row) - 1]), targets_T)
+            result[index] = Score(tuple(row[first:]), tuple(values))
     return result
 
 

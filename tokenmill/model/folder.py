@@ -26,6 +26,7 @@ from tokenmill.model.published import architectures
 from tokenmill.model.published.settings import LONGEST, check_generation
 from tokenmill.model.readme import model_readme
 from tokenmill.model.tensors import WEIGHTS, Tensors, open_tensors, read_settings
+from tokenmill.text.chat import chat_generation, chat_settings
 from tokenmill.text.classes import read_tokenizer_settings
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER
@@ -53,6 +54,7 @@ def save_model(
     tokenizer: Path,
     ancestry: Mapping[str, Any],
     normalization: Normalization | None = None,
+    chat: bool = False,
 ) -> None:
     """Write a model folder: weights, configs, tokenizer, ancestry, README. Equal models give equal bytes.
 
@@ -63,6 +65,7 @@ def save_model(
         ancestry: goes to ancestry.json as it is.
         normalization: what the model's training texts went through; without it what the tokenizer's folder
             says, if anything.
+        chat: the model answers in conversations, and its tokenizer says how these are written.
     """
     normalization = normalization or read_normalization(tokenizer)
     folder.mkdir(parents=True, exist_ok=True)
@@ -90,10 +93,13 @@ def save_model(
         # Special tokens other than <eos> are never written, by transformers' `generate` no more than by ours.
         never = {} if own else {"suppress_tokens": [id for id in range(FIRST_TEXT_ID) if id != EOS]}
         known = read_settings(generation) if generation.exists() else {**ids, **never}
-        _write_json(folder / GENERATION, known)
+        _write_json(folder / GENERATION, chat_generation(known) if chat else known)
     source = (tokenizer / TOKENIZER).read_bytes()
     (folder / TOKENIZER).write_bytes(source if own else framed(source, config.kind))
-    if not own:
+    if chat:
+        known = read_tokenizer_settings(tokenizer) if own else tokenizer_settings(config.kind, config.context)
+        _write_json(folder / SETTINGS, chat_settings(known))
+    elif not own:
         _write_json(folder / SETTINGS, tokenizer_settings(config.kind, config.context))
     elif (known := read_tokenizer_settings(tokenizer)) == read_settings(tokenizer / SETTINGS):
         (folder / SETTINGS).write_bytes((tokenizer / SETTINGS).read_bytes())

@@ -83,6 +83,14 @@ class Examples:
         return loss if self.total is None else loss * (len(labels) / self.total)
 
 
+class FullExamples(Examples):
+    """Rows of which every position is predicted: that need not be read, as of tensors without content."""
+
+    def hidden_states(self, model: LanguageModel) -> tuple[Tensor, Tensor]:
+        """Those of all positions."""
+        return self.all_hidden_states(model), self.labels_BT.flatten()
+
+
 def document_mask(tokens_BT: Tensor, *, bos: int, causal: bool) -> Tensor:
     """Which positions a position sees (B, T, T): those of its own document, up to itself where ``causal``.
 

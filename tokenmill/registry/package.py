@@ -49,6 +49,10 @@ def signature(kind: ServedKind, answering: Answering | None = None) -> Any:
             return ModelSignature(text, Schema([ColSpec(Array(part), "spans")]))
         case "masked-lm":
             return ModelSignature(text, text)
+        case "chat":
+            message = Object([Property("role", "string"), Property("content", "string")])
+            prompt = Schema([ColSpec(Array(message), "messages")])
+            text = Schema([ColSpec("string", "role"), ColSpec("string", "content")])
         case "span-extractor":
             place = ColSpec("long", "begin"), ColSpec("long", "end")
             return ModelSignature(

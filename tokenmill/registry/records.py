@@ -32,6 +32,7 @@ ServedKind = Literal[
     "token-classifier",
     "character-classifier",
     "generation",
+    "chat",
     "span-extractor",
 ]
 """What answers requests (serving.py), as its evaluation names it."""

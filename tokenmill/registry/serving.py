@@ -29,7 +29,8 @@ class Refused(MlflowException):
 
 class Model(PythonModel):
     """Labels the column ``text`` or parts of it (classifiers), fills its gaps (a masked model), answers
-    ``prompt``, or finds the answer to ``question`` in ``passage`` (a span extractor)."""
+    ``messages`` (a model for conversations), finds the answer to ``question`` in ``passage`` (a span
+    extractor), or answers ``prompt``."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -45,13 +46,16 @@ class Model(PythonModel):
         A classifier of texts gives ``label`` and its ``probability``; where several labels may fit,
         ``labels``, those that do, and their ``probabilities``; of a number the ``value``. One of characters
         or tokens gives ``spans``, each with its text, label, start, end and score, its probability. A masked
-        model gives ``text`` with the most probable token in each gap, a span extractor ``answer``, its
-        ``score`` and its place from ``begin`` to ``end`` in the passage ("" at 0 to 0 where there is none),
-        others ``text``, without the prompt.
+        model gives ``text`` with the most probable token in each gap, a model for conversations ``role`` and
+        ``content`` of the message that follows, a span extractor ``answer``, its ``score`` and its place from
+        ``begin`` to ``end`` in the passage ("" at 0 to 0 where there is none), others ``text``, without the
+        prompt.
         """
         from tokenmill.core.errors import UserError
 
         try:
+            if "messages" in model_input:
+                return self._chat(model_input["messages"], params or {})
             match self.loaded.model.config.kind:
                 case "sequence-classifier":
                     return self._classify(_strings(model_input, "text"))
@@ -70,13 +74,22 @@ class Model(PythonModel):
             message = "the model failed at this request; the server's log says where"
             raise Refused(message, INTERNAL_ERROR) from None
 
+    def _chat(self, conversations, params):
+        from tokenmill.inference import api
+
+        chosen = _sampling(params)
+        # MLflow gives nested lists as arrays.
+        answers = [api.chat(self.loaded, list(messages), **chosen) for messages in conversations]
+        return pd.DataFrame({"role": "assistant", "content": answers})
+
     def _classify(self, texts):
         from tokenmill.inference import api
+        from tokenmill.inference.classify import fitting
 
         found = api.classify(self.loaded, texts)
         match self.loaded.model.config.problem_type:
             case "multi_label_classification":
-                rows = [api.fitting(each) for each in found]
+                rows = [fitting(each) for each in found]
                 columns = {"labels": map(list, rows), "probabilities": (list(row.values()) for row in rows)}
                 return pd.DataFrame({name: list(values) for name, values in columns.items()})
             case "regression":

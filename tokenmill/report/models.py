@@ -13,6 +13,7 @@ from tokenmill.report.answers import answers, cut
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.entities import entity_section
+from tokenmill.report.entries import entries
 from tokenmill.report.evaluation import Evaluation
 from tokenmill.report.questions import shown_questions
 from tokenmill.report.sentences import headlines
@@ -54,6 +55,8 @@ def page(
         answers={e.name: shown for e in evaluations if (shown := answers(e))},
         questions={e.name: asked for e in evaluations if (asked := shown_questions(e.predictions()))},
         entities=[section for e in evaluations if (section := entity_section(e))],
+        entries={e.name: found for e in evaluations if (found := entries(e))},
+        learnt={e.name: pieces for e in evaluations if (pieces := e.learnt())},
         samples={e.name: found for e in evaluations if (found := e.samples())},
         analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
@@ -93,7 +96,11 @@ def _group(evaluation: Evaluation, names: list[str]) -> dict[str, Any]:
 
 def _interval(values: Mapping[str, float], name: str) -> str:
     low, high = values.get(f"{name}_low"), values.get(f"{name}_high")
-    return "" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
+    if low is None or high is None:
+        return ""
+    if FIGURES[name].is_share:
+        return f"{100 * low:.1f}–{100 * high:.1f}"
+    return f"{FIGURES[name].show(low)}–{FIGURES[name].show(high)}"
 
 
 def _confusion(table: pl.DataFrame | None) -> list[tuple[str, list[int]]] | None:

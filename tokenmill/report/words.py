@@ -10,6 +10,11 @@ class Figure(NamedTuple):
     form: str
     higher_is_better: bool
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is shown in percent."""
+        return self.form.endswith("%}")
+
     def show(self, value: float) -> str:
         """The value as text."""
         return self.form.format(value)
@@ -41,6 +46,9 @@ FIGURES = {
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),
     "loss": Figure("loss (nats)", "{:.3f}", False),
     "calibration_error": Figure("calibration error", "{:.3f}", False),
+    "hits_at_1": Figure("right reply of ten", "{:.1%}", True),
+    "distinct_1": Figure("distinct words", "{:.3f}", True),
+    "distinct_2": Figure("distinct pairs of words", "{:.3f}", True),
 }
 """In the order of the tables' columns; a figure that is not named here is in no table."""
 
@@ -56,7 +64,7 @@ class Kind(NamedTuple):
     command: str
     """Of ``tokenmill``, to ask it something."""
     example: str
-    """A text to ask it."""
+    """A text to ask it; "" where the command reads lines."""
     pipeline_tag: str
     """Task on the Hugging Face hub."""
 
@@ -145,6 +153,18 @@ KINDS = {
         "generate",
         "a text",
         "text2text-generation",
+    ),
+    "chat": Kind(
+        "Models for conversations",
+        "Bits per byte of the test answers, each after what was said before; less is better. Right reply of "
+        "ten: how often a model tells the answer that was given from nine of other conversations. Ended by "
+        "themselves: share of its own answers that end before they are cut. Distinct: different words, and "
+        "pairs of words, among all that it answers (Li et al. 2016). Small figures: 95% intervals by drawing "
+        "conversations anew.",
+        "answers in conversations",
+        "chat",
+        "",
+        "text-generation",
     ),
     "span-extractor": Kind(
         "Answers in passages",

@@ -22,12 +22,14 @@ from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
 from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
+from tokenmill.model.published.architectures import published_class
 from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.memory import check_memory
 from tokenmill.tasks.recipe import CONTROL_RECIPE, Recipe, downloaded, recipe_of, warning
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
+from tokenmill.tasks.tokenizer_fit import check_fit
 from tokenmill.text.tokenizer import copy_tokenizer, fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
@@ -71,8 +73,11 @@ def finetune(
         lora=settings.lora is not None,
     )
     check_memory(name, task, base, runtime, recipe.optimizer)
-    if said := warning(f"params.yaml: finetune.{name}", recipe, settings.init_from):
+    if said := warning(
+        f"params.yaml: finetune.{name}", recipe, settings.init_from, lora=settings.lora is not None
+    ):
         print(said, file=sys.stderr, flush=True)
+    check_fit(documents, vocabulary, init_from)
     normalization = normalization_of(clean, settings.sources)
     tokenizer = init_from
     if task.tokenizer is not None:
@@ -108,6 +113,14 @@ def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> Non
             f"{where}.lora.rank is {settings.lora.rank}, but the width of {settings.init_from} is "
             f"{base.width}; lower it"
         )
+
+
+def _publishable(model: Model) -> Model:
+    """The same function in a form that ``transformers`` has a class for, where folding gives one."""
+    if not isinstance(model, TaskModel) or published_class(model.config):
+        return model
+    folded = model.folded()
+    return folded if published_class(folded.config) else model
 
 
 @dataclass(frozen=True)
@@ -157,14 +170,14 @@ class _Finetuning:
         trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
         self.task.finish(model)
-        if isinstance(model, TaskModel):
-            model = model.folded()
+        model = _publishable(model)
         save_model(
             folder,
             model,
             tokenizer=self.tokenizer,
             ancestry=self._ancestry(control=base is None),
             normalization=self.normalization,
+            chat=self.task.chat,
         )
         computed = write_record(
             folder,

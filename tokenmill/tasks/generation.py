@@ -9,27 +9,20 @@ from typing import ClassVar
 import polars as pl
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.splits import Split
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import LanguageModel
 from tokenmill.model.padding import pad_rows
-from tokenmill.objectives.examples import IGNORE_INDEX, Examples
+from tokenmill.objectives.examples import IGNORE_INDEX, Examples, FullExamples
 from tokenmill.objectives.span_corruption import shift_right
 from tokenmill.tasks.by_length import ByLength
 from tokenmill.tasks.labelling import VALIDATION_ROWS
 from tokenmill.tasks.settings import GenerationSettings
 from tokenmill.text.vocabulary import Vocabulary
 from tokenmill.training.task import Batch
-
-
-class _Full(Examples):
-    """Rows without padding: which positions are asked for need not be read, as of tensors without content."""
-
-    def hidden_states(self, model: LanguageModel) -> tuple[Tensor, Tensor]:
-        return self.all_hidden_states(model), self.labels_BT.flatten()
 
 
 @dataclass(frozen=True)
@@ -157,7 +150,7 @@ class Generation(ByLength):
         source, target = (max(map(len, part)) for part in (self.train.sources, self.train.targets))
         inputs_BT, source_BS = (torch.zeros(rows, length, dtype=torch.long) for length in (target, source))
         mask_BS = torch.ones_like(source_BS, dtype=torch.bool)
-        return _Full(inputs_BT, inputs_BT, source_BS, mask_BS)
+        return FullExamples(inputs_BT, inputs_BT, source_BS, mask_BS)
 
     def batch(self, step: int) -> Batch:
         """Pairs of like length."""

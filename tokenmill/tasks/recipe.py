@@ -60,12 +60,17 @@ def recipe_of(learning_rate: float | None, *, width: int, rows: int, downloaded:
     return Recipe("adamw", learning_rate or usual * (LORA_FACTOR if lora else 1))
 
 
-def warning(where: str, recipe: Recipe, start: str) -> str | None:
+def warning(where: str, recipe: Recipe, start: str, *, lora: bool) -> str | None:
     """What a rate means that cannot work, in a line; None of any other.
 
-    ``where`` names the entry and ``start`` the model, as the settings do.
+    Args:
+        where: the entry, as it is named.
+        recipe: what :func:`recipe_of` gave.
+        start: the model to start from, as it is named.
+        lora: whether low-rank matrices are trained.
     """
-    low, high = BOUNDS[recipe.optimizer]
+    factor = LORA_FACTOR if lora and recipe.optimizer == "adamw" else 1
+    low, high = (factor * bound for bound in BOUNDS[recipe.optimizer])
     rate = recipe.learning_rate
     if low <= rate <= high:
         return None

@@ -115,6 +115,12 @@ class GenerationSettings(TaskSettings):
     """Tokens of an answer, its end among them; null: as many as ``max_tokens``, which is for the texts."""
 
 
+class ChatSettings(TaskSettings):
+    """The assistant's turns of conversations."""
+
+    task: Literal["chat"]
+
+
 class QuestionAnsweringSettings(TaskSettings):
     """Answers to questions within a passage, or that it holds none."""
 
@@ -130,7 +136,8 @@ FinetuneSettings = Annotated[
     | TokenClassificationSettings
     | NerSettings
     | GenerationSettings
-    | QuestionAnsweringSettings,
+    | QuestionAnsweringSettings
+    | ChatSettings,
     Field(discriminator="task"),
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

@@ -35,6 +35,7 @@ TASKS: dict[str, TaskEntry] = {
     "token-classification": TaskEntry("token-classifier", needs="tags"),
     "ner": TaskEntry("character-classifier", needs="entities"),
     "generation": TaskEntry("text-to-text", needs="targets", starts_from=("text-to-text",)),
+    "chat": TaskEntry("causal-lm", needs="turns", starts_from=("causal-lm",)),
     "question-answering": TaskEntry("span-extractor", needs="questions"),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""

@@ -15,6 +15,8 @@ class FinetuneTask(Task):
     skips_outliers = False  # a hard batch is no spike
     figures: ClassVar[tuple[str, ...]]
     """What :meth:`validate` gives, as the metrics file has it."""
+    chat: ClassVar[bool] = False
+    """Whether the model answers in conversations, which its folder is to say."""
     config: ModelConfig
     """Of the model that learns it."""
     batch_size: int

@@ -50,6 +50,8 @@ class Vocabulary:
     """What else ends a text that is written."""
     never: frozenset[int] = frozenset()
     """Ids that are not written, though they stand for text."""
+    chat_template: str | None = None
+    """How ``transformers`` writes conversations for the model."""
 
     @property
     def ends(self) -> frozenset[int]:
@@ -147,7 +149,8 @@ def load_vocabulary(folder: Path, settings: Mapping[str, Any]) -> Vocabulary:
         UserError: tokenizer.json is missing or broken, or there is neither padding nor an end.
     """
     tokenizer = open_tokenizer(folder)
-    named = named_tokens(read_tokenizer_settings(folder))
+    spelling = read_tokenizer_settings(folder)
+    named, template = named_tokens(spelling), spelling.get("chat_template")
 
     def number(*names: str) -> int | None:
         for name in names:
@@ -175,6 +178,7 @@ def load_vocabulary(folder: Path, settings: Mapping[str, Any]) -> Vocabulary:
         start=number("decoder_start"),
         other_ends=frozenset(ends) - {eos},
         never=frozenset(_ids(written, "suppress_tokens", generation)),
+        chat_template=template if isinstance(template, str) else None,
     )
 
 

@@ -15,7 +15,7 @@ WINDOWS = (
 )  # fmt: skip
 """Which characters a window has, counted from the one that it is a window of."""
 
-BUCKETS = 2**18
+BUCKETS = 2**19
 """Windows share a bucket where their hashes agree; docs/experiments.md has the price of fewer."""
 
 # Factors of MurmurHash3's last step, as signed numbers: products are modulo 2**64 either way.

@@ -27,8 +27,10 @@ PUBLISHED: dict[str, Any] = {"muon": False, "betas": (0.9, 0.999), "eps": 1e-8}
 
 WEIGHT_DECAY = 0.01
 """Of matrices, not of vectors: biases and gains (Devlin et al. 2019, A.2)."""
-WINDOW_RATE = 0.05
-"""AdamW's learning rate of a character classifier's windows; see docs/experiments.md."""
+
+WINDOW_RATE, WINDOW_EPS = 0.05, 1e-4
+"""AdamW's learning rate of a character classifier's windows, and its epsilon: what is seen rarely has small
+gradients where it is right already, which are not to be made as large as others; see docs/experiments.md."""
 
 
 def orthogonalise(matrices_MRC: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -183,6 +185,6 @@ def parameter_groups(
         {"params": matrices, **of_matrices},
         {"params": rest, **of_rest},
         {"params": wide["ngrams"], "lr": NGRAM_RATE, "muon": False},
-        {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False},
+        {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False, "eps": WINDOW_EPS},
     ]
     return [group for group in groups if group["params"]]

@@ -21,7 +21,7 @@ def document(id: str, text: str, label: str | None = None, target: str | None = 
 
 def write_measured(folder: Path, rows: Sequence[Row], parts: int = 1) -> Corpus:
     """Write ``folder/s/00000<n>.parquet``, row i into part i modulo ``parts``, and open the corpus."""
-    columns = ("id", "text", "label", "target", "source", "group", "spans", "split")
+    columns = ("id", "text", "label", "target", "source", "group", "spans", "fold", "split")
     empty = dict.fromkeys(columns)
     frame = pl.DataFrame([empty | row for row in rows], dict.fromkeys(columns, pl.String))
     frame = frame.with_columns(

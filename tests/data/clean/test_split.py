@@ -27,20 +27,28 @@ def sides(
 ) -> dict[str, str]:
     """The split by id."""
     frame = pl.DataFrame(documents, {"text": pl.String, "label": pl.String}, orient="row")
-    return split(frame.with_columns(id=pl.col("text"), source=pl.lit("s")), shares, clusters or {})
+    return split(frame.with_columns(source=pl.lit("s")), shares, clusters)
 
 
-def split(frame: pl.DataFrame, shares: SplitSettings, clusters: dict[str, str]) -> dict[str, str]:
-    """The split by id of documents with id, text, label and source; ``clusters`` by id."""
+def split(
+    frame: pl.DataFrame, shares: SplitSettings = SHARES, clusters: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The split by id of documents with text, source and any of id (the text), label, group and fold;
+    ``clusters`` by id."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "s").mkdir()
-        frame = frame.with_columns(text_hash=content_hash(frame["text"]))
+        missing = {"label", "group", "fold", "id"} - {*frame.columns}
+        frame = frame.with_columns(**dict.fromkeys(missing, pl.lit(None, pl.String)))
+        frame = frame.with_columns(
+            pl.coalesce("id", "text").alias("id"), text_hash=content_hash(frame["text"])
+        )
         frame.write_parquet(Path(folder) / "s/000000.parquet")
         corpus = Corpus.of(Path(folder), ["s"])
         numbers = np.arange(len(corpus))
-        linked = [(number, clusters[id_]) for number, id_ in enumerate(frame["id"]) if id_ in clusters]
+        named = clusters or {}
+        linked = [(number, named[id_]) for number, id_ in enumerate(frame["id"]) if id_ in named]
         table = pl.DataFrame(linked, {"number": pl.Int64, "cluster": pl.String}, orient="row")
-        chosen = assign_splits(corpus, numbers, apply_rules(corpus, {}), table, shares)
+        chosen = assign_splits(corpus, numbers, apply_rules(corpus, {}), table, shares).split
     return {id_: SPLITS[side] for id_, side in zip(frame["id"], chosen.tolist(), strict=True)}
 
 

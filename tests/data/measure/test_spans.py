@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.data.clean.helpers import COLUMNS
+from tests.data.clean.helpers import RAW
 from tests.data.normalization.test_text import ALL, CHOICES, TEXTS
 from tokenmill.core.normalization import Normalization
 from tokenmill.data.documents.spans import Span, check_spans, read_spans, write_spans
@@ -16,8 +16,8 @@ from tokenmill.data.normalization.text import normalize_text
 
 def measured(text: str, spans: list[Span], steps: Normalization = ALL) -> tuple[str, list[Span]]:
     """Text and spans of a document after measure."""
-    row = ("s:1", "s", text, None, None, "zh", None, write_spans(spans))
-    frame = measure_table(pl.DataFrame([row], dict.fromkeys(COLUMNS, pl.String), orient="row"), "s", steps)
+    row = ("s:1", "s", text, None, None, "zh", None, write_spans(spans), None)
+    frame = measure_table(pl.DataFrame([row], dict.fromkeys(RAW, pl.String), orient="row"), "s", steps)
     return frame["text"][0], read_spans(frame["spans"][0])
 
 

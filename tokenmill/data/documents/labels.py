@@ -13,7 +13,12 @@ def label_sets(labels: pl.Series, separator: str) -> pl.Series:
     )
 
 
+def number_of(label: pl.Expr) -> pl.Expr:
+    """A label as a float; null where it is no finite number."""
+    number = label.str.strip_chars().cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
+
+
 def numbers_of(labels: pl.Series) -> pl.Series:
     """Labels as floats; null where one is no finite number."""
-    numbers = labels.str.strip_chars().cast(pl.Float64, strict=False)
-    return numbers.set(~numbers.is_finite().fill_null(False), None)
+    return labels.to_frame("label").select(number_of(pl.col("label"))).to_series()

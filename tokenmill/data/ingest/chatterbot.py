@@ -36,7 +36,7 @@ class Said(NamedTuple):
 
 
 def read_pairs(file: SourceFile) -> Rows:
-    """Each turn of a conversation with the one that answers it, numbered by line.
+    """Each turn of a conversation with the one that answers it, numbered by line. A conversation is a group.
 
     Raises:
         UserError: as :func:`read_turns`.
@@ -49,7 +49,7 @@ def read_pairs(file: SourceFile) -> Rows:
             if text is None or target is None:
                 yield Reject(line, "a turn is no text", show_value([text, target]))
             else:
-                yield make_pair(line, text, target)
+                yield make_pair(line, text, target, f"{file.name}:{turns[0].line}")
 
 
 def read_conversations(file: SourceFile) -> Rows:

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 from tokenmill.core.errors import UserError
@@ -12,7 +13,8 @@ from tokenmill.data.ingest.lines import read_lines
 from tokenmill.data.ingest.records import TOO_LONG, Note, Record, Reject, Rows, decode, make_spanned, show
 from tokenmill.data.ingest.tags import Scheme, Tally, join_tokens, tagged_spans
 
-_GAP = re.compile(rb"[ \t]+")
+LOOKED_AT = 10_000
+"""Lines at the beginning from which the number of columns is told."""
 _NEW_GROUP = re.compile(rb"-DOCSTART-(?:[ \t]|$)|#\s?(?:newdoc|begin document)\b")
 _COMMENT = re.compile(rb"#\s?(?:newdoc|newpar|begin document|end document|sent_id =|text =)")
 
@@ -36,8 +38,8 @@ def read_conll(file: SourceFile, columns: Mapping[str, str]) -> Rows:
         UserError: the file has one column, or not that which settings name, or its tags have no labels.
     """
     widths: Counter[int] = Counter()
-    for _, line in read_lines(file):
-        if line.strip(b" \t") and not _begins_group(line) and not _COMMENT.match(line):
+    for _, line in islice(read_lines(file), LOOKED_AT):
+        if line.strip() and not _begins_group(line) and not _COMMENT.match(line):
             widths[len(_split(line))] += 1
     if not widths:
         return
@@ -51,7 +53,7 @@ def read_conll(file: SourceFile, columns: Mapping[str, str]) -> Rows:
         )
     tally = Tally()
     for sentence in _sentences(file, width):
-        rows = [_split(line) for line in sentence.lines]
+        rows = map(_split, sentence.lines)
         tally.add([row[tag].decode("utf-8", "replace") for row in rows if len(row) == width])
     scheme = tally.scheme(file.name)
     yield Note(f"{tally.said(scheme)}; Chinese characters joined without spaces, words by one")
@@ -65,7 +67,8 @@ def _row(
     try:
         if sentence.too_long:
             raise ValueError(TOO_LONG)
-        rows = [[decode(field) for field in _split(line)] for line in sentence.lines]
+        decode(b"\n".join(sentence.lines))
+        rows = [[field.decode() for field in _split(line)] for line in sentence.lines]
         for number, row in enumerate(rows, start=1):
             if len(row) != width:
                 columns = f"{len(row)} column{'s' if len(row) > 1 else ''}"
@@ -87,9 +90,8 @@ def _sentences(file: SourceFile, width: int) -> Iterator[Sentence]:
     lines: list[bytes] = []
     size = first = 0
     for number, line in read_lines(file):
-        line = line.rstrip(b" ") if b"\t" in line else line.strip(b" ")
         new_group = _begins_group(line)
-        if new_group or not line.strip(b" \t"):
+        if new_group or not line.strip():
             if lines:
                 yield Sentence(first, group, lines, size > file.max_bytes)
             lines, size = [], 0
@@ -105,7 +107,7 @@ def _sentences(file: SourceFile, width: int) -> Iterator[Sentence]:
 
 
 def _begins_group(line: bytes) -> bool:
-    return _NEW_GROUP.match(line) is not None
+    return line.startswith((b"-DOCSTART-", b"#")) and _NEW_GROUP.match(line) is not None
 
 
 def _is_comment(line: bytes, width: int) -> bool:
@@ -114,8 +116,8 @@ def _is_comment(line: bytes, width: int) -> bool:
 
 
 def _split(line: bytes) -> list[bytes]:
-    # Not at other white space: an ideographic space may be a token.
-    return line.split(b"\t") if b"\t" in line else _GAP.split(line.strip(b" "))
+    # Of bytes: an ideographic space may be a token.
+    return line.rstrip(b" ").split(b"\t") if b"\t" in line else line.split()
 
 
 def _column(file: SourceFile, named: str, ours: str, width: int, *, default: int) -> int:

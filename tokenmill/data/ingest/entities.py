@@ -98,7 +98,7 @@ class _Reader:
             size = len(text.encode("utf-8", "replace"))
             if beyond_ascii and len(text) < max(span.end for span in spans) <= size:
                 self.in_bytes += 1
-                raise ValueError(f"{error}, and {size} bytes: offsets count bytes, not characters") from None
+                raise ValueError(f"{error}, and {size} bytes: offsets count characters") from None
             raise
         for one, other in pairwise(spans):
             if other.begin < one.end:
@@ -133,8 +133,10 @@ def _no_form(row: Any) -> tuple[Any, Any]:
 
 
 def _field(row: Any, key: str) -> Any:
+    if not isinstance(row, Mapping):
+        raise ValueError(NOT_THE_FORM)
     if key not in row:
-        raise ValueError(f"no field {key!r}; give it an empty list where there is no span")
+        raise ValueError(f"no field {key!r}")
     return row[key]
 
 

@@ -13,7 +13,7 @@ from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import read_document, read_jsonl, read_tagged, read_txt
 from tokenmill.data.ingest.mo import read_mo
 from tokenmill.data.ingest.names import FORMATS, is_compressed, suffix
-from tokenmill.data.ingest.object_formats import FIELDS, object_rows
+from tokenmill.data.ingest.object_formats import fields_of, object_rows
 from tokenmill.data.ingest.objects import read_objects
 from tokenmill.data.ingest.parallel import read_parallel
 from tokenmill.data.ingest.po import read_po
@@ -82,5 +82,5 @@ def _read_objects(file: SourceFile, format_: ObjectFormat, columns: Mapping[str,
         return read_conversations(file)
     if format_ == "squad" and ending not in (".jsonl", ".ndjson", ".parquet"):
         return read_squad(file)
-    fields = (*FIELDS[format_], *columns.values())
+    fields = fields_of(format_, columns)
     return object_rows(file.name, format_, lambda: read_objects(file, fields), columns, file.max_bytes)

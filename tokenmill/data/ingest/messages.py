@@ -8,7 +8,7 @@ from tokenmill.data.ingest.records import Note, Record, Rows, kind_of, make_span
 from tokenmill.data.ingest.turns import Turn, conversation, lay_out, read_turns
 
 FORMS = {
-    "messages": "messages (OpenAI, TRL)",
+    "messages": "messages (OpenAI, TRL, chitchat-dataset)",
     "conversations": "conversations (ShareGPT)",
     "instruction": "instruction, input and output (Alpaca)",
     "completion": "prompt and completion (TRL)",

@@ -16,7 +16,11 @@ FIELDS: dict[ObjectFormat, tuple[str, ...]] = {
     "messages": messages.FIELDS,
     "preferences": messages.PREFERENCE_FIELDS,
 }
-"""What a table is asked for."""
+
+
+def fields_of(format_: ObjectFormat, columns: Mapping[str, str]) -> list[str]:
+    """The columns that are read of a table: those of the format, and those that settings name."""
+    return [*FIELDS[format_], *(theirs for ours, theirs in columns.items() if ours != theirs)]
 
 
 def object_rows(

@@ -65,7 +65,7 @@ def question_and_answers(question: Any, context: str) -> tuple[str, list[tuple[i
     if isinstance(answers, Mapping):  # columns, as tables of Hugging Face have them
         texts, starts = answers.get("text"), answers.get("answer_start")
         if not isinstance(texts, list) or not isinstance(starts, list) or len(texts) != len(starts):
-            raise ValueError("answers have no text and answer_start, as many of each")
+            raise ValueError("answers lack text and answer_start, as many of each")
         answers = [{"text": text, "answer_start": start} for text, start in zip(texts, starts, strict=True)]
     if not isinstance(answers, list | None):
         raise ValueError(f"answers are {kind_of(answers)}, not a list")

@@ -6,10 +6,11 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tokenmill.core.splits import SPLITS
 from tokenmill.data.documents.languages import language_code
 from tokenmill.data.documents.spans import Span, check_spans, read_spans, write_spans
 
-COLUMNS = ("text", "label", "target", "language", "id", "source", "group", "spans")
+COLUMNS = ("text", "label", "target", "language", "id", "source", "group", "spans", "fold")
 """Fields of a record that a file may carry, text first."""
 RAW_CHARACTERS = 10_000
 """A reject keeps this much of its line: enough to see what is wrong, bounded when the line is a gigabyte."""
@@ -42,6 +43,8 @@ class Record(NamedTuple):
     """What the document is a part of, such as an article or a conversation; a group comes to one split."""
     spans: str | None = None
     """Labelled parts of the text (:mod:`tokenmill.data.documents.spans`)."""
+    fold: str | None = None
+    """The split that the document is to come to; of others clean decides."""
 
 
 class Reject(NamedTuple):
@@ -129,6 +132,11 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
         raise ValueError("no text")
     if values["language"] is not None:
         values["language"] = language_code(values["language"])
+    for name in ("group", "fold"):  # a field that is empty, in tables of text, is none
+        values[name] = (values[name] or "").strip() or None
+    fold = values["fold"]
+    if fold is not None and fold not in SPLITS:
+        raise ValueError(f"fold is {fold[:40]!r}, none of {', '.join(SPLITS)}")
     if values["spans"] is not None:
         check_spans(read_spans(values["spans"]), values["text"])
     return Record(line, **values)  # type: ignore[arg-type]
@@ -151,10 +159,10 @@ def make_spanned(
     return make_record(line, {**fields, "text": text, "spans": write_spans(spans)})
 
 
-def make_pair(line: int, text: str, target: str) -> Record | Reject:
+def make_pair(line: int, text: str, target: str, group: str | None = None) -> Record | Reject:
     """A text and its target as a record, or as a reject that shows them."""
     try:
-        return make_record(line, {"text": text, "target": target})
+        return make_record(line, {"text": text, "target": target, "group": group})
     except ValueError as error:
         return Reject(line, str(error), show(repr([text, target])))
 
@@ -184,6 +192,10 @@ def _encodable(text: str) -> bool:
 
 def kind_of(value: Any) -> str:
     """What a value of JSON or of a table is, in words."""
+    if value is None:
+        return "missing"
+    if isinstance(value, str):
+        return "text"
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):

@@ -29,7 +29,7 @@ Format = Literal[
     ObjectFormat,
 ]
 Role = Literal["text", "test", "good", "bad"]
-Column = Literal["id", "source", "text", "label", "target", "language", "group", "spans"]
+Column = Literal["id", "source", "text", "label", "target", "language", "group", "spans", "fold"]
 Quoting = Literal["auto", "minimal", "none"]
 Language = Annotated[str, AfterValidator(language_code)]
 

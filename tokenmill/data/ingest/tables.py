@@ -9,7 +9,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.apart import open_table, read_rows
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import check_columns, unread
-from tokenmill.data.ingest.object_formats import FIELDS, object_rows
+from tokenmill.data.ingest.object_formats import fields_of, object_rows
 from tokenmill.data.ingest.objects import Items, table_objects
 from tokenmill.data.ingest.records import RAW_CHARACTERS, TOO_LONG, Record, Reject, Rows, make_record, show
 from tokenmill.data.ingest.settings import HuggingFaceSource
@@ -82,7 +82,7 @@ def read_dataset(name: str, source: HuggingFaceSource, root: Path, columns: Mapp
     if source.format == "table":
         yield from _rows(where, existing, columns, source.max_document_bytes)
         return
-    fields = (*FIELDS[source.format], *columns.values())
+    fields = fields_of(source.format, columns)
 
     def open_() -> Items:
         return table_objects(where, existing, fields, source.max_document_bytes)

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from tokenmill.core.errors import UserError
@@ -52,13 +53,13 @@ class Tally:
         """Count the tags of a sentence."""
         before = None
         for tag in tags:
-            match = _TAG.fullmatch(tag)
-            if match is None:
+            parts = _parts(tag)
+            if parts is None:
                 before = None
                 if tag != OUTSIDE:
                     self.plain[tag] += 1
                 continue
-            letter, label = match[1], match[2]
+            letter, label = parts
             self.letters[letter] += 1
             self.labels.add(label)
             self.loose += letter == "I" and before != label
@@ -125,10 +126,17 @@ def _split(tag: str, scheme: Scheme, open_: str | None, place: int) -> tuple[str
         return OUTSIDE, None
     if scheme is PLAIN:
         return ("I" if tag == open_ else "B"), tag
-    match = _TAG.fullmatch(tag)
-    if match is None:
+    parts = _parts(tag)
+    if parts is None:
         raise ValueError(f"token {place + 1}: {tag[:40]!r} is no tag ({scheme.name})")
-    return _MEANING.get(match[1], match[1]), match[2]
+    return _MEANING.get(parts[0], parts[0]), parts[1]
+
+
+@lru_cache(1 << 12)
+def _parts(tag: str) -> tuple[str, str] | None:
+    """Letter and label, as written; None for what is no such tag."""
+    match = _TAG.fullmatch(tag)
+    return None if match is None else (match[1], match[2])
 
 
 def join_tokens(tokens: Sequence[str]) -> tuple[str, list[tuple[int, int]]]:

@@ -94,7 +94,7 @@ def _turn(written: Any) -> Turn:
 
 
 def _by_sender(written: list[list[Any]]) -> list[Turn]:
-    """The sender of the first turn is the user, the other the assistant."""
+    """The sender of the first message is the user, the other the assistant; empty messages are left out."""
     turns: list[Turn] = []
     senders: list[Any] = []
     for messages in written:
@@ -102,10 +102,11 @@ def _by_sender(written: list[list[Any]]) -> list[Turn]:
             text = message.get("text") if isinstance(message, Mapping) else None
             if not isinstance(text, str):
                 raise ValueError("a message has no text")
+            if not text.strip():
+                continue
             if message.get("sender") not in senders:
                 senders.append(message.get("sender"))
             if len(senders) > 2:
                 raise ValueError("more than two senders")
-            if text.strip():
-                turns.append(Turn("user" if message.get("sender") == senders[0] else "assistant", text))
+            turns.append(Turn("user" if message.get("sender") == senders[0] else "assistant", text))
     return turns

@@ -29,7 +29,7 @@ HEAD = 1 << 22
 """Characters at the start of a text in which all but its length is counted: memory stays bounded."""
 HASH_BYTES = 16
 """128 of the 256 bits: two of 10^12 texts agree by chance once in 10^14 corpora."""
-COLUMNS = ("id", "source", "text", "label", "target", "language", "group", "spans")
+COLUMNS = ("id", "source", "text", "label", "target", "language", "group", "spans", "fold")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def measure_table(raw: pl.DataFrame, source: str, steps: Normalization) -> pl.Da
     """Raw documents in their order, normalised, and with a column for each measure.
 
     Columns: id, source, text, label, target, language (found, not declared), group, spans (of the normalised
-    text), language_score, text_hash and target_hash (:func:`content_hash`), characters, bytes,
+    text), fold, language_score, text_hash and target_hash (:func:`content_hash`), characters, bytes,
     target_characters and target_bytes (null without a target), those of :func:`replace_pii`, :func:`quality`,
     :func:`word_counts` and :func:`repetition`, and signature.
     """

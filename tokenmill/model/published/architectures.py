@@ -48,6 +48,8 @@ def published_class(config: ModelConfig) -> str | None:
         own = ("mean", "first") if module is modernbert else (FAMILIES[config.family].get("pooling", "mean"),)
         if config.ngrams or config.pooling not in own:
             return None
+    if module in (gpt2, opt) and not config.causal:
+        return None  # theirs always are
     if config.head == "bilinear":
         return None  # LanguageModel.folded has a form that they know
     tied_lm = config.kind == "causal-lm" and config.tied

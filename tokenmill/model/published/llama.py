@@ -114,7 +114,8 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
 
 def entries(config: ModelConfig) -> Layout:
     """Our tensors in theirs."""
-    ours, theirs = "backbone.decoder", "" if config.kind == "features" else "model."
+    ours = "backbone.decoder" if config.causal else "backbone.encoder"
+    theirs = "" if config.kind == "features" else "model."
     head = config.width_of_head
     sizes = [config.heads * head, config.groups * head, config.groups * head]
     embedding = "backbone.embeddings.token.weight"

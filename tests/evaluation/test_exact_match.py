@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tokenmill.evaluation.answers import answer_f1, answer_units, exact_match
+from tokenmill.evaluation.exact_match import answer_f1, answer_units, exact_match
 
 CASES = [
     ("the Baker's house", ["baker's house"]),

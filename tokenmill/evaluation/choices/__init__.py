@@ -1,0 +1,1 @@
+"""Language models measured by what they choose among candidates, without training."""
