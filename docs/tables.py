@@ -1,12 +1,12 @@
 """The tables of the two READMEs, from params.yaml, ``data/metrics`` and ``data/plots/drops.csv``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from stages.params import load_params
-from tokenmill.cli.figures import headline, number, read_metrics
+from tokenmill.cli.figures import Metrics, headline, number, read_metrics
 from tokenmill.cli.results import stage_names
 from tokenmill.report.words import figure_of
 
@@ -26,10 +26,15 @@ WORDS = {
         "none": "No model is measured.",
         "bits_per_byte": "bits per byte, lower is better",
         "accuracy": "accuracy",
+        "f1": "F1",
         "control": "the same from random weights",
         "tfidf": "TF-IDF with logistic regression",
         "ngram": "Kneser-Ney n-gram on the same training text",
         "unigram": "always the most frequent token",
+        "crf": "conditional random field",
+        "dictionary": "entities of training, longest match",
+        "frequency": "most frequent word",
+        "bigrams": "word bigrams",
         "name": "{0}: {1}",
     },
     "zh": {
@@ -44,10 +49,15 @@ WORDS = {
         "none": "没有评估任何模型。",
         "bits_per_byte": "每字节比特数，越低越好",
         "accuracy": "准确率",
+        "f1": "F1",
         "control": "同一模型从随机权重训练",
         "tfidf": "TF-IDF + 逻辑回归",
         "ngram": "用相同训练文本的 Kneser-Ney n-gram",
         "unigram": "总是猜最常见的 token",
+        "crf": "条件随机场",
+        "dictionary": "训练集实体的最长匹配",
+        "frequency": "最常见的词",
+        "bigrams": "词二元组",
         "name": "{0}：{1}",
     },
 }
@@ -69,14 +79,21 @@ def results_table(root: Path, language: str) -> str:
         group, _, name = stage.partition("@")
         if group != "evaluate":
             continue
-        metric = headline(metrics)
-        show = figure_of(metric).show
-        rivals = [f"{words.get(rival, rival)} {show(value)}" for rival, value in metrics["rivals"].items()]
-        called = words["name"].format(name, words.get(metric, metric))
-        rows.append((called, show(metrics[metric]), "; ".join(rivals)))
+        rows.append(_result(name, metrics, words))
+        asked = metrics.get("choices", {}).items()
+        rows += [_result(f"{name}, {entry}", of, words) for entry, of in asked if "rivals" in of]
     if not rows:
         return words["none"]
     return table([words[key] for key in ("measure", "value", "beside")], rows, 3)
+
+
+def _result(name: str, metrics: Metrics, words: Mapping[str, str]) -> tuple[str, str, str]:
+    """A figure of a model, and those of its rivals."""
+    metric = headline(metrics)
+    show = figure_of(metric).show
+    rivals = [f"{words.get(rival, rival)} {show(value)}" for rival, value in metrics["rivals"].items()]
+    called = words["name"].format(name, words.get(metric, metric))
+    return called, show(metrics[metric]), "; ".join(rivals)
 
 
 def documents_table(root: Path, language: str) -> str:

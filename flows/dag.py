@@ -21,7 +21,7 @@ from dvc.rwlock import rwlock
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import write_bytes
-from tokenmill.jobs.tracking.run import flatten
+from tokenmill.jobs.tracking.tags import flatten
 
 
 class RepoBusy(Exception):

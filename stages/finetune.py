@@ -23,6 +23,7 @@ def main() -> None:
         inputs=inputs,
         outs=outs,
         processes=params.runtime.devices * params.runtime.nodes,
+        tracked=params.behind(name),
     ) as this:
         finetune(name, settings, inputs["clean"], inputs["init_from"], this, params.runtime)
 

@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path, PurePath
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 
@@ -11,7 +11,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
 from tokenmill.core.settings import Name, Settings
 from tokenmill.data.clean.settings import CleanSettings
-from tokenmill.data.ingest.settings import Column, HuggingFaceSource, Source
+from tokenmill.data.ingest.names import FORMATS, suffix
+from tokenmill.data.ingest.settings import Column, FileSettings, Format, Source, TableFormat
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings, measured_as
 from tokenmill.jobs.mistakes import explain, quote
@@ -26,17 +27,38 @@ from tokenmill.tokenization.settings import TokenizeSettings
 
 MODELS = "data/models/"
 """Where the models of the pipeline stand."""
-WITHOUT: dict[Needs, tuple[str, ...]] = {
-    "labels": ("txt", "tagged", "articles", "catalog", "po", "conversations"),
-    "tags": ("txt", "articles", "catalog", "po", "conversations"),
+
+
+class Place(NamedTuple):
+    """Where the documents of a source have what a task needs."""
+
+    remedy: str
+    formats: tuple[Format, ...] = ()
+    """Those that have it by themselves."""
+    column: Column | None = None
+    """Ours, by which tables have it."""
+
+
+PLACES: dict[Needs, Place] = {
+    "labels": Place("name the column of its labels under `columns`, or give it `labels`", column="label"),
+    "tags": Place(
+        "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
+        ("tagged",),
+        "target",
+    ),
+    "entities": Place(
+        "give it `format: entities`, conll or tagged", ("entities", "conll", "tagged"), "spans"
+    ),
+    "questions": Place("give it `format: squad` or cloze", ("squad", "cloze"), "spans"),
+    "turns": Place("give it `format: messages`", ("messages",), "spans"),
+    "preferences": Place("give it `format: preferences`", ("preferences",), "spans"),
+    "targets": Place(
+        "name the column of its targets as `target` under `columns`",
+        ("articles", "catalog", "po", "mo", "tmx", "parallel", "conversations"),
+        "target",
+    ),
 }
-"""What a task needs of its source, and the formats that have no place for it."""
-COLUMNS: dict[Needs, Column] = {"labels": "label", "tags": "target"}
-"""Where tables have it."""
-REMEDIES: dict[Needs, str] = {
-    "labels": "name the column of its labels under `columns`, or give it `labels`",
-    "tags": "give it `format: tagged`, or name its column of tagged text as `target` under `columns`",
-}
+"""Of each need. docs/formats.md describes the formats."""
 CHOOSING = ("causal-lm", "masked-lm")
 """Kinds of models that choose among candidates."""
 ASKED: dict[str, Needs] = {"homophones": "tags", "prompted": "labels", "classes": "labels"}
@@ -68,6 +90,23 @@ class Params(Settings):
     def models(self) -> dict[str, PretrainSettings | TaskSettings]:
         """What is trained, by the name of its folder in data/models."""
         return {**self.pretrain, **self.finetune}
+
+    def behind(self, name: str) -> dict[str, Any]:
+        """All settings that a trained model comes from, by their groups and without names of entries.
+
+        So they are columns by which MLflow compares models. Of several entries of a group the nearest counts.
+        """
+        found: dict[str, Any] = {"measure": self.measure, "clean": self.clean}
+        way: str | None = name
+        while way in self.models:
+            entry = self.models[way]
+            if isinstance(entry, PretrainSettings):
+                found.setdefault("tokenize", self.tokenize[entry.tokenizer])
+                found.setdefault("pretrain", entry)
+            else:
+                found.setdefault("finetune", entry)
+            way = _entry(entry.init_from)
+        return found
 
 
 def chosen(group: str, entries: Mapping[str, Entry]) -> tuple[str, Entry]:
@@ -138,11 +177,14 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
             yield from _model(f"pretrain.{name}.init_from", pretrain.init_from, params, project, FRESH)
     for name, finetune in params.finetune.items():
         yield from _model(f"finetune.{name}.init_from", finetune.init_from, params, project)
-        yield from _sources(f"finetune.{name}.source", [finetune.source], texts, params)
+        yield from _sources(f"finetune.{name}.source", finetune.sources, texts, params)
         needs = TASKS[finetune.task].needs
-        if finetune.source in texts and not may_have(needs, texts[finetune.source]):
-            place = f"sources.{finetune.source}"
-            yield f"finetune.{name}.source: {place} has no {needs}; {REMEDIES[needs]}, or name another source"
+        for source in finetune.sources:
+            if source in texts and not may_have(needs, texts[source]):
+                yield (
+                    f"finetune.{name}.source: sources.{source} has no {needs}; {PLACES[needs].remedy}, "
+                    "or name another source"
+                )
     yield from _circles(params)
     yield from _sizes(params)
     for name, evaluate in params.evaluate.items():
@@ -154,7 +196,8 @@ def mistakes(params: Params, project: Path) -> Iterator[str]:
     for name, registered in params.register_.items():
         yield from _known(f"register.{name}", name, params.evaluate, "evaluate")
         task = params.finetune[name].task if name in params.finetune else None
-        figures = FIGURES.get(measured_as(str(_kind(name, params, project)), task))
+        problem = _problem(name, params, project)
+        figures = FIGURES.get(measured_as(str(_kind(name, params, project)), task, problem))
         if figures and registered.metric.partition(".")[0] not in figures:
             yield (
                 f"register.{name}.metric: the evaluation of {name} writes no {quote(registered.metric)}; "
@@ -178,7 +221,7 @@ def _asked(
             yield from _sources(where, [source], texts, params)
             if needs and source in texts and not may_have(needs, texts[source]):
                 place = f"sources.{source}"
-                yield f"{where}: {place} has no {needs}; {REMEDIES[needs]}, or name another source"
+                yield f"{where}: {place} has no {needs}; {PLACES[needs].remedy}, or name another source"
 
 
 def _known(where: str, name: str, names: Collection[str], group: str) -> Iterator[str]:
@@ -236,6 +279,10 @@ def _sizes(params: Params) -> Iterator[str]:
                 yield f"{place} is {wanted}, but the context of {entry.init_from} is {most}; lower it"
     for name, finetune in params.finetune.items():
         base = _entry(finetune.init_from)
+        answers, most = getattr(finetune, "max_target_tokens", None), _shape_of(base, "context", params)
+        if answers and most and answers > most:
+            place = f"finetune.{name}.max_target_tokens"
+            yield f"{place} is {answers}, but the context of {finetune.init_from} is {most}; lower it"
         kind, fitting = _kind(base, params, Path()) if base else None, TASKS[finetune.task].starts_from
         if base in params.models and kind not in fitting:
             yield (
@@ -275,16 +322,14 @@ def _holds_model(folder: Path) -> bool:
 
 def may_have(needs: Needs, source: Any) -> bool:
     """Whether documents of a source can have what a task needs, as far as its settings tell."""
-    mapped = COLUMNS[needs] in source.columns
-    if isinstance(source, HuggingFaceSource):
-        return mapped
-    if (needs == "labels" and source.labels) or (needs == "tags" and source.format == "tagged"):
-        return True
-    formats = [source.format]
-    if source.format == "auto":
-        names = [PurePath(path.removesuffix(".gz").removesuffix(".zst")) for path in source.paths]
-        formats = [name.suffix.removeprefix(".") for name in names]
-    return mapped and any(format_ not in WITHOUT[needs] for format_ in formats)
+    place, formats = PLACES[needs], {source.format}
+    if isinstance(source, FileSettings):
+        if needs == "labels" and source.labels:
+            return True
+        if source.format == "auto":
+            formats = {FORMATS.get(suffix(path)) for path in source.paths}
+    in_tables = place.column in source.columns and not formats.isdisjoint(("table", *get_args(TableFormat)))
+    return in_tables or not formats.isdisjoint(place.formats)
 
 
 def _kind(name: str, params: Params, project: Path) -> Any:
@@ -293,9 +338,21 @@ def _kind(name: str, params: Params, project: Path) -> Any:
         return OBJECTIVES[params.pretrain[name].objective]
     if name in params.finetune:
         return TASKS[params.finetune[name].task].kind
+    return _config(name, project).get("kind")
+
+
+def _problem(name: str, params: Params, project: Path) -> Any:
+    """The problem of a classifier of texts by its settings or its folder; None if nothing says it."""
+    if name in params.models:
+        return getattr(params.models[name], "problem", None)
+    return _config(name, project).get("problem_type")
+
+
+def _config(name: str, project: Path) -> dict[str, Any]:
+    """What the folder of a model says of kind and problem; {} where there is none."""
     if not _holds_model(project / MODELS / name):
-        return None
+        return {}
     config = read_json(project / MODELS / name / "config.json", "copy the model anew")
     ours = config.get("tokenmill")
-    kind = ours.get("kind") if isinstance(ours, dict) else config.get("kind")
-    return kind if isinstance(kind, str) else None
+    said = {**config, **(ours if isinstance(ours, dict) else {})}
+    return {key: said[key] for key in ("kind", "problem_type") if isinstance(said.get(key), str)}

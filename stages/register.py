@@ -16,10 +16,17 @@ OUTS = {"registry": Path("data/registry.json")}
 
 def main() -> None:
     """Run the stage for all entries of ``register`` in params.yaml."""
-    settings = load_params().register_
+    params = load_params()
     with job("register", settings=lambda: load_params().register_, inputs=INPUTS, outs=OUTS) as this:
-        records = make_records(settings, INPUTS["models"], INPUTS["evaluation"], INPUTS["report"])
+        records = make_records(params.register_, INPUTS["models"], INPUTS["evaluation"], INPUTS["report"])
         write_records(this.out["registry"], records)
+        this.run.attach({INPUTS["models"] / name: _pages(name) for name in params.evaluate})
+
+
+def _pages(name: str) -> list[Path]:
+    """What people look at of a model."""
+    report, evaluation = INPUTS["report"], INPUTS["evaluation"] / name
+    return [report / "report.html", report / "cards" / f"{name}.md", evaluation / "samples.json"]
 
 
 if __name__ == "__main__":

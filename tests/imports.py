@@ -72,8 +72,16 @@ def closure(start: Path, follow: Callable[[Path], bool]) -> set[Path]:
         seen.add(path)
         parts = module_name(path).split(".")
         packages = {module_file(".".join(parts[:end])) for end in range(1, len(parts))}
-        todo += [*imported_files(path), *(package for package in packages if package is not None)]
+        todo += [*imported_files(path), *named_files(path), *(p for p in packages if p is not None)]
     return seen
+
+
+def named_files(path: Path) -> list[Path]:
+    """Files of ours that a file imports by names of a table: all that stand beside that table."""
+    if "import_module(module_of(" not in "".join(path.read_text("utf-8").split()):
+        return []
+    tables = (file for file in imported_files(path) if file.name == "table.py")
+    return [file for table in tables for file in sorted(table.parent.glob("[a-z]*.py"))]
 
 
 def circles(files: list[Path]) -> list[list[str]]:

@@ -9,11 +9,15 @@ from tokenmill.model.config import ModelConfig
 from tokenmill.model.families import family_config
 from tokenmill.model.folder import save_model
 from tokenmill.model.heads import Model, build_model
-from tokenmill.model.names import CLASSIFIERS, Family, Kind
+from tokenmill.model.names import CLASSIFIERS, Family, Kind, bio_labels
 from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
 from tokenmill.text.vocabulary import Vocabulary
 
 TEXTS = ["我喜欢看电影。", "我喜欢听音乐。", "我喜欢阅读。", "a small test", "books and films"]
+LABELS: dict[Kind, tuple[str, ...]] = {
+    **dict.fromkeys(CLASSIFIERS, ("negative", "positive")),
+    "character-classifier": bio_labels(["LOC", "PER"]),
+}
 FAMILY: dict[Kind, Family] = {"causal-lm": "small-gpt", "text-to-text": "small-t5"}
 
 
@@ -26,7 +30,8 @@ def tiny_config(kind: Kind = "causal-lm", family: Family | None = None, **change
         "width": 32,
         "heads": 2,
         "context": 32,
-        "labels": ("negative", "positive") if kind in CLASSIFIERS else (),
+        "labels": LABELS.get(kind, ()),
+        "ngrams": 2 if kind == "character-classifier" else 0,
     }
     return family_config(family or FAMILY.get(kind, "small-bert"), **{**values, **changes})
 

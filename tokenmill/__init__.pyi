@@ -1,7 +1,9 @@
 from tokenmill.inference.api import answer as answer
+from tokenmill.inference.api import chat as chat
 from tokenmill.inference.api import choose as choose
 from tokenmill.inference.api import classify as classify
 from tokenmill.inference.api import embed as embed
+from tokenmill.inference.api import explain as explain
 from tokenmill.inference.api import fill as fill
 from tokenmill.inference.api import generate as generate
 from tokenmill.inference.api import load as load

@@ -19,7 +19,8 @@ KINDS = {
     "t5": "text-to-text",
     "bert": "masked-lm",
     "sentiment": "sequence-classifier",
-    "ner": "token-classifier",
+    "speech": "token-classifier",
+    "ner": "character-classifier",
 }
 OPTIONS = {
     "generate": [
@@ -30,6 +31,7 @@ OPTIONS = {
     "score": ["--source", "--json"],
     "embed": ["--pooling", "--normalise", "--json"],
     "classify": ["--json"],
+    "tag": ["--json"],
     "export": [],
     "import": [],
     "promote": [],

@@ -21,7 +21,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_model(folder / "bert", "masked-lm")
     write_model(folder / "lstm", family="lstm")
     write_model(folder / "sentiment", "sequence-classifier")
-    write_model(folder / "ner", "token-classifier")
+    write_model(folder / "speech", "token-classifier")
+    write_model(folder / "ner", "character-classifier")
+    write_model(folder / "reader", "span-extractor")
     broken = write_model(folder / "broken") / "model.safetensors"
     broken.write_bytes(broken.read_bytes()[:1000])
     (write_model(folder / "empty") / "model.safetensors").unlink()
@@ -199,16 +201,78 @@ def test_classify_texts_and_lines(
     assert [line.split("\t")[2] for line in capsys.readouterr().out.splitlines()] == ["好书", "坏书"]
 
 
-def test_classify_tokens(
+def test_classify_says_what_moved_the_decision(
     models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(monkeypatch, "classify", str(models / "ner"), "我a", "--json") == 0
+    folder = str(models / "sentiment")
+    assert run(monkeypatch, "classify", folder, "我喜欢 books", "--explain", "--json") == 0
     (row,) = rows(capsys)
-    tokens = row["tokens"]
-    assert isinstance(tokens, list) and tokens[-1]["start"] == 1 and tokens[-1]["end"] == 2
-    assert run(monkeypatch, "classify", str(models / "ner"), "我a") == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split("\t")[0] for line in lines] == [token["label"] for token in tokens]
+    parts = row["influences"]
+    assert isinstance(parts, list)
+    assert "".join("我喜欢 books"[part["start"] : part["end"]] for part in parts) == "我喜欢 books"
+    assert run(monkeypatch, "classify", folder, "我喜欢 books", "--explain") == 0
+    _, _, text = capsys.readouterr().out.rstrip("\n").split("\t")
+    assert text.translate(dict.fromkeys(map(ord, "[]{}"))) == "我喜欢 books" and set(text) & set("[{")
+
+
+@pytest.mark.parametrize("problem", ["multi_label_classification", "regression"])
+def test_classify_by_the_problem_of_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], problem: str
+) -> None:
+    from tests.tiny_models import write_model
+
+    labels = ("value",) if problem == "regression" else ("a", "b", "c")
+    folder = str(write_model(tmp_path / "model", "sequence-classifier", problem_type=problem, labels=labels))
+    assert run(monkeypatch, "classify", folder, "好书", "--json") == 0
+    (row,) = rows(capsys)
+    assert run(monkeypatch, "classify", folder, "好书") == 0
+    first, *more = capsys.readouterr().out.rstrip("\n").split("\t")
+    if problem == "regression":
+        assert set(row) == {"text", "value"} and more == ["好书"]
+        assert float(first) == pytest.approx(row["value"], abs=1e-3)
+    else:
+        probabilities = row["probabilities"]
+        assert isinstance(probabilities, dict)
+        fit = [label for label, value in probabilities.items() if value >= 0.5]
+        assert row["labels"] == fit and first == ", ".join(fit)
+
+
+@pytest.mark.parametrize("kind", ["speech", "ner"])
+def test_tag(
+    models: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "我a 江泽民"
+    assert run(monkeypatch, "tag", str(models / kind), text, "--json") == 0
+    (row,) = rows(capsys)
+    spans = row["spans"]
+    assert row["text"] == text and isinstance(spans, list) and spans
+    for span in spans:
+        assert span["text"] == text[span["start"] : span["end"]] and 0 <= span["probability"] <= 1
+    assert run(monkeypatch, "tag", str(models / kind), text) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], int(line[2]), int(line[3])) for line in lines] == [
+        (span["label"], span["start"], span["end"]) for span in spans
+    ]
+
+
+def test_answer(models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    passage = "我喜欢看书"
+    arguments = ("answer", str(models / "reader"), "--question", "谁", "--top-k", "2", "--max-tokens", "3")
+    assert run(monkeypatch, *arguments, passage, "books", "--json") == 0
+    found = rows(capsys)
+    assert [row["passage"] for row in found] == [passage, "books"] and len(found[0]) == 5
+    for row in found:
+        answers = row["answers"]
+        assert isinstance(answers, list) and isinstance(row["passage"], str) and len(answers) == 2
+        assert all(each["text"] == row["passage"][each["begin"] : each["end"]] for each in answers)
+        likelier = isinstance(row["no_answer"], float) and row["no_answer"] > answers[0]["score"]
+        assert row["answer"] == ("" if likelier else answers[0]["text"])
+    assert run(monkeypatch, *arguments, stdin=f"{passage}\n") == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    first = found[0]["answers"]
+    assert isinstance(first, list)
+    assert [line[1:] for line in lines[-2:]] == [[f"{a['begin']}-{a['end']}", a["text"]] for a in first]
+    assert [line[1:] for line in lines[:-2]] == ([["", "(no answer)"]] if found[0]["answer"] == "" else [])
 
 
 def test_export_and_import(
@@ -250,7 +314,8 @@ def test_export_and_import(
         (("fill", "{}/bert", "a\udcb7"), "text 1 is not UTF-8 at character 2"),
         (("score", "{}/t5", "a", "--source", "\udcb7"), "source 1 is not UTF-8"),
         (("embed", "{}/bert", "\udcb7"), "text 1 is not UTF-8"),
-        (("classify", "{}/ner", "\udcb7"), "text 1 is not UTF-8"),
+        (("tag", "{}/ner", "\udcb7"), "text 1 is not UTF-8"),
+        (("tag", "{}/sentiment", "x"), "this model is a sequence-classifier; give a token-classifier"),
         # numbers that cannot be computed with, or have no end
         (
             ("generate", "{}/gpt", "x", "--temperature", "inf"),

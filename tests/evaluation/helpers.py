@@ -9,12 +9,14 @@ import torch
 from tests.samples import reviews, splits, write_clean
 from tests.tiny_models import tiny_model, write_tokenizer
 from tokenmill.core.files import digest_tree, read_json
+from tokenmill.data.documents.questions import join_questions
+from tokenmill.data.documents.spans import write_spans
 from tokenmill.evaluation.run import evaluate
 from tokenmill.evaluation.settings import EvaluateSettings
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import save_model
-from tokenmill.model.names import Kind
+from tokenmill.model.names import Kind, bio_labels
 from tokenmill.pretraining.settings import RANDOM, PretrainSettings
 from tokenmill.text.tokenizer import fingerprint
 
@@ -26,10 +28,26 @@ TAGGED = {
 }
 """Texts whose words have tags."""
 TAGS = ("n", "r", "v", "w")
+LABELS = {"speech": TAGS, "names": bio_labels(["THING", "WHO"])}
+ENTITIES = {"n": "THING", "r": "WHO"}
+"""Tags that stand for an entity."""
+QUIZ = {
+    text: write_spans(spans)
+    for text, spans in (
+        join_questions(
+            f"{who}{do}{what}。", [("谁？", [(0, 2)]), ("做什么？", [(2, 2 + len(do))]), ("哪里？", [])]
+        )
+        for who in ("张三", "李四")
+        for do in DO
+        for what in WHAT
+    )
+}
+"""Passages with questions, of which the last has no answer."""
 SOURCES = {
     "news": splits([(f"今天是{n}月{n}日。", None) for n in range(40)]),
     "letters": splits(reviews(200, seed=3)),
     "diary": splits([(text, None) for text in TAGGED]),
+    "quiz": splits([(text, None) for text in QUIZ]),
 }
 KINDS: dict[str, Kind] = {
     "scribe": "causal-lm",
@@ -37,8 +55,10 @@ KINDS: dict[str, Kind] = {
     "replies": "text-to-text",
     "mood": "sequence-classifier",
     "speech": "token-classifier",
+    "names": "character-classifier",
+    "reader": "span-extractor",
 }
-FINETUNING = {"mood": "letters", "speech": "diary"}
+FINETUNING = {"mood": "letters", "speech": "diary", "names": "diary", "reader": "quiz"}
 """The sources of tasks."""
 PRETRAINING = {
     "scribe": {"family": "small-gpt", "objective": "causal"},
@@ -64,7 +84,7 @@ class Project:
 
     def save_model(self, name: str, seed: int = 1, folder: Path | None = None, **ancestry: Any) -> None:
         """A model of random weights that descends from the data at hand; ``ancestry`` overrides."""
-        labels = {"labels": TAGS} if KINDS[name] == "token-classifier" else {}
+        labels = {"labels": LABELS[name]} if name in LABELS else {}
         model = tiny_model(KINDS[name], seed, vocab_size=320, layers=1, width=16, **labels)
         for parameter in model.parameters():  # heads start at zero, which would make every answer the same
             torch.nn.init.normal_(parameter, std=0.3)
@@ -81,6 +101,8 @@ class Project:
         else:
             known["documents"] = digest_tree(self.clean)
             known["finetune"] = {"source": FINETUNING.get(name, "letters"), "init_from": "data/models/scribe"}
+            if name == "names":
+                known["finetune"]["labels"] = ENTITIES
         save_model(
             folder or self.model(name), model, tokenizer=self.tokenizer, ancestry={**known, **ancestry}
         )
@@ -109,7 +131,7 @@ class Project:
 def make(root: Path) -> Project:
     """A project with data and a model of each kind."""
     project = Project(root)
-    write_clean(project.clean, SOURCES, TAGGED)
+    write_clean(project.clean, SOURCES, TAGGED, QUIZ)
     write_tokenizer(project.tokenizer)
     for name in KINDS:
         project.save_model(name)

@@ -169,7 +169,7 @@ def test_a_label_that_the_model_does_not_know(made: Project) -> None:
 
 
 def test_a_kind_that_cannot_be_measured(made: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(KINDS, "spans", "span-extractor")
-    made.save_model("spans")
-    with pytest.raises(UserError, match=r"evaluate\.spans is a span-extractor, which cannot be measured"):
-        made.evaluate("spans")
+    monkeypatch.setitem(KINDS, "plain", "features")
+    made.save_model("plain")
+    with pytest.raises(UserError, match=r"evaluate\.plain is a features, which cannot be measured"):
+        made.evaluate("plain")

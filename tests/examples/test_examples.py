@@ -81,19 +81,119 @@ def write_jsonl(path: Path, source: dict[str, Any]) -> None:
     path.write_text("".join(lines), "utf-8")
 
 
+LABELS: dict[str, dict[str, str]] = {
+    "topics": {"good": "praise; travel", "bad": "complaint"},
+    "stars": {"good": "4.5", "bad": "1"},
+}
+"""Those of tables, by the name of their column, that hold no single names."""
+
+
 def write_csv(path: Path, source: dict[str, Any]) -> None:
     """A table with the columns that the source names."""
     draw = random.Random(path.name)
+    labels = LABELS.get(source["columns"]["label"], {})
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([source["columns"]["text"], source["columns"]["label"]])
-        table.writerows(labelled(draw) for _ in range(240))
+        rows = (labelled(draw) for _ in range(240))
+        table.writerows((text, labels.get(label, label)) for text, label in rows)
+
+
+SURNAMES, GIVEN, TOWNS = "王李张刘陈杨赵黄", "建国伟明秀英志强文华海燕丽军", "京津沪宁杭穗渝蓉"
+TITLES = ("记者", "医生", "教师", "演员", "画家", "队长")
+DONE = ("访问", "描写", "修理", "参观", "测量", "记得", "喜欢", "离开")
+SEEN = ("港口", "博物馆", "车站", "图书馆", "花园", "市场", "大桥", "学校")
+
+
+def write_tagged(path: Path, source: dict[str, Any]) -> None:
+    """Sentences of words with tags, among them names of persons and places."""
+    draw = random.Random(path.name)
+
+    def sentence() -> str:
+        who = f"{draw.choice(TITLES)}/n {draw.choice(SURNAMES)}/nr {''.join(draw.sample(GIVEN, 2))}/nr"
+        where = f"在/p {draw.choice(TOWNS)}{draw.choice('州城县')}/ns"
+        return f"{who} {where} {draw.choice(DONE)}/v {draw.randrange(900)}/m 座/q {draw.choice(SEEN)}/n 。/w"
+
+    path.write_text("".join(f"{sentence()} {sentence()}\n" for _ in range(200)), "utf-8")
+
+
+def strings(draw: random.Random) -> dict[str, str]:
+    """English texts and what they are in Chinese."""
+    return {
+        f"{do} the {place} of {{{number}}}": f"{name}{{{number}}}的{place}"
+        for do, name in (("Open", "打开"), ("Close", "关闭"), ("Find", "查找"))
+        for place in PLACES
+        for number in draw.sample(range(900), 6)
+    }
+
+
+def write_catalog(path: Path, source: dict[str, Any]) -> None:
+    """A catalogue of Jupyter."""
+    found = {text: [target] for text, target in strings(random.Random(path.name)).items()}
+    path.write_text(json.dumps({"": {"domain": "jupyterlab"}, **found}), "utf-8")
+
+
+def write_po(path: Path, source: dict[str, Any]) -> None:
+    """A catalogue of gettext."""
+    entries = (f'msgid "{text}"\nmsgstr "{target}"\n' for text, target in strings(random.Random(2)).items())
+    path.write_text("\n".join(entries), "utf-8")
+
+
+def write_paper(path: Path, source: dict[str, Any]) -> None:
+    """Articles of a newspaper, a tagged line after the other: headline, dateline, body."""
+    draw = random.Random(path.name)
+
+    def tagged(text: str, end: str) -> str:
+        return "  ".join([*(f"{sign}/n" for sign in text), *([f"{end}/w"] if end else [])])
+
+    lines = []
+    for _ in range(120):
+        headline = "".join(draw.choices("东西南北大小新旧天地江海", k=8))
+        body = "".join(draw.choices("春夏秋冬风雨山河人民城市", k=30))
+        dateline = "据/p  新华社/nt  北京/ns  １月/t  ３日/t  电/n"
+        lines += [tagged(headline, ""), f"{dateline}  {tagged(headline, '。')}", tagged(body, "。")]
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def write_messages(path: Path, source: dict[str, Any]) -> None:
+    """Conversations of two turns each way, short enough for the small models here."""
+    draw = random.Random(path.name)
+
+    def turns() -> list[dict[str, str]]:
+        asked = f"{draw.choice(PLACES)} {draw.randrange(900)}?"
+        return [{"role": "user", "content": asked}, {"role": "assistant", "content": draw.choice(PEOPLE)}]
+
+    path.write_text(
+        "".join(json.dumps({"messages": [*turns(), *turns()]}) + "\n" for _ in range(160)), "utf-8"
+    )
+
+
+def write_cloze(path: Path, source: dict[str, Any]) -> None:
+    """Articles of words with tags, a title and sentences that share two nouns."""
+    draw = random.Random(path.name)
+
+    def sentence(who: str, where: str) -> str:
+        deed = "".join(draw.choices("看来去说做", k=5))
+        return f"{who}/n {deed}/v {where}/n 。/w"
+
+    articles = []
+    for _ in range(150):
+        who, where = ("".join(draw.sample("山河湖海城乡风云", 2)) for _ in range(2))
+        title = sentence(who, where).removesuffix(" 。/w")
+        articles.append(f"{title}\n{' '.join(sentence(who, where) for _ in range(5))}\n")
+    path.write_text("".join(articles), "utf-8")
 
 
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
+    "cloze": write_cloze,
     "txt": write_txt,
     "jsonl": write_jsonl,
     "csv": write_csv,
+    "tagged": write_tagged,
+    "catalog": write_catalog,
+    "po": write_po,
+    "articles": write_paper,
+    "messages": write_messages,
 }
 
 
@@ -114,7 +214,9 @@ def renamed(params: dict[str, Any]) -> dict[str, Any]:
     for entry in params["pretrain"].values():
         entry.update(tokenizer=new(entry["tokenizer"]), init_from=path(entry["init_from"]))
     for entry in params["finetune"].values():
-        entry.update(source=new(entry["source"]), init_from=path(entry["init_from"]))
+        names = entry["source"]
+        entry["source"] = new(names) if isinstance(names, str) else [new(name) for name in names]
+        entry["init_from"] = path(entry["init_from"])
     for entry in params["evaluate"].values():
         for group in ("choices", "embeddings"):
             entries = {new(name): asked for name, asked in entry.pop(group, {}).items()}
@@ -134,6 +236,8 @@ def made_small(params: dict[str, Any]) -> dict[str, Any]:
         entry.update(layers=1, width=32, heads=2, context=32, tokens=3200, batch_rows=4)
     for entry in params["finetune"].values():
         entry.update(epochs=1, batch_size=16, max_tokens=32)
+        if "max_target_tokens" in entry:
+            entry["max_target_tokens"] = 32
     for entry in params["evaluate"].values():
         if "max_new_tokens" in entry:
             entry["max_new_tokens"] = 4
@@ -156,6 +260,9 @@ def start(folder: Path, example: str) -> dict[str, Any]:
     init(ROOT, folder, example)
     content = YAML(typ="safe", pure=True).load((folder / "params.yaml").read_text("utf-8"))
     params: dict[str, Any] = made_small(renamed(content))
+    for source in params["sources"].values():  # packages need not be there
+        if source.pop("package", None):
+            source["kind"] = "files"
     write_params(folder, params)
     for source in params["sources"].values():
         for glob in source["paths"]:

@@ -55,8 +55,8 @@ def test_tags_answers_fillings_and_scores(folder: Path) -> None:
     (spans,) = tokenmill.tag(folder / "token-classifier", "我a")
     assert (spans[0].start, spans[-1].end) == (0, 2)
     passage = "books and films"
-    span = tokenmill.answer(folder / "span-extractor", "看电影", passage)
-    assert span.label == passage[span.start : span.end]
+    (found,) = tokenmill.answer(folder / "span-extractor", "看电影", passage, top_k=2)
+    assert [span.label for span in found.spans] == [passage[span.start : span.end] for span in found.spans]
     ((candidates,),) = tokenmill.fill(folder / "masked-lm", "我<mask>电影", top_k=3)
     assert len(candidates) == 3
     (scored,) = tokenmill.score(folder / "text-to-text", "我", sources="喜欢")
@@ -66,6 +66,8 @@ def test_tags_answers_fillings_and_scores(folder: Path) -> None:
 def test_mistakes_are_one_line(folder: Path) -> None:
     with pytest.raises(UserError, match=r"config\.json: missing"):
         tokenmill.load(folder / "nothing")
+    with pytest.raises(UserError, match="1 questions for 2 passages; give one for each passage"):
+        tokenmill.answer(folder / "span-extractor", "a", ["b", "c"])
     with pytest.raises(UserError, match="give a sequence-classifier"):
         tokenmill.classify(folder / "causal-lm", "好书")
 

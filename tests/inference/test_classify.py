@@ -1,4 +1,4 @@
-"""Classes of texts and tokens, answers in passages: equal to the model's own outputs, text by text."""
+"""Classes of texts and tokens: equal to the model's own outputs, text by text."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import torch
 
 from tests.tiny_models import tiny_model, write_model
 from tokenmill.core.errors import UserError
-from tokenmill.inference.classify import answer, classify, tag
+from tokenmill.inference.classify import classify, tag
 from tokenmill.model.folder import load_model
 from tokenmill.model.padding import pad_ngrams
 from tokenmill.text.ngrams import ngram_buckets
@@ -64,30 +64,7 @@ def test_a_long_text_is_tagged_in_pieces(tmp_path: Path) -> None:
     assert [s.label for s in found] == [s.label for s in [*head, *tail]]
 
 
-def test_an_answer_is_the_best_of_all_spans_of_the_passage(tmp_path: Path) -> None:
-    model, vocabulary = load_model(write_model(tmp_path / "model", "span-extractor", family="bert"))
-    question, passage = "看电影", "books and films 我喜欢"
-    encoding = vocabulary.tokenizer.encode(question, passage)
-    segments = torch.tensor([encoding.type_ids])
-    with torch.no_grad():
-        logits = model(torch.tensor([encoding.ids]), segments_BT=segments)[0]
-    inside = [place for place, sequence in enumerate(encoding.sequence_ids) if sequence == 1]
-    begin, end = logits[inside].softmax(0).unbind(-1)
-    best = max(
-        (float(begin[a] * end[b]), a, b)
-        for a in range(len(inside))
-        for b in range(a, min(a + 4, len(inside)))
-    )
-    found = answer(model, vocabulary, question, passage, max_tokens=4)
-    assert found.probability == pytest.approx(best[0], abs=1e-6)
-    first, last = encoding.offsets[inside[best[1]]], encoding.offsets[inside[best[2]]]
-    assert (found.start, found.end) == (first[0], last[1])
-    assert found.label == passage[found.start : found.end]
-
-
 def test_mistakes(tmp_path: Path) -> None:
-    model, vocabulary = load_model(write_model(tmp_path / "model", "token-classifier"))
+    _, vocabulary = load_model(write_model(tmp_path / "model", "token-classifier"))
     with pytest.raises(UserError, match="causal-lm; give a sequence-classifier"):
         classify(tiny_model(), vocabulary, ["a"])
-    with pytest.raises(UserError, match="span-extractor"):
-        answer(model, vocabulary, "a", "b")

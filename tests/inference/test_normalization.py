@@ -86,8 +86,8 @@ def test_tags_stand_in_the_text_as_it_was_sent(model: Callable[[Kind], Path], ho
 def test_answers_are_parts_of_the_passage_as_it_was_sent(model: Callable[[Kind], Path]) -> None:
     extractor = tokenmill.load(model("span-extractor"))
     passage = SENT["all"]
-    found = tokenmill.answer(extractor, "誰喜歡？", passage, max_tokens=4)
-    expected = tokenmill.answer(extractor, "谁喜欢？", NORMAL, max_tokens=4)
+    ((found,),) = (a.spans for a in tokenmill.answer(extractor, "誰喜歡？", passage, max_tokens=4))
+    ((expected,),) = (a.spans for a in tokenmill.answer(extractor, "谁喜欢？", NORMAL, max_tokens=4))
     assert found.label == passage[found.start : found.end]
     assert found.probability == expected.probability
     read = whole_texts(ALL, [found.label])[0]
@@ -130,7 +130,7 @@ def test_the_command_line_shows_the_text_as_it_was_sent(
 
     sent, normal = (run("classify", "sequence-classifier", text) for text in (SENT["all"], NORMAL))
     assert sent["text"] == SENT["all"] and sent["probabilities"] == normal["probabilities"]
-    tokens = run("classify", "token-classifier", SENT["all"])["tokens"]
+    tokens = run("tag", "token-classifier", SENT["all"])["spans"]
     assert tokens[0]["start"] < tokens[-1]["end"] <= len(SENT["all"])
 
 

@@ -139,6 +139,23 @@ def test_a_folder_that_transformers_saved_comes_in_with_its_ancestry(tmp_path: P
     assert torch.equal(again(tokens).logits, model(tokens).logits)
 
 
+def test_ngrams_stay_behind_and_the_rest_answers_alone(tmp_path: Path) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    folder = write_model(tmp_path / "model", "sequence-classifier", ngrams=2)
+    loaded = export_model(folder, tmp_path / "exported")
+    assert loaded.unexpected_keys == ("ngrams.bias", "ngrams.bucket.weight")
+    model, vocabulary = load_model(folder)
+    tokens = torch.tensor(vocabulary.encode(["我喜欢看电影。"]))
+    theirs = AutoModelForSequenceClassification.from_pretrained(tmp_path / "exported")
+    backbone, _ = model(tokens, ngrams_BG=torch.zeros(1, 1, dtype=torch.long), apart=True)
+    assert torch.allclose(theirs(tokens).logits, backbone, atol=1e-4)
+    averaged = {"family": "small-gpt", "pooling": "mean", "embedding_norm": "none", "causal": False}
+    gpt = write_model(tmp_path / "gpt", "sequence-classifier", **averaged)
+    with pytest.raises(UserError, match="averages its positions; fine-tune with `pooling: last`"):
+        export_model(gpt, tmp_path / "none")
+
+
 def test_mistakes(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "lstm", family="lstm")
     with pytest.raises(UserError, match="no class for a lstm model"):

@@ -15,7 +15,13 @@ from tokenmill.model.names import Family, Kind
 from tokenmill.model.published import architectures
 from tokenmill.text.tokenizer import fingerprint
 
-KINDS: list[Kind] = ["features", "sequence-classifier", "token-classifier", "span-extractor"]
+KINDS: list[Kind] = [
+    "features",
+    "sequence-classifier",
+    "token-classifier",
+    "character-classifier",
+    "span-extractor",
+]
 
 
 @pytest.fixture

@@ -12,8 +12,19 @@ KINDS: dict[str, Kind] = {
     "gaps": "masked-lm",
     "replies": "text-to-text",
     "mood": "sequence-classifier",
+    "speech": "token-classifier",
+    "names": "character-classifier",
+    "finder": "span-extractor",
 }
-METRICS = {"scribe": "bits_per_byte", "gaps": "accuracy", "replies": "accuracy", "mood": "accuracy"}
+METRICS = {
+    "scribe": "bits_per_byte",
+    "gaps": "accuracy",
+    "replies": "accuracy",
+    "mood": "accuracy",
+    "speech": "accuracy",
+    "names": "f1",
+    "finder": "exact_match",
+}
 SETTINGS = {
     "scribe": RegisteredModel(name="our-scribe", metric="bits_per_byte", better="lower"),
     "mood": RegisteredModel(name="our-mood", metric="accuracy", better="higher"),

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tokenmill.core.normalization import Normalization, write_normalization
-from tokenmill.registry.package import REQUIREMENTS, SIMPLIFYING, environment
+from tokenmill.model.answering import Answering
+from tokenmill.registry.package import DEFAULTS, REQUIREMENTS, SIMPLIFYING, environment, signature
 
 
 def test_packages_are_pinned_to_published_versions_and_pip_to_none(tmp_path: Path) -> None:
@@ -11,6 +12,13 @@ def test_packages_are_pinned_to_published_versions_and_pip_to_none(tmp_path: Pat
     assert python.startswith("python=3.") and pip == "pip"  # an environment that uv made has no pip to name
     assert [pin.partition("==")[0] for pin in packages["pip"]] == list(REQUIREMENTS)
     assert all("+" not in pin for pin in packages["pip"])
+
+
+def test_a_model_for_answers_is_asked_as_in_its_training_unless_told_otherwise() -> None:
+    plain = {param.name: param.default for param in signature("text-to-text").params}
+    asked = {param.name: param.default for param in signature("generation", Answering("", 64, 30)).params}
+    assert plain == DEFAULTS
+    assert asked == {**DEFAULTS, "max_new_tokens": 30, "temperature": 0.0}
 
 
 def test_a_model_of_simplified_texts_needs_what_simplifies(tmp_path: Path) -> None:

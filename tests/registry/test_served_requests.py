@@ -96,6 +96,11 @@ def test_a_long_text_is_not_sent_back(ask: Ask) -> None:
     ("row", "got"), [(None, "null"), (1, "int"), (["a"], "list"), ({"a": 1}, "dict"), (True, "bool")]
 )
 def test_a_row_that_is_no_text_is_named(ask: Ask, row: Any, got: str) -> None:
+    answer: Any
+    for column in ("question", "passage"):
+        asked = {"question": "a", "passage": "ab", column: row}
+        status, answer = ask("finder", {"dataframe_records": [{"question": "a", "passage": "ab"}, asked]})
+        assert status == 400 and answer["message"].endswith(f"{column}: row 1 must be text, got {got}")
     for name, column in (("mood", "text"), ("gaps", "text"), ("scribe", "prompt")):
         status, answer = ask(name, {"dataframe_split": {"columns": [column], "data": [["a"], [row]]}})
         assert status == 400 and answer["message"].endswith(f"{column}: row 1 must be text, got {got}")
@@ -124,7 +129,7 @@ VALUES = st.recursive(
     ),
     max_leaves=12,
 )
-COLUMNS = st.sampled_from(["prompt", "text", "x", ""])
+COLUMNS = st.sampled_from(["prompt", "text", "question", "passage", "x", ""])
 DATA = st.one_of(
     st.builds(lambda column, rows: {"inputs": {column: rows}}, COLUMNS, st.lists(TEXTS, max_size=4)),
     st.builds(lambda column, rows: {"inputs": {column: rows}}, COLUMNS, VALUES),

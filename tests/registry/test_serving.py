@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from tests.registry.helpers import SETTINGS, run_stage
+import tokenmill
+from tests.registry.helpers import METRICS, SETTINGS, run_stage
 from tests.servers import free_port, running, with_our_programs
 from tokenmill.core.normalization import Normalization, write_normalization
 from tokenmill.inference.classify import classify
@@ -82,10 +83,10 @@ def test_every_kind_that_can_be_registered_answers(
     registered: Path, make_model: Callable[..., Path], write_evaluation: Callable[..., None]
 ) -> None:
     settings = dict(SETTINGS)
-    for name in ("gaps", "replies"):
+    for name in ("gaps", "replies", "speech", "names", "finder"):
         make_model(name)
         write_evaluation(name, 0.5)
-        settings[name] = RegisteredModel(name=f"our-{name}", metric="accuracy", better="higher")
+        settings[name] = RegisteredModel(name=f"our-{name}", metric=METRICS[name], better="higher")
     run_stage(settings)
     sync()
     gaps = mlflow.pyfunc.load_model("models:/our-gaps@champion")
@@ -93,8 +94,23 @@ def test_every_kind_that_can_be_registered_answers(
     assert filled.startswith("a") and filled.endswith("b") and "<mask>" not in filled
     with pytest.raises(MlflowException, match="text 1 has no gap"):
         gaps.predict(pd.DataFrame({"text": ["ab"]}))
+    finder = mlflow.pyfunc.load_model("models:/our-finder@champion")
+    asked = pd.DataFrame({"question": ["谁", "谁"], "passage": ["我喜欢", " 看书。"]})
+    for (_, row), passage in zip(finder.predict(asked).iterrows(), asked["passage"], strict=True):
+        assert row["answer"] == passage[row["begin"] : row["end"]] and 0 < row["score"] <= 1
+    with pytest.raises(MlflowException, match="passage 1 is empty"):
+        finder.predict(pd.DataFrame({"question": ["谁"], "passage": [" "]}))
     replies = mlflow.pyfunc.load_model("models:/our-replies@champion")
     assert len(replies.predict(pd.DataFrame({"prompt": ["很好"]}), params={"max_new_tokens": 3})["text"]) == 1
+    for name in ("speech", "names"):
+        tagger = mlflow.pyfunc.load_model(f"models:/our-{name}@champion")
+        text = "很好 ab"
+        (spans,) = tagger.predict(pd.DataFrame({"text": [text]}))["spans"]
+        folder = registered / "data/models" / name
+        assert [tuple(span.values()) for span in spans] == [
+            (text[span.start : span.end], span.label, span.start, span.end, span.probability)
+            for span in tokenmill.tag(folder, text)[0]
+        ]
 
 
 def test_what_is_sent_is_normalised_as_training_texts_were(

@@ -41,11 +41,11 @@ def test_a_language_model(tmp_path: Path) -> None:
 def test_a_classifier(tmp_path: Path) -> None:
     front, body = card(tmp_path, classifier("mood"))
     assert front["pipeline_tag"] == "text-classification"
-    assert "| model | accuracy | macro-F1 |" in body and "mood is better than TF-IDF" in body
+    assert "| model | accuracy | F1 |" in body and "mood is better than TF-IDF" in body
     assert f"| clean documents | `{'f' * 64}` |" in body
 
 
 def test_a_downloaded_model_and_a_kind_without_words(tmp_path: Path) -> None:
-    front, body = card(tmp_path, figures("spans", "span-extractor", "span_f1", 0.5, "higher", ancestry={}))
-    assert front["tags"] == ["tokenmill", "span-extractor"] and "pipeline_tag" not in front
+    front, body = card(tmp_path, figures("spans", "features", "span_f1", 0.5, "higher", ancestry={}))
+    assert front["tags"] == ["tokenmill", "features"] and "pipeline_tag" not in front
     assert "Not known: others trained this model." in body and "## Training\n" not in body

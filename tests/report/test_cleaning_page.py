@@ -68,3 +68,12 @@ def test_a_corpus_without_drops_has_a_page_too(tmp_path: Path) -> None:
     clean_rows(tmp_path, [row("one"), row("two")])
     made = json.loads((tmp_path / "clean/report.json").read_text("utf-8"))
     assert "Not one was dropped." in page(made)
+
+
+def test_groups_are_a_column_where_there_are_any(tmp_path: Path) -> None:
+    made = report(tmp_path)
+    assert "<th>groups</th>" not in page(made)
+    found = {"groups": 1234, "documents": 20, "name": "x", "largest": 19, "connected": 1}
+    html = page(made | {"groups": {"b": found}, "notes": ["b: group 'x' has 19 of 30 documents"]})
+    assert "<th>groups</th>" in html and html.count("<td>1,234</td>") == 2
+    assert "b: group &#39;x&#39; has 19 of 30 documents" in html

@@ -58,7 +58,7 @@ def test_without_any_model_it_is_about_the_data(written: Written) -> None:
 def test_any_number_of_models_of_any_kind(written: Written) -> None:
     for content in (causal("scribe"), causal("other", value=1.5), classifier("mood")):
         written.evaluation(content)
-    written.evaluation(figures("spans", "span-extractor", "span_f1", 0.5, "higher"))
+    written.evaluation(figures("spans", "features", "span_f1", 0.5, "higher"))
     names = ("mood", "scribe", "other", "spans")
     page = Reader(written.report(evaluate={name: SETTINGS for name in names}))
     for words in (
@@ -66,7 +66,7 @@ def test_any_number_of_models_of_any_kind(written: Written) -> None:
         "scribe is behind: bits per byte 2.500, against 2.000 of the rival (3-gram).",
         "other is ahead: bits per byte 1.500, against 2.000 of the rival (3-gram).",
         "spans has span f1 0.5.",
-        "Models of the kind span-extractor",
+        "Models of the kind features",
         "75.0% 70.0–80.0",
     ):
         assert words in page.text
@@ -132,6 +132,33 @@ def test_samples_and_surest_mistakes_are_shown_and_escaped(written: Written) -> 
     assert "tfidf: bad" in text
 
 
+def test_what_was_learnt_of_a_conversation_is_marked_and_rivals_have_figures_of_their_own(
+    written: Written,
+) -> None:
+    found = figures(
+        "talker",
+        "chat",
+        "bits_per_byte",
+        2.0,
+        "lower",
+        figures={"bits_per_byte": 2.0, "bits_per_byte_low": 1.9, "bits_per_byte_high": 2.1, "hits_at_1": 0.3},
+        rivals={
+            "ngram": {"label": "3-gram", "bits_per_byte": 2.5},
+            "tfidf": {"label": "TF-IDF", "hits_at_1": 0.4},
+        },
+        comparisons={"ngram": {"gain": 0.5, "low": 0.4, "high": 0.6, "p_value": 0.001}},
+    )
+    written.evaluation(found)
+    pieces = [{"text": "<extra_28>hi", "learnt": False}, {"text": "<b>hello", "learnt": True}]
+    write_json(written.inputs["evaluation"] / "talker/learnt.json", pieces)
+    page = written.report(evaluate={"talker": SETTINGS})
+    assert "&lt;extra_28&gt;hi<mark>&lt;b&gt;hello</mark>" in page
+    text = Reader(page).text
+    assert "talker is better than 3-gram (+0.500 less bits per byte, 95% interval +0.400 to +0.600" in text
+    assert "talker is behind: right reply of ten 30.0%, against 40.0% of the rival (TF-IDF)" in text
+    assert "1.900–2.100" in text
+
+
 def accuracy(value: float, **more: Any) -> dict[str, Any]:
     return {
         "accuracy": value,
@@ -191,6 +218,51 @@ def test_choices_and_vectors_stand_beside_their_rivals(written: Written) -> None
     ):
         assert said in text
     assert page.count("<svg") == 1
+
+
+def test_what_stands_behind_a_classifiers_figure_is_shown(written: Written) -> None:
+    analysis = {
+        "figure": "accuracy",
+        "slices": [
+            {"column": "language", "value": "en", "documents": 12, "figure": 0.5, "low": 0.25, "high": 0.75}
+        ],
+        "label_shares": [
+            {"column": "language", "value": "en", "documents": 12, "skew": 0.25, "shares": {"good": 1.0}}
+        ],
+        "giveaways": [{"label": "good", "word": "<b>", "documents": 9, "share": 1.0, "z": 4.0}],
+        "counterfactuals": [
+            {
+                "pair": ["he", "she"], "texts": 7, "flips": 0.125, "flips_low": 0.0, "flips_high": 0.5,
+                "moves": 0.25, "shift": -0.125, "shift_low": -0.25, "shift_high": 0.0,
+            }
+        ],
+        "explanations": [
+            {
+                "text": "a fine day", "label": "good", "good": True, "said": "good", "value": 0.75,
+                "influences": [[0, 2, 0.0], [2, 6, 0.5], [6, 10, -0.25]],
+            }
+        ],
+        "deletion": {
+            "texts": 5, "top": 0.5, "random": 0.125, "gain": 0.375, "low": 0.25, "high": 0.5, "p_value": 0.01
+        },
+    }  # fmt: skip
+    written.evaluation({**classifier("mood"), "analysis": analysis})
+    page = written.report(evaluate={"mood": SETTINGS})
+    text = Reader(page).text
+    for words in ("language: en", "50.0%", "25.0%–75.0%", "he ↔ she", "12.5%", "-0.125", "falls by 0.500"):
+        assert words in text, words
+    assert 'var(--c0) 60%, transparent)">fine</mark>' in page
+    assert 'var(--c5) 30%, transparent)"> day</mark>' in page and "&lt;b&gt;" in page
+
+
+def test_the_gain_of_an_error_has_its_unit(written: Written) -> None:
+    compared = {"tfidf": {"gain": 0.25, "low": 0.125, "high": 0.5, "p_value": 0.001}}
+    rivals = {"tfidf": {"label": "TF-IDF", "mean_absolute_error": 1.0}}
+    more = {"rivals": rivals, "comparisons": compared}
+    written.plot("calibration-star", "confidence,accuracy,count\n")
+    written.evaluation(figures("star", "regressor", "mean_absolute_error", 0.75, "lower", **more))
+    text = Reader(written.report(evaluate={"star": SETTINGS})).text
+    assert "star is better than TF-IDF (+0.250 less mean absolute error, 95% interval +0.125 to" in text
 
 
 def test_what_is_left_of_entries_that_are_gone_is_not_shown(written: Written) -> None:

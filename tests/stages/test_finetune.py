@@ -129,6 +129,7 @@ def test_a_folder_of_hugging_face_is_a_start_and_lora_trains_little(project: Pat
     output = run("stages.finetune", "sentiment")
     assert output.startswith("0\n"), output
     model = project / "data/models/sentiment"
+    assert [read(folder / RECORD)["optimizer"] for folder in (model, model / CONTROL)] == ["adamw", "muon"]
     adapted, control = (read(folder / RECORD)["trained_parameters"] for folder in (model, model / CONTROL))
     assert adapted < control / 4
     before = load_file(theirs / "model.safetensors")

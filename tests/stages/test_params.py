@@ -5,17 +5,18 @@
 import copy
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
-from stages.params import Params, check_params, load_params
+from stages.params import PLACES, Params, check_params, load_params, may_have
 from tokenmill.core.errors import LONGEST_LINE, UserError
 from tokenmill.core.seeds import seed_of
-from tokenmill.data.ingest.settings import PackageSource
+from tokenmill.data.ingest.settings import PackageSource, Source
+from tokenmill.tasks.table import Needs
 
 SHIPPED = Path(__file__).resolve().parents[2] / "params.yaml"
 
@@ -182,7 +183,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("{max_characters: 500}", "{max_character: 500}", "clean.thresholds.zh.max_character is not a setting; did you mean max_characters?"),
     ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, precision, strategy, threads, workers"),
     ("  reviews:", "  My Reviews:", "sources: the name \"My Reviews\" should match pattern '^[a-z0-9][a-z0-9-]*$'; use lower-case letters, digits and hyphens"),
-    ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target', 'language' or 'group'"),
+    ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target', 'language', 'group' or 'spans'"),
     # kinds of sources
     ("kind: files", "kind: file", 'sources.own.kind should be one of files, huggingface, package, got "file"'),
     ("    kind: files\n", "", "sources.own.kind should be one of files, huggingface, package, got nothing"),
@@ -193,10 +194,12 @@ WRONG: list[tuple[str, str, str]] = [
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
     ("task: classification", "task: clasification", "finetune.sentiment: task must be one of classification, token-classification, got 'clasification'"),
+    ("task: classification\n    source: reviews", "task: question-answering\n    source: reviews", "finetune.sentiment.source: sources.reviews has no questions; give it `format: squad` or cloze, or name another source"),
     ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment: pooling is for the task classification; remove it"),
     # what would fail after hours, or never end
     ("seed: 1", f"seed: {2**63}", "pretrain.gpt.seed should be less than 9223372036854775808, got 9223372036854775808"),
     ("rate: 0.02", "rate: 1e308", "pretrain.gpt.learning_rate should be less than or equal to 1, got 1e+308"),
+    ("    dropout: 0.1", "    problem: regression\n    class_weights: balanced\n    dropout: 0.1", "finetune.sentiment: class_weights is for labels, and a regression has numbers; remove it"),
     ("rate: 5e-4", "rate: 2", "finetune.sentiment.learning_rate should be less than or equal to 1, got 2"),
     ("epochs: 1.5", "epochs: 1e308", "pretrain.more.epochs should be less than or equal to 100000, got 1e+308"),
     ("epochs: 1.5", "epochs: 1e-9", "pretrain.more.epochs should be greater than or equal to 0.000001, got 1e-09"),
@@ -228,7 +231,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("source: reviews", "source: views", 'finetune.sentiment.source names "views", which does not stand under sources; use one of news, own, reviews'),
     ("source: reviews", "source: fine", 'finetune.sentiment.source names "fine", whose role is good: no text to learn from; remove it'),
     ("source: reviews", "source: news", "finetune.sentiment.source: sources.news has no labels; name the column of its labels under `columns`, or give it `labels`, or name another source"),
+    ("task: classification\n    source: reviews", "task: question-answering\n    source: reviews", "finetune.sentiment.source: sources.reviews has no questions; give it `format: squad` or cloze, or name another source"),
     ("task: classification\n    source: reviews", "task: token-classification\n    source: reviews", "finetune.sentiment.source: sources.reviews has no tags; give it `format: tagged`, or name its column of tagged text as `target` under `columns`, or name another source"),
+    ("task: classification\n    source: reviews", "task: chat\n    source: reviews", "finetune.sentiment.source: sources.reviews has no turns; give it `format: messages`, or name another source"),
     ("sources: [own]", "sources: [poor]", 'evaluate.sentiment.sources names "poor", whose role is bad: no text to learn from; remove it'),
     ("role: bad", "role: text", "clean.selection learns from samples: give a source `role: bad`, or set it to null"),
     # models
@@ -242,6 +247,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("  sentiment: {sources", "  feeling: {sources", "evaluate.feeling: there is no such model; add it to pretrain or finetune, or put its folder at data/models/feeling"),
     ("  sentiment: {name", "  topics: {name", 'register.topics names "topics", which does not stand under evaluate; use one of gpt, sentiment'),
     ("metric: accuracy", "metric: perplexity", 'register.sentiment.metric: the evaluation of sentiment writes no "perplexity"; use one of accuracy, f1, calibration_error'),
+    ("    dropout: 0.1", "    problem: multi-label\n    dropout: 0.1", 'register.sentiment.metric: the evaluation of sentiment writes no "accuracy"; use one of micro_f1, f1, subset_accuracy, calibration_error'),
+    ("  sentiment: {sources: [own]}", "  sentiment: {sources: [own], counterfactuals: [[he]]}", "evaluate.sentiment.counterfactuals.0 should have at least 2 items, got ['he']"),
     ("  sentiment: {name", "  gpt: {name", 'register.gpt.metric: the evaluation of gpt writes no "accuracy"; use one of bits_per_byte, perplexity, loss'),
     # what is asked without training
     ("temperature: 0.8", "choices: {x: {kind: riddles}}", "evaluate.gpt.choices.x.kind should be one of file, homophones, prompted, got \"riddles\""),
@@ -263,6 +270,62 @@ def test_a_wrong_setting_is_named(tmp_path: Path, good: str, bad: str, message: 
     with pytest.raises(UserError) as error:
         load(BASE.replace(good, bad, 1), tmp_path)
     assert str(error.value) == f"params.yaml: {message}"
+
+
+HAVE = {
+    "labels": ["{format: csv, columns: {label: topic}}", "{format: file, labels: {a: b}}"],
+    "tags": ["{format: tagged}", "{format: jsonl, columns: {target: tags}}"],
+    "entities": ["{format: conll}", "{format: entities}", "{format: tagged}", "{paths: [a.bio.gz]}"],
+    "questions": ["{format: squad}", "{kind: huggingface, format: squad}"],
+    "turns": ["{format: messages}", "{kind: huggingface, format: messages}"],
+    "preferences": ["{format: preferences}", "{kind: huggingface, columns: {spans: spans}}"],
+    "targets": ["{format: tmx}", "{paths: [a.mo, b.txt]}", "{format: parallel, target_paths: [b]}",
+                "{format: csv, columns: {target: answer}}", "{kind: huggingface, columns: {target: zh}}"],
+}  # fmt: skip
+HAVE_NOT = {
+    "labels": ["{format: csv}", "{format: conll}", "{format: txt, columns: {label: topic}}"],
+    "tags": ["{format: conll}", "{format: csv, columns: {label: tags}}"],
+    "entities": ["{format: txt}", "{format: messages}", "{paths: [a.csv]}"],
+    "questions": ["{format: entities}", "{kind: huggingface}"],
+    "turns": ["{format: conversations}", "{format: jsonl}"],
+    "preferences": ["{format: messages}", "{format: file}"],
+    "targets": ["{format: tagged}", "{format: jsonl}", "{paths: [a.txt]}"],
+}
+
+
+@pytest.mark.parametrize(
+    ("needs", "written", "has"),
+    [
+        (needs, written, has)
+        for table, has in ((HAVE, True), (HAVE_NOT, False))
+        for needs in table
+        for written in table[needs]
+    ],
+)
+def test_what_sources_can_have(needs: Needs, written: str, has: bool) -> None:
+    settings = {"kind": "files", "paths": ["a"]} | YAML(typ="safe", pure=True).load(written)
+    if settings["kind"] == "huggingface":
+        settings = {**settings, "dataset": "mine"}
+        del settings["paths"]
+    assert may_have(needs, TypeAdapter(Source).validate_python(settings)) == has
+
+
+def test_every_need_has_a_place() -> None:
+    assert list(PLACES) == list(get_args(Needs)) == list(HAVE)
+
+
+def test_chat_begins_with_a_causal_model(tmp_path: Path) -> None:
+    talk = (
+        "\n  talk:\n    <<: *task\n    task: chat\n    source: own\n    init_from: data/models/{}\nevaluate:"
+    )
+    text = BASE.replace("label: Topic}", "label: Topic, spans: Turns}")
+    load(text.replace("\nevaluate:", talk.format("more")), tmp_path)
+    with pytest.raises(UserError) as error:
+        load(text.replace("\nevaluate:", talk.format("topics")), tmp_path)
+    assert str(error.value) == (
+        "params.yaml: finetune.talk.init_from: chat cannot begin with topics, a sequence-classifier; "
+        "name a model of one of the kinds causal-lm"
+    )
 
 
 def test_folders_of_models_that_others_made(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from tests.tiny_models import write_model
 from tokenmill.model.folder import load_model
 from tokenmill.model.names import Kind
 from tokenmill.tasks.settings import FinetuneSettings
-from tokenmill.tasks.table import module_of
+from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
 
-COLUMNS = ("id", "text", "label", "target", "split")
+COLUMNS = ("id", "text", "label", "target", "split", "spans")
 
 
 def labelled(*rows: tuple[str | None, str]) -> pl.DataFrame:
@@ -22,14 +22,17 @@ def labelled(*rows: tuple[str | None, str]) -> pl.DataFrame:
     return documents(*((f"text {n}", label, None, split) for n, (label, split) in enumerate(rows)))
 
 
-def documents(*rows: tuple[str, str | None, str | None, str]) -> pl.DataFrame:
-    """Documents of the source ``letters``, given as (text, label, target, split)."""
-    numbered = [(f"letters:{number}", *row) for number, row in enumerate(rows)]
+def documents(*rows: tuple[str, str | None, str | None, str], spans: str | None = None) -> pl.DataFrame:
+    """Documents of the source ``letters``, given as (text, label, target, split), all with the same spans."""
+    numbered = [(f"letters:{number}", *row, spans) for number, row in enumerate(rows)]
     return pl.DataFrame(numbered, dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 
-def new_task(folder: Path, task: str, frame: pl.DataFrame, kind: Kind = "masked-lm", **settings: Any) -> Any:
-    """The task of an entry ``mine`` for the backbone of a tiny model, which is written to ``folder``."""
+def new_task(folder: Path, task: str, frame: pl.DataFrame, kind: Kind | None = None, **settings: Any) -> Any:
+    """The task of an entry ``mine`` for the backbone of a tiny model, which is written to ``folder``; an
+    encoder unless a kind is named or the task begins with others."""
+    fitting = TASKS[task].starts_from
+    kind = kind or ("masked-lm" if "masked-lm" in fitting else fitting[0])
     given = {
         "max_tokens": 16,
         "batch_size": 4,

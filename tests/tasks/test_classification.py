@@ -11,9 +11,9 @@ from tests.tasks.helpers import labelled, new_task
 from tests.tiny_models import tiny_config, tiny_model
 from tokenmill.core.errors import UserError
 from tokenmill.model.heads import TaskModel, build_model
-from tokenmill.tasks.classification import LabelledTexts
 from tokenmill.tasks.labelling import Labelling
 from tokenmill.tasks.table import TASKS
+from tokenmill.tasks.text_labels import LabelledTexts
 from tokenmill.text.ngrams import ngram_buckets
 from tokenmill.training.fit import fit
 from tokenmill.training.runtime import Runtime

@@ -11,8 +11,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.model.heads import build_model
 from tokenmill.model.names import Family
 from tokenmill.tasks import memory as planned
-from tokenmill.tasks.classification import LabelledTexts
 from tokenmill.tasks.labelling import Labelling
+from tokenmill.tasks.text_labels import LabelledTexts
 from tokenmill.text.ngrams import BUCKETS, ngram_buckets, table_rows
 from tokenmill.training.fit import fit
 from tokenmill.training.runtime import Runtime

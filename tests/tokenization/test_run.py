@@ -9,7 +9,7 @@ import pytest
 
 from tests.samples import Document, reviews, splits, write_clean
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import digest_tree, sha256_file, write_json
+from tokenmill.core.files import digest_tree, digest_value, sha256_file, write_json
 from tokenmill.core.normalization import Normalization, read_normalization
 from tokenmill.core.splits import SPLITS, Split
 from tokenmill.text.shards import open_split, read_manifest, split_totals
@@ -177,3 +177,18 @@ def test_our_own_tokenizer_is_taken_and_gives_the_same_shards(clean: Path, tmp_p
 def test_tokenize_never_loads_torch() -> None:
     code = "import sys, tokenmill.tokenization.run; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_a_source_that_the_tokenizer_does_not_know_is_warned_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """A small vocabulary, and text that has nothing in common with itself."""
+    digests = [(digest_value(n)[:20], None) for n in range(30)]
+    write_clean(tmp_path / "clean", SOURCES | {"digests": splits(digests)})
+    settings = SETTINGS.model_copy(update={"sources": ["news", "digests"], "vocab_size": 315})
+    tokenize(tmp_path / "clean", tmp_path / "tokens", settings, name="mine")
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("warning: the tokenizer does not fit digests: 1.")
+    assert said.endswith(
+        "train one with it under tokenize.mine.sources in params.yaml, or raise its vocab_size"
+    )

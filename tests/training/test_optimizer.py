@@ -27,12 +27,13 @@ def test_orthogonalise_keeps_the_singular_vectors() -> None:
     assert (inner[0] - torch.diag(inner[0].diagonal())).abs().max() < 1e-3
 
 
-def test_adamw_groups_equal_torch_adamw() -> None:
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_adamw_groups_equal_torch_adamw(decay: float) -> None:
     torch.manual_seed(0)
     ours = [torch.randn(5, 3, requires_grad=True), torch.randn(4, requires_grad=True)]
     theirs = [p.detach().clone().requires_grad_() for p in ours]
-    mine = MuonAdamW([{"params": ours, "lr": 0.01}])
-    reference = torch.optim.AdamW(theirs, lr=0.01, betas=(0.9, 0.95), eps=1e-10, weight_decay=0)
+    mine = MuonAdamW([{"params": ours, "lr": 0.01, "weight_decay": decay}])
+    reference = torch.optim.AdamW(theirs, lr=0.01, betas=(0.9, 0.95), eps=1e-10, weight_decay=decay)
     for step in range(5):
         for a, b in zip(ours, theirs, strict=True):
             a.grad = torch.sin(a.detach() + step)
@@ -50,3 +51,14 @@ def test_every_parameter_is_in_one_group_and_block_matrices_in_muons() -> None:
     assert all(p.ndim == 2 for p in muon["params"])
     assert len(muon["params"]) == 2 * 4 + 1  # two layers of four matrices each, and the projection
     assert any(p is model.backbone.embeddings.token.weight for p in rest["params"])
+
+
+def test_adamw_alone_takes_every_weight_at_one_rate_and_lets_matrices_decay() -> None:
+    model = tiny_model("sequence-classifier", ngrams=2)
+    matrices, rest, ngrams = parameter_groups(model, 5e-5, "adamw")
+    assert not any(group["muon"] for group in (matrices, rest, ngrams))
+    assert matrices["lr"] == rest["lr"] == 5e-5
+    assert all(p.ndim == 2 for p in matrices["params"]) and all(p.ndim == 1 for p in rest["params"])
+    assert matrices["weight_decay"] > 0 and "weight_decay" not in rest
+    assert any(p is model.backbone.embeddings.token.weight for p in matrices["params"])
+    assert [p.shape for p in ngrams["params"]] == [p.shape for p in model.ngrams.parameters()]

@@ -132,8 +132,15 @@ def generate(
     prompts: Annotated[
         list[str] | None, typer.Argument(help="Texts to go on from; without any, one a line from stdin.")
     ] = None,
-    max_new_tokens: Annotated[int, typer.Option(min=1)] = 64,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest token.")] = 0.8,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, help="64, or what suits the task that the model was fine-tuned for.")
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="0 always takes the likeliest token: so of a model for a task, of others 0.8."
+        ),
+    ] = None,
     top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the K likeliest tokens.")] = None,
     top_p: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this total.")
@@ -167,6 +174,36 @@ def generate(
         length_penalty=length_penalty,
         stop=tuple(stop or ()),
         num_return_sequences=num_return_sequences,
+        seed=seed,
+    )
+
+
+@app.command()
+def chat(
+    model: Model,
+    system: Annotated[
+        str | None, typer.Option(help="What the system says first, if the model knows that.")
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Of an answer, at most.")] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 always takes the likeliest token.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Sample among the K likeliest tokens.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Sample among the likeliest tokens of this total.")
+    ] = None,
+    repetition_penalty: Annotated[float, typer.Option(help="Above 1: less repetition.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Talk with a model fine-tuned for conversations: a line from stdin, a line for an answer."""
+    from tokenmill.cli.chat import chat
+
+    chat(
+        model,
+        system=system,
+        max_new_tokens=max_new_tokens,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        repetition_penalty=repetition_penalty,
         seed=seed,
     )
 
@@ -234,11 +271,42 @@ def embed(
 
 
 @app.command()
-def classify(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
-    """Label texts, or their tokens, with a fine-tuned classifier."""
-    from tokenmill.cli import models
+def classify(
+    model: Model,
+    texts: Texts = None,
+    explain: Annotated[bool, typer.Option(help="Show which parts of a text moved the decision.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Label texts with a fine-tuned classifier."""
+    from tokenmill.cli import classify
 
-    models.classify(model, texts, as_json=as_json)
+    classify.classify(model, texts, explain=explain, as_json=as_json)
+
+
+@app.command()
+def tag(model: Model, texts: Texts = None, as_json: AsJson = False) -> None:
+    """Find the named entities of texts, or label their tokens."""
+    from tokenmill.cli import tag
+
+    tag.tag(model, texts, as_json=as_json)
+
+
+@app.command()
+def answer(
+    model: Model,
+    question: Annotated[str, typer.Option(help="What is asked.")],
+    passages: Annotated[
+        list[str] | None,
+        typer.Argument(help="Texts that may hold the answer; without any, one a line from stdin."),
+    ] = None,
+    top_k: Annotated[int, typer.Option(min=1, help="So many answers, of which no two overlap.")] = 1,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer.")] = 30,
+    as_json: AsJson = False,
+) -> None:
+    """Find the answer to a question in each passage, or say that there is none."""
+    from tokenmill.cli.answers import find_answers
+
+    find_answers(model, question, passages, as_json=as_json, top_k=top_k, max_tokens=max_tokens)
 
 
 @app.command()

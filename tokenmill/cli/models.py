@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +10,15 @@ from tokenmill.core.errors import UserError, one_line, shown
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
 from tokenmill.inference.generation.sampling import GenerationConfig
-from tokenmill.inference.normalization import beginnings, whole_texts
+from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.model.exchange import export_model, import_model, suggested_settings
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
 
 REGISTRY = "models:/"
+
+CONTINUING: dict[str, Any] = {"max_new_tokens": 64, "temperature": 0.8}
+"""How a model goes on that was not fine-tuned to answer, unless the command line says otherwise."""
 
 LINES_AT_ONCE = 1024
 """Of stdin: however many there are, so many are held, and answered before more are read."""
@@ -46,14 +48,14 @@ def model_folder(name: str) -> Path:
     return folder
 
 
-def _load(name: str) -> LoadedModel:
+def load(name: str) -> LoadedModel:
     folder = model_folder(name)
     loaded = api.load(folder)
     warn_of_unexpected(folder, loaded)
     return loaded
 
 
-def _answer(
+def answer(
     command: str, name: str, texts: Sequence[str] | None, show: Callable[[LoadedModel, list[str]], None]
 ) -> None:
     """Load the model and ``show`` its answers to the texts of the command line, or to the lines of stdin.
@@ -63,7 +65,7 @@ def _answer(
     """
     done, loaded = 0, None
     for chosen in [list(texts)] if texts else _lines():
-        loaded = loaded or _load(name)
+        loaded = loaded or load(name)
         try:
             show(loaded, chosen)
         except UserError as error:
@@ -90,7 +92,7 @@ def _lines() -> Iterator[list[str]]:
         yield chosen
 
 
-def _print(**values: Any) -> None:
+def print_json(**values: Any) -> None:
     print(json.dumps(values, ensure_ascii=False), flush=True)
 
 
@@ -100,28 +102,30 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
     On a terminal a single text appears as it is written. ``settings`` are those of
     :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
     """
-    GenerationConfig(**settings)  # refuses what is out of range before a model is loaded
+    named = {name: value for name, value in settings.items() if value is not None}
+    GenerationConfig(**named)  # refuses what is out of range before a model is loaded
 
     def show(loaded: LoadedModel, chosen: list[str]) -> None:
+        given = named if loaded.answering else {**CONTINUING, **named}
         answers = loaded.model.config.kind == "text-to-text"
         single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
         if single and not as_json and sys.stdout.isatty():
-            (read,) = (whole_texts if answers else beginnings)(loaded.normalization, chosen)
-            pieces = stream(loaded.model, loaded.vocabulary, read, **settings)
+            (read,) = read_prompts(loaded, chosen)
+            pieces = stream(loaded.model, loaded.vocabulary, read, **asked_with(loaded, given))
             first = next(pieces, "")  # a mistake shows before anything is printed
             print("" if answers else chosen[0], end=first, flush=True)
             for piece in pieces:
                 print(piece, end="", flush=True)
             print()
             return
-        for prompt, texts in zip(chosen, api.generate(loaded, chosen, **settings), strict=True):
+        for prompt, texts in zip(chosen, api.generate(loaded, chosen, **given), strict=True):
             for text in texts:
                 if as_json:
-                    _print(prompt=prompt, text=text)
+                    print_json(prompt=prompt, text=text)
                 else:
                     print(text if answers else f"{prompt}{text}", flush=True)
 
-    _answer("generate", name, prompts, show)
+    answer("generate", name, prompts, show)
 
 
 def fill(name: str, texts: Sequence[str] | None, *, as_json: bool, top_k: int) -> None:
@@ -133,13 +137,13 @@ def fill(name: str, texts: Sequence[str] | None, *, as_json: bool, top_k: int) -
                 rows = [
                     [{"text": c.text, "probability": round(c.probability, 6)} for c in gap] for gap in gaps
                 ]
-                _print(text=text, gaps=rows)
+                print_json(text=text, gaps=rows)
                 continue
             for number, gap in enumerate(gaps, 1):
                 for candidate in gap:
                     print(number, f"{candidate.probability:.3f}", candidate.text, text, sep="\t", flush=True)
 
-    _answer("fill", name, texts, show)
+    answer("fill", name, texts, show)
 
 
 def score(name: str, texts: Sequence[str] | None, *, as_json: bool, source: str | None) -> None:
@@ -153,9 +157,9 @@ def score(name: str, texts: Sequence[str] | None, *, as_json: bool, source: str 
                 continue
             parts = zip(found.tokens, found.log_probabilities, strict=True)
             tokens = [{"token": loaded.vocabulary.token(t), "log_probability": round(p, 6)} for t, p in parts]
-            _print(text=text, log_probability=round(found.total, 6), tokens=tokens)
+            print_json(text=text, log_probability=round(found.total, 6), tokens=tokens)
 
-    _answer("score", name, texts, show)
+    answer("score", name, texts, show)
 
 
 def embed(
@@ -172,41 +176,11 @@ def embed(
         found = api.embed(loaded, chosen, pooling=pooling, normalise=normalise)
         for text, vector in zip(chosen, found.tolist(), strict=True):
             if as_json:
-                _print(text=text, vector=[round(number, 7) for number in vector])
+                print_json(text=text, vector=[round(number, 7) for number in vector])
             else:
                 print(" ".join(f"{number:.6f}" for number in vector), text, sep="\t", flush=True)
 
-    _answer("embed", name, texts, show)
-
-
-def classify(name: str, texts: Sequence[str] | None, *, as_json: bool) -> None:
-    """Print the likeliest label of each text with its probability; as JSON, all probabilities.
-
-    Of a classifier of tokens: every token with its place and label.
-    """
-
-    def show(loaded: LoadedModel, chosen: list[str]) -> None:
-        if loaded.model.config.kind == "token-classifier":
-            _tag(loaded, chosen, as_json)
-            return
-        for text, probabilities in zip(chosen, api.classify(loaded, chosen), strict=True):
-            label, probability = next(iter(probabilities.items()))
-            if as_json:
-                rounded = {name: round(value, 6) for name, value in probabilities.items()}
-                _print(text=text, label=label, probabilities=rounded)
-            else:
-                print(label, f"{probability:.3f}", text, sep="\t", flush=True)
-
-    _answer("classify", name, texts, show)
-
-
-def _tag(loaded: LoadedModel, texts: list[str], as_json: bool) -> None:
-    for text, spans in zip(texts, api.tag(loaded, texts), strict=True):
-        if as_json:
-            _print(text=text, tokens=[asdict(span) for span in spans])
-            continue
-        for span in spans:
-            print(span.label, f"{span.probability:.3f}", text[span.start : span.end], sep="\t", flush=True)
+    answer("embed", name, texts, show)
 
 
 def export(name: str, folder: str) -> None:
@@ -214,6 +188,8 @@ def export(name: str, folder: str) -> None:
     loaded = export_model(model_folder(name), Path(folder))
     imported, call = transformers_call(loaded.model.config.kind, folder)
     print(one_line(f"{folder}: written; load it with `from transformers import {imported}`, `{call}`"))
+    if loaded.unexpected_keys:
+        print(f"left out, since transformers has no class for them: {', '.join(loaded.unexpected_keys)}")
 
 
 def import_folder(path: str, target: str) -> None:

@@ -48,7 +48,8 @@ def _compare(model: Path, what: str, expected: str, place: Path, found: str | No
 def training_sources(ancestry: Mapping[str, Any]) -> tuple[str, ...]:
     """Sources that a model was last trained on: a task's, or those of its pretraining; () where unknown."""
     if "finetune" in ancestry:
-        return (ancestry["finetune"]["source"],)
+        source = ancestry["finetune"]["source"]
+        return (source,) if isinstance(source, str) else tuple(source)
     return tuple(ancestry.get("sources") or ancestry.get("data", {}).get("raw", ()))
 
 

@@ -15,7 +15,7 @@ from tokenmill.evaluation.choices.run import measure_choices
 from tokenmill.evaluation.embeddings.run import measure_embeddings
 from tokenmill.evaluation.kinds import MEASURES
 from tokenmill.evaluation.scores import Bin
-from tokenmill.evaluation.settings import FIGURES, HIGHER_IS_BETTER, EvaluateSettings, measured_as
+from tokenmill.evaluation.settings import FIGURES, LOWER_IS_BETTER, EvaluateSettings, measured_as
 from tokenmill.evaluation.subject import Result, open_subject
 from tokenmill.jobs.job import Job
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -30,8 +30,8 @@ def evaluate(
     """Measure one model by its kind, and write the job's outs.
 
     ``evaluation`` holds figures.json and, where there are any, predictions.parquet, confusion.csv,
-    samples.json and tasks for lm-eval; ``metrics`` the headline figure of the model and of its rivals, and
-    those of choices and embeddings; ``calibration`` the CSV.
+    samples.json, learnt.json and tasks for lm-eval; ``metrics`` the headline figure of the model and of its
+    rivals, and those of choices and embeddings; ``calibration`` the CSV.
 
     Raises:
         UserError: model and data do not belong together, the kind of model cannot be measured, a split is
@@ -40,7 +40,8 @@ def evaluate(
     reproducible_products()
     torch.set_num_threads(compute_threads(runtime.threads))
     subject = open_subject(name, settings, clean, model, job.digests["clean"])
-    kind = measured_as(subject.model.config.kind, subject.ancestry.get("task"))
+    config = subject.model.config
+    kind = measured_as(config.kind, subject.ancestry.get("task"), config.problem_type)
     if kind not in MEASURES:
         raise UserError(
             f"params.yaml: evaluate.{name} is a {kind}, which cannot be measured; "
@@ -57,11 +58,12 @@ def evaluate(
             "headline": {
                 "metric": headline,
                 "value": result.figures[headline],
-                "better": "higher" if headline in HIGHER_IS_BETTER else "lower",
+                "better": "lower" if headline in LOWER_IS_BETTER else "higher",
             },
             "figures": result.figures,
             "rivals": result.rivals,
             "comparisons": result.comparisons,
+            **({"analysis": result.analysis} if result.analysis else {}),
             "choices": choices,
             "embeddings": embeddings,
             "documents": result.documents,
@@ -73,7 +75,7 @@ def evaluate(
     )
     _write_result(job.out["evaluation"], result, figures)
     write_text(job.out["calibration"], _calibration_csv(result.calibration))
-    rivals = {rival: values[headline] for rival, values in figures["rivals"].items()}
+    rivals = {rival: values[headline] for rival, values in figures["rivals"].items() if headline in values}
     entries = {
         group: {entry: entry_metrics(each) for entry, each in figures[group].items()}
         for group in ("choices", "embeddings")
@@ -101,6 +103,10 @@ def _write_result(folder: Path, result: Result, figures: Mapping[str, Any]) -> N
     write_json(folder / "figures.json", figures)
     if result.samples:
         write_json(folder / "samples.json", result.samples)
+    if result.learnt:
+        write_json(
+            folder / "learnt.json", [{"text": text, "learnt": learnt} for text, learnt in result.learnt]
+        )
     if result.predictions is not None:
         table = result.predictions
         text_bytes = int(table["text"].str.len_bytes().sum())
@@ -119,7 +125,7 @@ def _rounded(values: Mapping[str, Any]) -> dict[str, Any]:
     rounded: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
-            rounded[key] = value if key == "ancestry" else _rounded(value)
+            rounded[key] = value if key in ("ancestry", "analysis") else _rounded(value)
         elif isinstance(value, list):
             rounded[key] = [_rounded(each) if isinstance(each, Mapping) else each for each in value]
         elif not isinstance(value, float):

@@ -6,9 +6,9 @@ from dataclasses import asdict
 import numpy as np
 import polars as pl
 
-from tokenmill.core.errors import UserError
-from tokenmill.core.splits import Split
+from tokenmill.evaluation.analysis import analysis
 from tokenmill.evaluation.ancestry import documents_digest
+from tokenmill.evaluation.labelled import control_outputs, known_labels, labelled
 from tokenmill.evaluation.scores import (
     Labels,
     Probabilities,
@@ -20,10 +20,13 @@ from tokenmill.evaluation.scores import (
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.tfidf import Labelled, tfidf_probabilities
 from tokenmill.inference.classify import classify
-from tokenmill.model.digest import CONTROL
-from tokenmill.model.folder import load_model
+from tokenmill.model.heads import TaskModel
 
-LABELS = {"control": "the same from random weights", "tfidf": "TF-IDF + logistic regression"}
+LABELS = {
+    "control": "the same from random weights",
+    "without_ngrams": "the same without n-grams",
+    "tfidf": "TF-IDF + logistic regression",
+}
 """What the rivals are, in words."""
 
 
@@ -34,7 +37,7 @@ def measure_classifier(subject: Subject) -> Result:
         UserError: a split has no labelled documents, or one with a label that the model does not know.
     """
     labels = tuple(subject.model.config.labels)
-    test = _labelled(subject, "test", subject.sources)
+    test = labelled(subject, "test", subject.sources)
     texts, actual = test["text"].to_list(), _numbers(test, labels, subject)
     probabilities = classify(subject.model, subject.vocabulary, texts)
     predicted = probabilities.argmax(1)
@@ -51,39 +54,26 @@ def measure_classifier(subject: Subject) -> Result:
         },
         predictions=_predictions(test, labels, {"": probabilities, **rivals}),
         confusion=_confusion(actual, predicted, labels),
+        analysis=analysis(subject, test, probabilities, (predicted == actual).astype(float), "accuracy"),
     )
 
 
 def _rivals(subject: Subject, texts: Sequence[str], labels: tuple[str, ...]) -> dict[str, Probabilities]:
-    """Probabilities (texts, labels) of the control, where the model has one, and of TF-IDF."""
-    rivals: dict[str, Probabilities] = {}
-    if (subject.folder / CONTROL).is_dir():
-        rivals["control"] = classify(*load_model(subject.folder / CONTROL), texts)
+    """Probabilities (texts, labels) of the control, where the model has one, of its backbone alone, where
+    n-grams have their say beside it, and of TF-IDF."""
+    rivals = dict(control_outputs(subject, texts))
+    if isinstance(subject.model, TaskModel) and subject.model.config.ngrams:
+        rivals["without_ngrams"] = classify(subject.model.without_ngrams(), subject.vocabulary, texts)
     train, validation = (
         Labelled(frame["text"].to_list(), _numbers(frame, labels, subject))
-        for frame in (_labelled(subject, split, subject.rival_sources) for split in ("train", "validation"))
+        for frame in (labelled(subject, split, subject.rival_sources) for split in ("train", "validation"))
     )
     rivals["tfidf"] = tfidf_probabilities(train, validation, texts, len(labels))
     return rivals
 
 
-def _labelled(subject: Subject, split: Split, sources: Sequence[str]) -> pl.DataFrame:
-    frame = subject.documents(split, sources).drop_nulls("label")
-    if frame.is_empty():
-        raise UserError(
-            f"{subject.clean}: no labelled {split} documents of {', '.join(sources)}; "
-            "see sources and clean.split in params.yaml"
-        )
-    return frame
-
-
 def _numbers(frame: pl.DataFrame, labels: tuple[str, ...], subject: Subject) -> Labels:
-    unknown = sorted(set(frame["label"]) - set(labels))
-    if unknown:
-        raise UserError(
-            f"{subject.clean}: label {unknown[0]!r} is not among those of {subject.folder} "
-            f"({', '.join(labels)}); mend the labels of the source, or fine-tune the model anew"
-        )
+    known_labels(subject, frame["label"])
     return np.array([labels.index(label) for label in frame["label"]], np.int64)
 
 

@@ -1,6 +1,6 @@
 """How one model is measured: an entry of ``evaluate`` in params.yaml, and the figures of each kind."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from tokenmill.inference.generation.limits import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
     MOST_NEW_TOKENS,
+    MOST_SEQUENCES,
 )
 
 FIGURES: dict[str, tuple[str, ...]] = {
@@ -18,18 +19,62 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "masked-lm": ("accuracy", "loss", "perplexity"),
     "text-to-text": ("accuracy", "loss", "perplexity"),
     "sequence-classifier": ("accuracy", "f1", "calibration_error"),
+    "multi-label-classifier": ("micro_f1", "f1", "subset_accuracy", "calibration_error"),
+    "regressor": ("mean_absolute_error", "r2", "spearman"),
     "token-classifier": ("accuracy",),
+    "character-classifier": ("f1", "precision", "recall", "recall_unseen"),
+    "generation": (
+        *("chrf", "bleu", "rouge1", "rouge2", "rougeL", "exact_match"),
+        *("placeholders_kept", "ended", "length_ratio", "copied"),
+    ),
+    "chat": ("bits_per_byte", "hits_at_1", "ended", "distinct_1", "distinct_2"),
+    "span-extractor": ("exact_match", "answer_f1"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
-(tokenmill/model/names.py), or by its task where a language model was fine-tuned for one."""
+(tokenmill/model/names.py), a classifier of texts by its problem, or by its task where a language model was
+fine-tuned for one."""
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "f1"})
-"""Of all other figures less is better."""
+PROBLEMS = {
+    "multi_label_classification": "multi-label-classifier",
+    "multi-label": "multi-label-classifier",
+    "regression": "regressor",
+}
+"""Classifiers of texts that give no single label, by the problem as models and as settings name it."""
+
+LOWER_IS_BETTER = frozenset(
+    {"bits_per_byte", "calibration_error", "loss", "mean_absolute_error", "perplexity"}
+)
+"""Of all other figures more is better."""
 
 
-def measured_as(kind: str, task: str | None) -> str:
-    """The entry of FIGURES for a model of a kind that was fine-tuned for a task (None: for none)."""
+def measured_as(kind: str, task: str | None, problem: str | None = None) -> str:
+    """The entry of FIGURES for a model of a kind that was fine-tuned for a task (None: for none).
+
+    ``problem`` is that of a classifier of texts.
+    """
+    if kind == "sequence-classifier" and problem in PROBLEMS:
+        return PROBLEMS[problem]
     return task if task in FIGURES else kind
+
+
+SliceColumn = Literal["source", "language", "length", "group", "label", "target"]
+"""By what test documents are told apart: a column of theirs, or their length."""
+
+COUNTERFACTUALS = (
+    ("他", "她"),
+    ("先生", "女士"),
+    ("男", "女"),
+    ("爸爸", "妈妈"),
+    ("北京", "河南"),
+    ("he", "she"),
+    ("his", "her"),
+    ("man", "woman"),
+    ("father", "mother"),
+    ("John", "Mary"),
+)
+"""Words that should move no label."""
+
+Word = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class EvaluateSettings(Settings):
@@ -44,6 +89,14 @@ class EvaluateSettings(Settings):
     max_new_tokens: Annotated[int, Field(ge=1, le=MOST_NEW_TOKENS)] = 40
     """Less than the context of the model."""
     temperature: Annotated[float, Field(ge=LOWEST_TEMPERATURE, le=HIGHEST_TEMPERATURE)] = 0.8
+    slices: list[SliceColumn] = Field(default=["source", "language", "length"])
+    """By what the test documents of a classifier are told apart."""
+    counterfactuals: list[Annotated[list[Word], Field(min_length=2, max_length=2)]] = Field(
+        default=[list(pair) for pair in COUNTERFACTUALS]
+    )
+    """Pairs of words that are put in each other's place in the test texts of a classifier."""
+    num_beams: Annotated[int, Field(ge=1, le=MOST_SEQUENCES)] = 1
+    """Of the answers of a model that was fine-tuned to give them; 1: the likeliest token each time."""
     seed: Seed = 1
     choices: dict[Name, Choices] = Field(default={})
     """What a causal or a masked model chooses among candidates, by names of their own."""

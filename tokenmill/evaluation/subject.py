@@ -52,7 +52,7 @@ class Subject:
 class Result:
     """What was measured."""
 
-    figures: dict[str, float]
+    figures: dict[str, Any]
     """Those of settings.FIGURES for the model's kind, and others that explain them."""
     rivals: dict[str, dict[str, Any]]
     """By name: its ``label`` in words, and its figures by the same names."""
@@ -66,10 +66,14 @@ class Result:
     ``p_value``."""
     samples: list[dict[str, Any]] = field(default_factory=list)
     """``{"prompt": ..., "continuations": [...]}`` of each prompt."""
+    learnt: list[tuple[str, bool]] = field(default_factory=list)
+    """A training example in pieces, and whether each was to be learnt, where not all of it was."""
     predictions: pl.DataFrame | None = None
     """A row for each test document."""
     confusion: pl.DataFrame | None = None
     """actual, predicted, documents."""
+    analysis: dict[str, Any] = field(default_factory=dict)
+    """What one figure hides of a classifier of texts (analysis.py)."""
 
 
 def open_subject(

@@ -7,7 +7,7 @@ Texts are normalised as those were that the model was trained on, where its fold
 returned are those in the texts as they were given.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,13 +15,21 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tokenmill.core.errors import UserError
+from tokenmill.data.normalization.edited import Edited
+from tokenmill.inference import answer as answering
+from tokenmill.inference import chat as conversations
 from tokenmill.inference import choose as choosing
 from tokenmill.inference import classify as classifiers
 from tokenmill.inference import embed as embeddings
+from tokenmill.inference import explain as explaining
 from tokenmill.inference import fill as filling
 from tokenmill.inference import score as scoring
+from tokenmill.inference.answer import Answers
 from tokenmill.inference.choose import Choice
 from tokenmill.inference.classify import Span
+from tokenmill.inference.entities import entities
+from tokenmill.inference.explain import Explanation, Influence
 from tokenmill.inference.fill import Candidate
 from tokenmill.inference.generation import generate as generation
 from tokenmill.inference.normalization import (
@@ -31,6 +39,7 @@ from tokenmill.inference.normalization import (
     texts_with_gaps,
     whole_texts,
 )
+from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.inference.score import Score
 from tokenmill.model.folder import LoadedModel, read_model
 
@@ -56,6 +65,9 @@ def load(folder: str | Path) -> LoadedModel:
 def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **settings: Any) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
+    One that was fine-tuned for that reads a prompt as its training texts: behind their prefix, and no more
+    of it than of them. Unless settings say otherwise it takes the likeliest token each time.
+
     Args:
         model: a causal language model or a text-to-text model.
         prompts: texts.
@@ -73,13 +85,35 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
             fit into the context.
     """
     loaded = _loaded(model)
-    answers = loaded.model.config.kind == "text-to-text"
-    read = (whole_texts if answers else beginnings)(loaded.normalization, _texts(prompts))
-    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **settings)
+    read, chosen = read_prompts(loaded, _texts(prompts)), asked_with(loaded, settings)
+    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **chosen)
+
+
+def chat(model: AnyModel, messages: Sequence[Mapping[str, str]], **settings: Any) -> str:
+    """The answer to the last message of a conversation.
+
+    Args:
+        model: a causal language model that was fine-tuned for conversations.
+        messages: ``{"role": "user", "content": "..."}`` and so on, in OpenAI's shape; the roles are ``user``,
+            ``assistant``, and ``system`` for the first.
+        **settings: as of :func:`generate`.
+
+    Raises:
+        UserError: the model is of another kind, the messages are no conversation that waits for an answer, a
+            setting is out of range, or the last message is too long for the context.
+    """
+    loaded = _loaded(model)
+    turns = conversations.read_messages(messages)
+    read = whole_texts(loaded.normalization, [turn.content for turn in turns])
+    asked = [turn._replace(content=content) for turn, content in zip(turns, read, strict=True)]
+    return conversations.chat(loaded.model, loaded.vocabulary, [asked], **settings)[0]
 
 
 def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dict[str, float]]:
     """The labels of each text with their probabilities, likeliest first.
+
+    Where several labels may fit a text, each has a probability of its own; a regression has one label, whose
+    value is the number (``model.config.problem_type``).
 
     Of a text that is longer than the model's context the beginning is read.
 
@@ -93,35 +127,97 @@ def classify(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[dic
     return [dict(sorted(zip(labels, row, strict=True), key=lambda pair: -pair[1])) for row in found.tolist()]
 
 
-def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:
-    """The likeliest label of each token of each text, with its place in the text.
+def explain(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[Explanation]:
+    """Which parts of each text moved a classifier's decision, by leaving them out one after the other.
 
-    A text that is longer than the model's context is read in pieces, one after the other.
+    The model reads a text once for each of its parts: words, and other characters one by one, at most 64.
 
     Raises:
-        UserError: the model is no classifier of tokens.
+        UserError: the model is no classifier of texts.
     """
     loaded = _loaded(model)
     edited = edited_texts(loaded.normalization, _texts(texts))
     read = [text.text for text in edited]
-    found = classifiers.tag(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
+    found = explaining.explain(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
+    return [
+        replace(
+            one,
+            influences=[
+                Influence(*text.origin(part.start, part.end), part.weight) for part in one.influences
+            ],
+        )
+        for text, one in zip(edited, found, strict=True)
+    ]
+
+
+def tag(model: AnyModel, texts: Texts, *, batch_size: int = 64) -> list[list[Span]]:
+    """The labelled parts of each text, with their places in it: its entities, or each of its tokens.
+
+    A text that is longer than the model's context is read in pieces, one after the other.
+
+    Args:
+        model: a classifier of characters, which finds entities, or one of tokens.
+        texts: texts.
+        batch_size: so many pieces at a time.
+
+    Raises:
+        UserError: the model is of another kind.
+    """
+    loaded = _loaded(model)
+    edited = edited_texts(loaded.normalization, _texts(texts))
+    read = [text.text for text in edited]
+    find = entities if loaded.model.config.kind == "character-classifier" else classifiers.tag
+    found = find(loaded.model, loaded.vocabulary, read, batch_size=batch_size)
     return [
         [_moved(span, text.origin(span.start, span.end)) for span in spans]
         for text, spans in zip(edited, found, strict=True)
     ]
 
 
-def answer(model: AnyModel, question: str, passage: str, *, max_tokens: int = 30) -> Span:
-    """The likeliest answer to a question within a passage, of at most ``max_tokens`` tokens.
+def answer(
+    model: AnyModel,
+    questions: Texts,
+    passages: Texts,
+    *,
+    top_k: int = 1,
+    max_tokens: int = answering.MAX_TOKENS,
+    stride: int = answering.STRIDE,
+    batch_size: int = 32,
+) -> list[Answers]:
+    """The likeliest answers to questions within passages, and how likely it is that there is none.
+
+    Args:
+        model: a span extractor.
+        questions: one for each passage.
+        passages: texts that hold the answers. What is too long for the model's context is read in windows.
+        top_k: so many answers to each question, of which no two overlap.
+        max_tokens: longest answer.
+        stride: tokens that neighbouring windows share, at most half of each.
+        batch_size: so many windows at a time.
+
+    Returns:
+        For each question its answers; ``best`` of them is None where none is likelier.
 
     Raises:
-        UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
+        UserError: the model extracts no spans, there are more or fewer questions than passages, a passage is
+            empty, or a question leaves no room for it.
     """
     loaded = _loaded(model)
-    asked, read = edited_texts(loaded.normalization, [question, passage])
-    found = classifiers.answer(loaded.model, loaded.vocabulary, asked.text, read.text, max_tokens=max_tokens)
-    start, end = read.origin(found.start, found.end)
-    return replace(found, start=start, end=end, label=passage[start:end])
+    asked, read = _texts(questions), _texts(passages)
+    if len(asked) != len(read):
+        raise UserError(f"{len(asked)} questions for {len(read)} passages; give one for each passage")
+    edited = edited_texts(loaded.normalization, read)
+    found = answering.answer(
+        loaded.model,
+        loaded.vocabulary,
+        whole_texts(loaded.normalization, asked),
+        [text.text for text in edited],
+        top_k=top_k,
+        max_tokens=max_tokens,
+        stride=stride,
+        batch_size=batch_size,
+    )
+    return [_answers(*each) for each in zip(found, edited, read, strict=True)]
 
 
 def fill(
@@ -169,7 +265,7 @@ def score(
     """
     loaded = _loaded(model)
     read = whole_texts(loaded.normalization, _texts(texts))
-    given = None if sources is None else whole_texts(loaded.normalization, _texts(sources))
+    given = None if sources is None else read_prompts(loaded, _texts(sources))
     return scoring.score(loaded.model, loaded.vocabulary, read, sources=given, batch_size=batch_size)
 
 
@@ -240,6 +336,12 @@ def _loaded(model: AnyModel) -> LoadedModel:
 
 def _moved(span: Span, place: tuple[int, int]) -> Span:
     return replace(span, start=place[0], end=place[1])
+
+
+def _answers(found: Answers, edited: Edited, passage: str) -> Answers:
+    """Answers with their places in the passage as it was sent, and what stands there."""
+    moved = (_moved(span, edited.origin(span.start, span.end)) for span in found.spans)
+    return replace(found, spans=tuple(replace(span, label=passage[span.start : span.end]) for span in moved))
 
 
 def _texts(texts: Texts) -> list[str]:

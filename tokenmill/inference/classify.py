@@ -1,4 +1,4 @@
-"""Labels of texts, labels of their tokens, and answers in a passage, by models with a head for the task."""
+"""Labels of texts and of their tokens, by models with a head for the task."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tokenmill.core.errors import UserError
-from tokenmill.inference.rows import by_length, check_finite, check_lengths, check_texts
+from tokenmill.inference.rows import by_length, check_finite, check_texts
 from tokenmill.model.config import ProblemType
 from tokenmill.model.heads import Model, TaskModel
 from tokenmill.model.names import Kind
@@ -25,7 +25,16 @@ ANSWERS: Mapping[ProblemType, Callable[[Tensor], Tensor]] = {
 """What a classifier's outputs say, as transformers' text-classification pipeline reads them."""
 
 
-def _task_model(model: Model, kind: Kind, example: str) -> TaskModel:
+THRESHOLD = 0.5
+"""Probability from which on a label fits, where several may."""
+
+
+def task_model(model: Model, kind: Kind, example: str) -> TaskModel:
+    """A model in evaluation mode, if it is of a kind.
+
+    Raises:
+        UserError: it is of another.
+    """
     if not isinstance(model, TaskModel) or model.config.kind != kind:
         raise UserError(f"this model is a {model.config.kind}; give a {kind}, such as {example}")
     model.eval()
@@ -46,7 +55,7 @@ def classify(
     Raises:
         UserError: the model is no classifier of texts, or its weights are damaged.
     """
-    classifier = _task_model(model, "sequence-classifier", "sentiment")
+    classifier = task_model(model, "sequence-classifier", "sentiment")
     check_texts(texts)
     rows = [row or [vocabulary.pad] for row in vocabulary.encode(texts, model.config.context)]
     result = np.empty((len(rows), len(model.config.labels)), np.float32)
@@ -60,6 +69,11 @@ def classify(
         answers_BL = ANSWERS[model.config.problem_type](check_finite(logits_BL.float()))
         result[chosen] = answers_BL.cpu().numpy()
     return result
+
+
+def fitting(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Of the probabilities of a text that several labels may fit, those of the labels that do."""
+    return {label: value for label, value in probabilities.items() if value >= THRESHOLD}
 
 
 @dataclass(frozen=True)
@@ -83,7 +97,7 @@ def tag(
     Raises:
         UserError: the model is no classifier of tokens.
     """
-    tagger = _task_model(model, "token-classifier", "ner")
+    tagger = task_model(model, "token-classifier", "tags")
     check_texts(texts)
     pieces = vocabulary.encode_whole(texts, model.config.context)
     encodings = [piece for text in pieces for piece in text]
@@ -103,39 +117,3 @@ def tag(
             ]
     each = iter(found)
     return [[span for _ in text for span in next(each)] for text in pieces]
-
-
-@torch.inference_mode()
-def answer(
-    model: Model, vocabulary: Vocabulary, question: str, passage: str, *, max_tokens: int = 30
-) -> Span:
-    """The likeliest answer to a question within a passage; its label is its text.
-
-    It has at most ``max_tokens`` tokens. Its probability is that of its first token as a beginning times
-    that of its last as an end, both among the passage's tokens (Devlin et al. 2019).
-
-    Raises:
-        UserError: the model extracts no spans, the passage is empty, or both are longer than its context.
-    """
-    extractor = _task_model(model, "span-extractor", "one fine-tuned for question answering")
-    check_texts([question], "question")
-    check_texts([passage], "passage")
-    encoding = vocabulary.encode_pair(question, passage)
-    check_lengths([encoding.ids], model.config.context)
-    inside = torch.tensor([sequence == 1 for sequence in encoding.sequence_ids])
-    if not bool(inside.any()):
-        raise UserError("the passage is empty; give the text that holds the answer")
-    device = next(model.parameters()).device
-    segments_BT = None
-    if model.config.segments:
-        last = model.config.segments - 1
-        segments_BT = torch.tensor([encoding.type_ids], device=device).clamp(max=last)
-    logits_T2 = (
-        extractor(torch.tensor([encoding.ids], device=device), segments_BT=segments_BT)[0].float().cpu()
-    )
-    begin_T, end_T = check_finite(logits_T2).masked_fill(~inside[:, None], -torch.inf).softmax(0).unbind(-1)
-    length = len(encoding.ids)
-    joint_TT = (begin_T[:, None] * end_T[None, :]) * torch.ones(length, length).triu().tril(max_tokens - 1)
-    first, last = divmod(int(joint_TT.argmax()), length)
-    start, stop = encoding.offsets[first][0], encoding.offsets[last][1]
-    return Span(start, stop, passage[start:stop], float(joint_TT[first, last]))

@@ -21,11 +21,13 @@ from tokenmill.jobs.finished import (
     note_finished,
     remove_recorded,
 )
-from tokenmill.jobs.lineage import Lineage, observe
+from tokenmill.jobs.lineage import Lineage, observe, plain
 from tokenmill.jobs.process import disk_is_full, forget_launchers, is_global_zero, refuse_to_stop, stoppable
 from tokenmill.jobs.publish import project_home, publish, sync_tree
 from tokenmill.jobs.starter import STARTER, die_with_parent
-from tokenmill.jobs.tracking.run import Run, flatten, start_run
+from tokenmill.jobs.tracking.description import MODEL_TAG
+from tokenmill.jobs.tracking.run import Run, start_run
+from tokenmill.jobs.tracking.tags import flatten
 from tokenmill.jobs.work import begin, only_one, remove_older
 
 DIGESTS = "TOKENMILL_DIGESTS"
@@ -54,17 +56,22 @@ class Job:
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write the metrics out (JSON, in git) and log every number of it to MLflow."""
         write_json(self.out["metrics"], metrics)
-        log_numbers(self.run, metrics)
+        log_numbers(self.run, metrics, of_model="model" in self.digests)
 
 
 class Republished(Exception):
     """The work was finished before; its outs are in their places again, and nothing is left to do."""
 
 
-def log_numbers(run: Run, metrics: Mapping[str, Any]) -> None:
-    """Log every number of a stage's metrics to MLflow."""
+def log_numbers(run: Run, metrics: Mapping[str, Any], *, of_model: bool) -> None:
+    """Log every number of a stage's metrics to MLflow; those ``of_model`` to the model's run, too.
+
+    A training's figures of validation are the last points of its curves, which MLflow has.
+    """
     numbers = {k.replace(".", "/"): v for k, v in flatten(metrics).items() if isinstance(v, int | float)}
-    run.log_metrics(numbers)
+    run.log_metrics({name: value for name, value in numbers.items() if not name.startswith("validation/")})
+    if of_model:
+        run.log_above({f"test/{name}": value for name, value in numbers.items()})
 
 
 @contextmanager
@@ -75,15 +82,17 @@ def job(
     inputs: Mapping[str, Path],
     outs: Mapping[str, Path],
     processes: int | None = None,
+    tracked: Mapping[str, Any] | None = None,
 ) -> Iterator[Job]:
     """Run a stage's body between checking its inputs and publishing its outs.
 
     ``settings()`` reads from params.yaml, each time that it is called, exactly the params that the stage
     depends on in dvc.yaml. ``processes``: how many compute the body together; None where there is never more
-    than one. A body that raises leaves the outs as they were, and its work folder for the next try with equal
-    settings, inputs and code. Of other keys' work folders the newest :data:`~tokenmill.jobs.work.UNFINISHED`
-    stay, so that something else can be tried before an interrupted run goes on. Under dvc, finished work is
-    kept until dvc.lock names it (:mod:`tokenmill.jobs.finished`).
+    than one. ``tracked``: what MLflow is told instead of the settings. A body that raises leaves the outs as
+    they were, and its work folder for the next try with equal settings, inputs and code. Of other keys' work
+    folders the newest :data:`~tokenmill.jobs.work.UNFINISHED` stay, so that something else can be tried
+    before an interrupted run goes on. Under dvc, finished work is kept until dvc.lock names it
+    (:mod:`tokenmill.jobs.finished`).
 
     Raises:
         UserError: an input is missing, another process works on the same stage and settings, or settings,
@@ -103,7 +112,7 @@ def job(
         # The first process holds the lock, the MLflow run and the outs; what others write is thrown away.
         with tempfile.TemporaryDirectory() as thrown_away, stoppable():
             places = _places(Path(thrown_away), outs)
-            yield Job(stage, lineage.key, work, places, dict(lineage.digests), Run(None, None))
+            yield Job(stage, lineage.key, work, places, dict(lineage.digests), Run())
         return
     folder.mkdir(parents=True, exist_ok=True)
     with only_one(work, stage), stoppable():
@@ -117,7 +126,7 @@ def job(
                 remove(old)
         places = _places(work / "out", outs)
         before = begin(work)
-        run = _open_run(lineage, work)
+        run = _open_run(lineage, work, tracked, makes_model="model" in outs)
         if not again:
             try:
                 yield Job(stage, lineage.key, work, places, dict(lineage.digests), run)
@@ -132,13 +141,16 @@ def job(
                 run.finish("FAILED")
                 raise
         elif "metrics" in places:
-            log_numbers(run, json.loads(places["metrics"].read_text("utf-8")))
+            metrics = json.loads(places["metrics"].read_text("utf-8"))
+            log_numbers(run, metrics, of_model="model" in inputs)
         # The result is complete: a request to stop comes too late, and could tear the outs apart.
         refuse_to_stop()
         finished = {places[name]: path for name, path in outs.items()}
         for place in finished:
             sync_tree(place)
         note_finished(work, finished)
+        if "model" in places:
+            run.set_tags({MODEL_TAG: digest_tree(places["model"])})
         kept = publish(finished, keep=under_dvc)
         run.finish("FINISHED")
         seconds = round(before + time.monotonic() - started, 1)
@@ -169,13 +181,14 @@ def _places(scratch: Path, outs: Mapping[str, Path]) -> dict[str, Path]:
     return places
 
 
-def _open_run(lineage: Lineage, work: Path) -> Run:
+def _open_run(lineage: Lineage, work: Path, tracked: Mapping[str, Any] | None, *, makes_model: bool) -> Run:
     """A new MLflow run, or the one that an interrupted process of the same key had opened."""
     note = work / "run.json"
     run = start_run(
         lineage.stage,
         key=lineage.key,
-        settings=lineage.settings,
+        settings=lineage.settings if tracked is None else plain(tracked),
+        makes_model=makes_model,
         inputs={name: (str(path), lineage.digests[name]) for name, path in lineage.inputs.items()},
         resume=json.loads(note.read_text("utf-8"))["run_id"] if note.exists() else None,
     )

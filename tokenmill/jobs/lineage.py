@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree, digest_value, sha256_file
-from tokenmill.jobs.tracking.run import flatten
+from tokenmill.jobs.tracking.tags import flatten
 
 PROJECT_FILE = Path("dvc.yaml")
 LIBRARY = Path(__file__).resolve().parents[2]

@@ -31,6 +31,8 @@ class RuntimeSettings(Settings):
     checkpoint_every_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     """What a kill costs at most: a day."""
     log_every_steps: Count = 10
+    experiment: Annotated[str, Field(min_length=1, max_length=200)] = "tokenmill"
+    """Name of the project's experiment in MLflow; projects that share a server need different ones."""
 
     @property
     def shards(self) -> int:

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from tokenmill.core.errors import UserError, shown
-from tokenmill.model.names import CLASSIFIERS, LANGUAGE_MODELS, Family, Kind
+from tokenmill.model.names import CLASSIFIERS, LANGUAGE_MODELS, Family, Kind, bio_labels
 
 Activation = Literal["relu", "relu2", "gelu", "gelu_tanh", "silu", "linear"]
 """``gelu_tanh`` is GELU's tanh approximation; ``relu2`` the square of ReLU (So et al. 2021)."""
@@ -108,7 +108,8 @@ class ModelConfig:
     """Names of the classes, in the order of the outputs."""
     problem_type: ProblemType = "single_label_classification"
     ngrams: int = 0
-    """Longest run of characters that a sequence classifier weighs beside the backbone; 0: none."""
+    """Longest run of characters that a classifier of texts or of characters weighs beside the backbone; 0:
+    none."""
 
     dropout: float = 0.0
 
@@ -162,8 +163,18 @@ class ModelConfig:
                 f"model config: problem_type {self.problem_type} is for sequence-classifier, got "
                 f"kind {self.kind}"
             )
-        if self.ngrams and self.kind != "sequence-classifier":
-            raise UserError(f"model config: ngrams is for sequence-classifier, got kind {self.kind}")
+        if self.ngrams and self.kind not in ("sequence-classifier", "character-classifier"):
+            raise UserError(
+                "model config: ngrams is for sequence-classifier and character-classifier, got "
+                f"kind {self.kind}"
+            )
+        if self.kind == "character-classifier":
+            names = [label.removeprefix("B-") for label in self.labels[1::2]]
+            if self.labels != bio_labels(names):
+                raise UserError(
+                    "model config: labels of a character-classifier are O, and B- and I- of each name, got "
+                    f"{shown(', '.join(self.labels))}"
+                )
         if self.kind in LANGUAGE_MODELS and self.causal != (self.kind == "causal-lm"):
             raise UserError(
                 f"model config: a {self.kind} model must {'not ' if self.causal else ''}be causal; "

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from tokenmill.model.folder import (
     read_model,
     save_model,
 )
+from tokenmill.model.heads import TaskModel
 from tokenmill.model.published.architectures import published_class
 from tokenmill.model.published.settings import SUGGESTED
 from tokenmill.model.tensors import read_settings
@@ -29,17 +31,27 @@ from tokenmill.text.vocabulary import SETTINGS
 def export_model(source: Path, target: Path) -> LoadedModel:
     """Write a model folder that stock ``transformers`` loads with no code of ours.
 
+    N-grams beside a classifier's backbone are left out: ``unexpected_keys`` of the result names them.
+
     Raises:
         UserError: ``transformers`` has no class for the family, something is in the target's place, or the
             source is no model folder (see :func:`tokenmill.model.folder.read_model`).
     """
     _refuse_overwriting(target)
     loaded = read_model(source)
+    if isinstance(loaded.model, TaskModel) and loaded.model.ngrams is not None:
+        # No class weighs n-grams; each part of such a model has learned to answer on its own.
+        gone = tuple(name for name in loaded.model.state_dict() if name.startswith("ngrams."))
+        loaded = replace(loaded, model=loaded.model.without_ngrams(), unexpected_keys=gone)
     config = loaded.model.config
     if published_class(config) is None:
+        remedy = "use it with tokenmill, or train another family"
+        if config.kind == "sequence-classifier" and published_class(
+            replace(config, pooling="last", causal=True)
+        ):
+            remedy = f"it averages its positions; fine-tune with `pooling: last`, or {remedy}"
         raise UserError(
-            f"{source}: transformers has no class for a {config.family} model as {config.kind}; "
-            "use it with tokenmill, or train another family"
+            f"{source}: transformers has no class for a {config.family} model as {config.kind}; {remedy}"
         )
     ancestry = source / ANCESTRY
     known = read_settings(ancestry) if ancestry.exists() else {"tokenizer": fingerprint(source)}

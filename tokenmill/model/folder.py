@@ -19,12 +19,14 @@ from torch import Tensor
 from tokenmill.core.errors import UserError, shown
 from tokenmill.core.files import to_json
 from tokenmill.core.normalization import Normalization, read_normalization, write_normalization
+from tokenmill.model.answering import Answering, read_answering
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
 from tokenmill.model.published import architectures
 from tokenmill.model.published.settings import LONGEST, check_generation
 from tokenmill.model.readme import model_readme
 from tokenmill.model.tensors import WEIGHTS, Tensors, open_tensors, read_settings
+from tokenmill.text.chat import chat_generation, chat_settings
 from tokenmill.text.classes import read_tokenizer_settings
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER
@@ -52,6 +54,7 @@ def save_model(
     tokenizer: Path,
     ancestry: Mapping[str, Any],
     normalization: Normalization | None = None,
+    chat: bool = False,
 ) -> None:
     """Write a model folder: weights, configs, tokenizer, ancestry, README. Equal models give equal bytes.
 
@@ -62,6 +65,7 @@ def save_model(
         ancestry: goes to ancestry.json as it is.
         normalization: what the model's training texts went through; without it what the tokenizer's folder
             says, if anything.
+        chat: the model answers in conversations, and its tokenizer says how these are written.
     """
     normalization = normalization or read_normalization(tokenizer)
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,10 +93,13 @@ def save_model(
         # Special tokens other than <eos> are never written, by transformers' `generate` no more than by ours.
         never = {} if own else {"suppress_tokens": [id for id in range(FIRST_TEXT_ID) if id != EOS]}
         known = read_settings(generation) if generation.exists() else {**ids, **never}
-        _write_json(folder / GENERATION, known)
+        _write_json(folder / GENERATION, chat_generation(known) if chat else known)
     source = (tokenizer / TOKENIZER).read_bytes()
     (folder / TOKENIZER).write_bytes(source if own else framed(source, config.kind))
-    if not own:
+    if chat:
+        known = read_tokenizer_settings(tokenizer) if own else tokenizer_settings(config.kind, config.context)
+        _write_json(folder / SETTINGS, chat_settings(known))
+    elif not own:
         _write_json(folder / SETTINGS, tokenizer_settings(config.kind, config.context))
     elif (known := read_tokenizer_settings(tokenizer)) == read_settings(tokenizer / SETTINGS):
         (folder / SETTINGS).write_bytes((tokenizer / SETTINGS).read_bytes())
@@ -118,6 +125,8 @@ class LoadedModel:
     """Tensors of the folder that the model has no place for."""
     normalization: Normalization | None = None
     """What its training texts went through, and what it is asked with must; None where nothing says it."""
+    answering: Answering | None = None
+    """How it is asked, if it was fine-tuned to answer texts."""
 
 
 def load_model(folder: Path) -> tuple[Model, Vocabulary]:
@@ -158,7 +167,13 @@ def read_model(folder: Path) -> LoadedModel:
     with torch.random.fork_rng(devices=[]):  # initial values are thrown away; leave the caller's random state
         model = build_model(config)
     model.load_state_dict(placed.state)
-    return LoadedModel(model.eval(), vocabulary, tuple(placed.unexpected_keys), read_normalization(folder))
+    return LoadedModel(
+        model.eval(),
+        vocabulary,
+        tuple(placed.unexpected_keys),
+        read_normalization(folder),
+        read_answering(folder) if config.kind == "text-to-text" else None,
+    )
 
 
 def _config_of(folder: Path, values: Mapping[str, Any], stored: Tensors) -> ModelConfig:

@@ -5,6 +5,7 @@ import dataclasses
 import torch
 from torch import Tensor, nn
 
+from tokenmill.model.characters import CharacterClassifier
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.functions import linear_cross_entropy
 from tokenmill.model.layers import ACTIVATIONS, Cache, new_norm
@@ -188,6 +189,28 @@ class TaskModel(nn.Module):
         stacked = torch.stack(parts)
         return stacked if apart else stacked.mean(0)
 
+    def folded(self) -> "TaskModel":
+        """The same function with the plain norm of the embeddings in these themselves.
+
+        A form that the published layouts have room for. Any other model is returned as it is.
+        """
+        if self.config.embedding_norm != "plain" or not isinstance(self.backbone, Transformer):
+            return self
+        state, norm = self.state_dict(), self.backbone.embeddings.norm
+        assert norm is not None
+        state["backbone.embeddings.token.weight"] = norm(state["backbone.embeddings.token.weight"])
+        model = TaskModel(dataclasses.replace(self.config, embedding_norm="none"))
+        model.load_state_dict(state)
+        return model.to(self.classifier.weight.device).train(self.training)
+
+    def without_ngrams(self) -> "TaskModel":
+        """The backbone's say alone, as a model of its own with the same weights."""
+        model = TaskModel(dataclasses.replace(self.config, ngrams=0))
+        model.load_state_dict(
+            {name: value for name, value in self.state_dict().items() if not name.startswith("ngrams.")}
+        )
+        return model.to(self.classifier.weight.device).train(self.training)
+
 
 class NgramWeights(nn.Module):
     """A linear classifier of a text's n-grams of characters, which begins with zeros.
@@ -247,10 +270,10 @@ def pool(hidden_BTD: Tensor, attention_mask_BT: Tensor | None, how: str) -> Tens
 
 
 POSITIONS = "backbone.embeddings.position.weight"
-HEADS = ("classifier.", "ngrams.")
+HEADS = ("classifier.", "ngrams.", "head.", "windows.")
 """How the names of a task's own weights begin."""
 
-Model = LanguageModel | Features | TaskModel
+Model = LanguageModel | Features | TaskModel | CharacterClassifier
 
 
 def new_backbone(config: ModelConfig) -> Transformer | Recurrent:
@@ -262,6 +285,8 @@ def build_model(config: ModelConfig) -> Model:
     """The model that a config describes, freshly initialised from torch's current random state."""
     if config.kind == "features":
         return Features(config)
+    if config.kind == "character-classifier":
+        return CharacterClassifier(config, new_backbone(config))
     return (LanguageModel if config.kind in LANGUAGE_MODELS else TaskModel)(config)
 
 

@@ -36,9 +36,14 @@ USE: Mapping[Kind, Use] = {
         "text-classification", "classify", 'pipeline("text-classification", model="{}")'
     ),
     "token-classifier": Use("token-classification", "tag", 'pipeline("token-classification", model="{}")'),
-    "span-extractor": Use("question-answering", "answer", 'pipeline("question-answering", model="{}")'),
+    "character-classifier": Use("token-classification", "tag", ""),
+    "span-extractor": Use(
+        "question-answering", "answer", 'AutoModelForQuestionAnswering.from_pretrained("{}")'
+    ),
 }
 
+CHATS = ("chat",)
+"""Tasks whose models answer in conversations."""
 
 STEPS = {
     "remove_html": "HTML removed",
@@ -70,6 +75,7 @@ def model_readme(
     """The text of README.md, as Markdown with the hub's front matter."""
     config, published = model.config, published_class(model.config)
     use = USE[config.kind]
+    function = "chat" if ancestry.get("task") in CHATS else use.function
     parameters = sum(parameter.numel() for parameter in model.parameters())
     layers = f"{config.layers} + {config.decoder_layers}" if config.decoder_layers else str(config.layers)
     lines = [
@@ -86,13 +92,13 @@ def model_readme(
         "",
         "## How to use it",
         "",
-        f"`tokenmill.{use.function}(...)` in Python, or the command `tokenmill` on the folder:",
+        f"`tokenmill.{function}(...)` in Python, or the command `tokenmill` on the folder:",
         "",
         "```python",
         "import tokenmill",
         "",
         f'model = tokenmill.load("{HERE}")',
-        f"tokenmill.{use.function}(model, ...)",
+        f"tokenmill.{function}(model, ...)",
         "```",
     ]
     if published:

@@ -20,6 +20,8 @@ class Examples:
     labels_BT: Tensor
     source_BS: Tensor | None = None
     """What a text-to-text model's encoder reads."""
+    source_attention_mask_BS: Tensor | None = None
+    """False where a source holds padding; None: nowhere."""
     mask_BTS: Tensor | None = None
     """Where attention is allowed, if not to all (an encoder) or to all before (a decoder)."""
     total: int | None = None
@@ -51,16 +53,23 @@ class Examples:
     def hidden_states(self, model: LanguageModel) -> tuple[Tensor, Tensor]:
         """Hidden states (n, D) and labels (n) of the positions that have one: nothing else goes through the
         output layer, which at small sizes costs as much as the backbone."""
-        if self.source_BS is None:
-            hidden_BTD = model.backbone(self.inputs_BT, mask_BTS=self.mask_BTS)
-        else:
-            backbone = model.transformer
-            hidden_BTD = backbone.decode(self.inputs_BT, memory_BSD=backbone.encode(self.source_BS))
-        hidden, labels = hidden_BTD.flatten(0, 1), self.labels_BT.flatten()
+        hidden, labels = self.all_hidden_states(model), self.labels_BT.flatten()
         chosen = (labels != IGNORE_INDEX).nonzero().squeeze(1)
         if len(chosen) < len(labels):
             hidden, labels = hidden[chosen], labels[chosen]
         return hidden, labels
+
+    def all_hidden_states(self, model: LanguageModel) -> Tensor:
+        """Hidden states (B * T, D) of all positions."""
+        if self.source_BS is None:
+            return model.backbone(self.inputs_BT, mask_BTS=self.mask_BTS).flatten(0, 1)
+        backbone, attention_mask_BS = model.transformer, self.source_attention_mask_BS
+        hidden_BTD = backbone.decode(
+            self.inputs_BT,
+            memory_BSD=backbone.encode(self.source_BS, attention_mask_BS),
+            memory_attention_mask_BS=attention_mask_BS,
+        )
+        return hidden_BTD.flatten(0, 1)
 
     def predictions(self, model: LanguageModel) -> tuple[Tensor, Tensor]:
         """Logits (n, V) and labels (n) of the positions that have one."""
@@ -72,6 +81,14 @@ class Examples:
         hidden, labels = self.hidden_states(model)
         loss = model.cross_entropy(hidden, labels)
         return loss if self.total is None else loss * (len(labels) / self.total)
+
+
+class FullExamples(Examples):
+    """Rows of which every position is predicted: that need not be read, as of tensors without content."""
+
+    def hidden_states(self, model: LanguageModel) -> tuple[Tensor, Tensor]:
+        """Those of all positions."""
+        return self.all_hidden_states(model), self.labels_BT.flatten()
 
 
 def document_mask(tokens_BT: Tensor, *, bos: int, causal: bool) -> Tensor:

@@ -76,7 +76,7 @@ def pretrain(
     model = model.folded()
     figures = language_scores(model, validation.stream(), run.objective, bytes_per_token=per_token)
     save_model(job.out["model"], model, tokenizer=tokens, ancestry=_ancestry(run, job))
-    write_record(
+    computed = write_record(
         job.out["model"],
         trained,
         {
@@ -86,6 +86,7 @@ def pretrain(
             "epochs": round(trained.tokens_seen / train.tokens, 3),
         },
     )
+    job.run.set_tags(computed)
     write_curve(job.out["curve"], trained.curve)
     job.write_metrics(
         {

@@ -8,6 +8,7 @@ from typing import Any
 
 from tokenmill.core.files import remove, write_text
 from tokenmill.core.normalization import read_normalization
+from tokenmill.model.answering import Answering, read_answering
 from tokenmill.model.digest import CONTROL
 from tokenmill.registry.records import ServedKind
 
@@ -23,21 +24,45 @@ DEFAULTS = {"max_new_tokens": 50, "temperature": 1.0, "top_k": 0, "top_p": 1.0, 
 """Sampling unless a request says otherwise; ``top_k`` 0 is no limit."""
 
 
-def signature(kind: ServedKind) -> Any:
-    """What goes in and comes out: columns, and for a model that generates the params of sampling."""
+def signature(kind: ServedKind, answering: Answering | None = None) -> Any:
+    """What goes in and comes out: columns, and for a model that generates the params of sampling.
+
+    ``answering`` is how a model that was fine-tuned to answer texts is asked.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array, Object, Property
 
     text, prompt = Schema([ColSpec("string", "text")]), Schema([ColSpec("string", "prompt")])
     match kind:
         case "sequence-classifier":
             outputs = Schema([ColSpec("string", "label"), ColSpec("double", "probability")])
             return ModelSignature(text, outputs)
+        case "multi-label-classifier":
+            outputs = Schema([ColSpec(Array("string"), "labels"), ColSpec(Array("double"), "probabilities")])
+            return ModelSignature(text, outputs)
+        case "regressor":
+            return ModelSignature(text, Schema([ColSpec("double", "value")]))
+        case "token-classifier" | "character-classifier":
+            types = {"text": "string", "label": "string", "start": "long", "end": "long", "score": "double"}
+            part = Object([Property(name, type_) for name, type_ in types.items()])
+            return ModelSignature(text, Schema([ColSpec(Array(part), "spans")]))
         case "masked-lm":
             return ModelSignature(text, text)
+        case "chat":
+            message = Object([Property("role", "string"), Property("content", "string")])
+            prompt = Schema([ColSpec(Array(message), "messages")])
+            text = Schema([ColSpec("string", "role"), ColSpec("string", "content")])
+        case "span-extractor":
+            place = ColSpec("long", "begin"), ColSpec("long", "end")
+            return ModelSignature(
+                Schema([ColSpec("string", "question"), ColSpec("string", "passage")]),
+                Schema([ColSpec("string", "answer"), ColSpec("double", "score"), *place]),
+            )
+    defaults = DEFAULTS if answering is None else {**DEFAULTS, **answering.defaults}
     params = ParamSchema([
         ParamSpec(name, "double" if isinstance(value, float) else "long", value)
-        for name, value in DEFAULTS.items()
+        for name, value in defaults.items()
     ])  # fmt: skip
     return ModelSignature(prompt, text, params)
 
@@ -77,7 +102,7 @@ def save_package(path: Path, folder: Path, kind: ServedKind, card: str, mlflow_m
             python_model=serving.__file__,
             artifacts={"model": str(folder.resolve())},
             code_paths=[str(CODE)],
-            signature=signature(kind),
+            signature=signature(kind, read_answering(folder)),
             conda_env=environment(folder),
         )
     remove(model_in_package(path) / CONTROL)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, write_json
-from tokenmill.jobs.tracking.run import flatten
+from tokenmill.jobs.tracking.tags import flatten
 from tokenmill.model.digest import model_digest
 from tokenmill.registry.settings import RegisteredModel
 
@@ -22,8 +22,20 @@ REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
 
 REGISTRY = Path("data/registry.json")
 
-ServedKind = Literal["causal-lm", "text-to-text", "masked-lm", "sequence-classifier"]
-"""The kinds of models that answer requests (serving.py)."""
+ServedKind = Literal[
+    "causal-lm",
+    "text-to-text",
+    "masked-lm",
+    "sequence-classifier",
+    "multi-label-classifier",
+    "regressor",
+    "token-classifier",
+    "character-classifier",
+    "generation",
+    "chat",
+    "span-extractor",
+]
+"""What answers requests (serving.py), as its evaluation names it."""
 
 
 class Record(BaseModel):

@@ -28,7 +28,9 @@ class Refused(MlflowException):
 
 
 class Model(PythonModel):
-    """Labels the column ``text`` (a classifier), fills its gaps (a masked model), or answers ``prompt``."""
+    """Labels the column ``text`` or parts of it (classifiers), fills its gaps (a masked model), answers
+    ``messages`` (a model for conversations), finds the answer to ``question`` in ``passage`` (a span
+    extractor), or answers ``prompt``."""
 
     def load_context(self, context):
         """Open the model folder: safetensors and JSON, no pickle."""
@@ -41,18 +43,29 @@ class Model(PythonModel):
     def predict(self, context, model_input: pd.DataFrame, params=None):
         """A row for each row of the input.
 
-        A classifier gives ``label`` and its ``probability``, a masked model ``text`` with the most probable
-        token in each gap, others ``text``, without the prompt.
+        A classifier of texts gives ``label`` and its ``probability``; where several labels may fit,
+        ``labels``, those that do, and their ``probabilities``; of a number the ``value``. One of characters
+        or tokens gives ``spans``, each with its text, label, start, end and score, its probability. A masked
+        model gives ``text`` with the most probable token in each gap, a model for conversations ``role`` and
+        ``content`` of the message that follows, a span extractor ``answer``, its ``score`` and its place from
+        ``begin`` to ``end`` in the passage ("" at 0 to 0 where there is none), others ``text``, without the
+        prompt.
         """
         from tokenmill.core.errors import UserError
 
         try:
+            if "messages" in model_input:
+                return self._chat(model_input["messages"], params or {})
             match self.loaded.model.config.kind:
                 case "sequence-classifier":
-                    rows = self._classify(_strings(model_input, "text"))
-                    return pd.DataFrame(rows, columns=["label", "probability"])
+                    return self._classify(_strings(model_input, "text"))
+                case "token-classifier" | "character-classifier":
+                    return pd.DataFrame({"spans": self._tag(_strings(model_input, "text"))})
                 case "masked-lm":
                     return pd.DataFrame({"text": self._fill(_strings(model_input, "text"))})
+                case "span-extractor":
+                    asked = (_strings(model_input, name) for name in ("question", "passage"))
+                    return pd.DataFrame(self._find(*asked), columns=["answer", "score", "begin", "end"])
             return pd.DataFrame({"text": self._generate(_strings(model_input, "prompt"), params or {})})
         except UserError as error:
             raise Refused(" ".join(str(error).split())[:1000], INVALID_PARAMETER_VALUE) from None
@@ -61,10 +74,52 @@ class Model(PythonModel):
             message = "the model failed at this request; the server's log says where"
             raise Refused(message, INTERNAL_ERROR) from None
 
-    def _classify(self, texts):
+    def _chat(self, conversations, params):
         from tokenmill.inference import api
 
-        return [next(iter(found.items())) for found in api.classify(self.loaded, texts)]
+        chosen = _sampling(params)
+        # MLflow gives nested lists as arrays.
+        answers = [api.chat(self.loaded, list(messages), **chosen) for messages in conversations]
+        return pd.DataFrame({"role": "assistant", "content": answers})
+
+    def _classify(self, texts):
+        from tokenmill.inference import api
+        from tokenmill.inference.classify import fitting
+
+        found = api.classify(self.loaded, texts)
+        match self.loaded.model.config.problem_type:
+            case "multi_label_classification":
+                rows = [fitting(each) for each in found]
+                columns = {"labels": map(list, rows), "probabilities": (list(row.values()) for row in rows)}
+                return pd.DataFrame({name: list(values) for name, values in columns.items()})
+            case "regression":
+                return pd.DataFrame({"value": [next(iter(each.values())) for each in found]})
+        best = [next(iter(each.items())) for each in found]
+        return pd.DataFrame(best, columns=["label", "probability"])
+
+    def _tag(self, texts):
+        from tokenmill.inference import api
+
+        return [
+            [
+                {
+                    "text": text[span.start : span.end],
+                    "label": span.label,
+                    "start": span.start,
+                    "end": span.end,
+                    "score": span.probability,
+                }
+                for span in spans
+            ]
+            for text, spans in zip(texts, api.tag(self.loaded, texts), strict=True)
+        ]
+
+    def _find(self, questions, passages):
+        from tokenmill.inference import api
+
+        found = api.answer(self.loaded, questions, passages)
+        best = [(each.best, each.no_answer) for each in found]
+        return [(s.label, s.probability, s.start, s.end) if s else ("", nothing, 0, 0) for s, nothing in best]
 
     def _fill(self, texts: list[str]) -> list[str]:
         from tokenmill.inference import api

@@ -1,15 +1,16 @@
 """A model into MLflow: its files as a LoggedModel, then a version of it."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import remove
+from tokenmill.core.files import digest_tree, remove
 from tokenmill.jobs.publish import project_home, publish
-from tokenmill.jobs.tracking.run import Run, git_commit, start_run
+from tokenmill.jobs.tracking.description import find_model_run
+from tokenmill.jobs.tracking.run import Run, start_run
 from tokenmill.jobs.tracking.store import experiment_id, patient_http
+from tokenmill.jobs.tracking.tags import git_commit
 from tokenmill.registry.files import DAMAGED_TAG, DIGEST_TAG, Stored, stored_version
 from tokenmill.registry.package import save_package
 from tokenmill.registry.records import Record
@@ -62,7 +63,7 @@ def create_version(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
             measured_tag(record.metric, record.test_digest): repr(record.value),
             "dvc.stage_hash": run.key,
             "git.commit": git_commit(),
-            **_ancestry_tags(record.ancestry),
+            **_source_tags(record.ancestry),
         },
     )
 
@@ -71,7 +72,7 @@ def _upload(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
     """The model as a LoggedModel; one that a killed process began is completed: no copy is left over."""
     from mlflow.entities import Metric
 
-    experiment = experiment_id(mlflow_client, "register")
+    experiment = experiment_id(mlflow_client)
     tagged = f"tags.`{DIGEST_TAG}` = '{record.digest}'"
     begun = [
         model
@@ -82,8 +83,9 @@ def _upload(mlflow_client: Any, record: Record, run: LazyRun) -> Any:
         model = begun[0]
     else:
         tags = {DIGEST_TAG: record.digest}
+        trained = find_model_run(mlflow_client, experiment, digest_tree(Path(record.folder)))
         model = mlflow_client.create_logged_model(
-            experiment, record.name, source_run_id=run.open().id, tags=tags, model_type=record.kind
+            experiment, record.name, source_run_id=trained or run.open().id, tags=tags, model_type=record.kind
         )
     stored = Stored(model.artifact_location, record.digest)
     if str(model.status) == "READY":
@@ -148,13 +150,10 @@ def _put_files(mlflow_client: Any, record: Record, model: Any | None, stored: St
         remove(scratch)
 
 
-def _ancestry_tags(ancestry: dict[str, Any]) -> dict[str, str]:
-    """The whole ancestry as JSON, and one tag for each raw source, to search by."""
+def _source_tags(ancestry: dict[str, Any]) -> dict[str, str]:
+    """A tag for each raw source, to search by; the whole ancestry is a file of the model."""
     raw = ancestry.get("data", {}).get("raw", {})
-    return {
-        "ancestry": json.dumps(ancestry, ensure_ascii=False, sort_keys=True),
-        **{f"raw.{source}": str(digest) for source, digest in raw.items()},
-    }
+    return {f"raw.{source}": str(digest) for source, digest in raw.items()}
 
 
 def measured_tag(metric: str, test_digest: str) -> str:

@@ -78,7 +78,7 @@ def calibration_curves(plots: Path, evaluations: list[Evaluation]) -> list[Curve
         path = plots / f"calibration-{evaluation.name}.csv"
         if not path.exists():
             continue
-        table = pl.read_csv(path)
+        table = pl.read_csv(path, schema_overrides={"count": pl.Int64})  # of none, nothing tells the types
         table = table.filter(pl.col("count") >= LEAST * pl.col("count").sum())
         if table.is_empty():
             continue

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from tokenmill.core.files import read_json
+from tokenmill.report.words import FIGURES, figure_of
 
 REMEDY = "make it anew with `dvc repro -f evaluate`"
 
@@ -66,15 +67,35 @@ class Evaluation:
         }
         return {what: digest for what, digest in words.items() if digest}
 
+    def shared_metric(self, rival: str) -> str:
+        """The headline figure, or the first that a rival has, too: retrieval has no bits per byte."""
+        theirs = self.rivals[rival]
+        shared = (name for name in (self.metric, *FIGURES) if name in theirs and name in self.figures)
+        return next(shared, self.metric)
+
+    @property
+    def analysis(self) -> dict[str, Any]:
+        """What one figure hides of a classifier of texts; {} of other models."""
+        return dict(self.content.get("analysis", {}))
+
     def beats(self, rival: str) -> bool:
-        """Whether the headline figure is better than a rival's."""
-        theirs = self.rivals[rival][self.metric]
-        higher = self.content["headline"]["better"] == "higher"
-        return bool(self.value > theirs if higher else self.value < theirs)
+        """Whether :meth:`shared_metric` is better than the rival's."""
+        metric = self.shared_metric(rival)
+        ours, theirs = self.figures[metric], self.rivals[rival][metric]
+        if metric == self.metric:
+            higher = self.content["headline"]["better"] == "higher"
+        else:
+            higher = figure_of(metric).higher_is_better
+        return bool(ours > theirs if higher else ours < theirs)
 
     def samples(self) -> list[dict[str, Any]]:
         """``{"prompt": ..., "continuations": [...]}``; [] where the model wrote none."""
         path = self.folder / "samples.json"
+        return pl.read_json(path).to_dicts() if path.exists() else []
+
+    def learnt(self) -> list[dict[str, Any]]:
+        """A training example in pieces, ``{"text": ..., "learnt": ...}``; [] where all of it was learnt."""
+        path = self.folder / "learnt.json"
         return pl.read_json(path).to_dicts() if path.exists() else []
 
     def predictions(self) -> pl.DataFrame | None:

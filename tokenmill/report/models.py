@@ -8,10 +8,14 @@ import polars as pl
 
 from tokenmill.core.files import read_json
 from tokenmill.core.splits import SPLITS
+from tokenmill.report.analysis import behind
+from tokenmill.report.answers import answers, cut
 from tokenmill.report.charts import render
 from tokenmill.report.curves import calibration_curves, learning_curves
+from tokenmill.report.entities import entity_section
 from tokenmill.report.entries import entries
 from tokenmill.report.evaluation import Evaluation
+from tokenmill.report.questions import shown_questions
 from tokenmill.report.sentences import headlines
 from tokenmill.report.words import FIGURES, KINDS, kind_of
 
@@ -47,9 +51,14 @@ def page(
         learning=learning_curves(inputs["plots"], trained, evaluations),
         calibration=calibration_curves(inputs["plots"], evaluations),
         confusions={e.name: matrix for e in evaluations if (matrix := _confusion(e.confusion()))},
-        mistakes={e.name: _mistakes(table) for e in evaluations if (table := e.predictions()) is not None},
+        mistakes={e.name: found for e in evaluations if (found := _mistakes(e.predictions())) is not None},
+        answers={e.name: shown for e in evaluations if (shown := answers(e))},
+        questions={e.name: asked for e in evaluations if (asked := shown_questions(e.predictions()))},
+        entities=[section for e in evaluations if (section := entity_section(e))],
         entries={e.name: found for e in evaluations if (found := entries(e))},
+        learnt={e.name: pieces for e in evaluations if (pieces := e.learnt())},
         samples={e.name: found for e in evaluations if (found := e.samples())},
+        analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,
     )
@@ -87,7 +96,11 @@ def _group(evaluation: Evaluation, names: list[str]) -> dict[str, Any]:
 
 def _interval(values: Mapping[str, float], name: str) -> str:
     low, high = values.get(f"{name}_low"), values.get(f"{name}_high")
-    return "" if low is None or high is None else f"{100 * low:.1f}–{100 * high:.1f}"
+    if low is None or high is None:
+        return ""
+    if FIGURES[name].is_share:
+        return f"{100 * low:.1f}–{100 * high:.1f}"
+    return f"{FIGURES[name].show(low)}–{FIGURES[name].show(high)}"
 
 
 def _confusion(table: pl.DataFrame | None) -> list[tuple[str, list[int]]] | None:
@@ -98,19 +111,25 @@ def _confusion(table: pl.DataFrame | None) -> list[tuple[str, list[int]]] | None
     return [(label, table.filter(actual=label)["documents"].to_list()) for label in labels]
 
 
-def _mistakes(table: pl.DataFrame) -> list[dict[str, Any]]:
-    """The test documents on which the model was wrong, surest first, with what its rivals say."""
+def _mistakes(table: pl.DataFrame | None) -> list[dict[str, Any]] | None:
+    """The test documents on which the model was wrong, surest or farthest first, with what its rivals say.
+
+    None where documents, or their words, have no label each.
+    """
+    if table is None or "label" not in table.columns:
+        return None
     rivals = [name.removesuffix("_predicted") for name in table.columns if name.endswith("_predicted")]
+    worst = "error" if "error" in table.columns else "probability"
     wrong = table.filter(pl.col("label") != pl.col("predicted"))
-    surest = wrong.sort("probability", "id", descending=[True, False]).head(MISTAKES)
+    surest = wrong.sort(worst, "id", descending=[True, False]).head(MISTAKES)
     return [
-        {**row, "text": _cut(row["text"]), "rivals": {name: row[f"{name}_predicted"] for name in rivals}}
+        {
+            **row,
+            "text": cut(row["text"], TEXT_CHARACTERS),
+            "rivals": {name: row[f"{name}_predicted"] for name in rivals},
+        }
         for row in surest.to_dicts()
     ]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= TEXT_CHARACTERS else f"{text[:TEXT_CHARACTERS]}…"
 
 
 def _tokenizers(folder: Path, names: Iterable[str]) -> dict[str, dict[str, Any]]:

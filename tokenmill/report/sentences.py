@@ -22,18 +22,25 @@ def headlines(evaluation: Evaluation) -> list[str]:
 
 
 def _tested(evaluation: Evaluation, rival: str, comparison: Mapping[str, float]) -> str:
-    gain, low, high = (100 * comparison[key] for key in ("gain", "low", "high"))
-    p_value, label = comparison["p_value"], evaluation.rivals[rival]["label"]
-    figures = f"{gain:+.1f} points, 95% interval {low:+.1f} to {high:+.1f}, p = {p_value:.2g}"
+    figure, p_value = figure_of(evaluation.metric), comparison["p_value"]
+    gain, low, high = (comparison[key] for key in ("gain", "low", "high"))
+    label = evaluation.rivals[rival]["label"]
+    if figure.is_share:
+        figures = f"{100 * gain:+.1f} points, 95% interval {100 * low:+.1f} to {100 * high:+.1f}"
+    else:
+        what = figure.words if figure.higher_is_better else f"less {figure.words}"
+        figures = f"{gain:+.3f} {what}, 95% interval {low:+.3f} to {high:+.3f}"
+    figures += f", p = {p_value:.2g}"
     if p_value >= ALPHA:
         return f"{evaluation.name} and {label} cannot be told apart on this test set ({figures})."
     return f"{evaluation.name} is {'better' if gain > 0 else 'worse'} than {label} ({figures})."
 
 
 def _set_beside(evaluation: Evaluation, rival: str) -> str:
-    figure, theirs = figure_of(evaluation.metric), evaluation.rivals[rival]
+    metric, theirs = evaluation.shared_metric(rival), evaluation.rivals[rival]
+    figure = figure_of(metric)
     verdict = "ahead" if evaluation.beats(rival) else "behind"
     return (
-        f"{evaluation.name} is {verdict}: {figure.words} {figure.show(evaluation.value)}, against "
-        f"{figure.show(theirs[evaluation.metric])} of the rival ({theirs['label']})."
+        f"{evaluation.name} is {verdict}: {figure.words} {figure.show(evaluation.figures[metric])}, against "
+        f"{figure.show(theirs[metric])} of the rival ({theirs['label']})."
     )

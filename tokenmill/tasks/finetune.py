@@ -1,10 +1,13 @@
 """From a pretrained model and documents of a task to a fine-tuned model, and its control."""
 
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 
 from tokenmill.core.errors import UserError
@@ -17,14 +20,17 @@ from tokenmill.model.config import ModelConfig
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import ANCESTRY, load_model, save_model
 from tokenmill.model.freeze import freeze
-from tokenmill.model.heads import Model, build_model, start_from
+from tokenmill.model.heads import Model, TaskModel, build_model, start_from
 from tokenmill.model.lora import add_lora, merge
+from tokenmill.model.published.architectures import published_class
 from tokenmill.model.tensors import read_settings
 from tokenmill.tasks.memory import check_memory
+from tokenmill.tasks.recipe import CONTROL_RECIPE, Recipe, downloaded, recipe_of, warning
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
-from tokenmill.text.tokenizer import fingerprint
+from tokenmill.tasks.tokenizer_fit import check_fit
+from tokenmill.text.tokenizer import copy_tokenizer, fingerprint
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
@@ -54,13 +60,31 @@ def finetune(
     check_processes(runtime)
     base, vocabulary = load_model(init_from)
     _check_base(name, settings, base.config)
-    documents = read_documents(clean, settings.source)
+    documents = pl.concat([read_documents(clean, source) for source in settings.sources])
     task: FinetuneTask = import_module(module_of(settings.task)).new_task(
         name, settings, documents, vocabulary, base.config
     )
-    check_memory(name, task, base, runtime)
-    normalization = normalization_of(clean, [settings.source])
-    run = _Finetuning(name, settings, task, init_from, normalization, job, runtime)
+    ancestry = read_settings(init_from / ANCESTRY) if (init_from / ANCESTRY).exists() else {}
+    recipe = recipe_of(
+        settings.learning_rate,
+        width=base.config.width,
+        rows=settings.batch_size,
+        downloaded=downloaded(ancestry),
+        lora=settings.lora is not None,
+    )
+    check_memory(name, task, base, runtime, recipe.optimizer)
+    if said := warning(
+        f"params.yaml: finetune.{name}", recipe, settings.init_from, lora=settings.lora is not None
+    ):
+        print(said, file=sys.stderr, flush=True)
+    check_fit(documents, vocabulary, init_from)
+    normalization = normalization_of(clean, settings.sources)
+    tokenizer = init_from
+    if task.tokenizer is not None:
+        tokenizer = copy_tokenizer(init_from, job.work / "tokenizer", task.tokenizer)
+    run = _Finetuning(
+        name, settings, task, init_from, tokenizer, ancestry, recipe, normalization, job, runtime
+    )
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
     metrics: dict[str, Any] = {"documents": task.documents, "validation": pretrained}
@@ -91,6 +115,14 @@ def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> Non
         )
 
 
+def _publishable(model: Model) -> Model:
+    """The same function in a form that ``transformers`` has a class for, where folding gives one."""
+    if not isinstance(model, TaskModel) or published_class(model.config):
+        return model
+    folded = model.folded()
+    return folded if published_class(folded.config) else model
+
+
 @dataclass(frozen=True)
 class _Finetuning:
     """What both trainings share."""
@@ -99,6 +131,11 @@ class _Finetuning:
     settings: FinetuneSettings
     task: FinetuneTask
     init_from: Path
+    tokenizer: Path
+    """Folder of the tokenizer with which the model reads."""
+    parent: Mapping[str, Any]
+    """Ancestry of the model to start from; {} where there is none."""
+    recipe: Recipe
     normalization: Normalization | None
     job: Job
     runtime: Runtime
@@ -111,17 +148,20 @@ class _Finetuning:
         Returns its validation figures and its learning curve.
         """
         settings, title = self.settings, f"{self.name} ({which})"
+        # Random weights learn next to nothing at rates that suit downloaded ones.
+        recipe = CONTROL_RECIPE if base is None and self.recipe.optimizer == "adamw" else self.recipe
         model = self._new_model(base)
         steps = self.task.steps(settings.epochs)
         trained = fit(
             model,
             self.task,
-            Schedule(steps, settings.learning_rate, settings.seed),
+            Schedule(steps, recipe.learning_rate, settings.seed, optimizer=recipe.optimizer),
             checkpoint=self.job.work / f"{which}.ckpt",
             runtime=self.runtime,
             validations=VALIDATIONS_PER_EPOCH * settings.epochs,
             log=lambda values, tokens: self.job.run.log_metrics(
-                {f"{which}/{key}": value for key, value in values.items()}, tokens
+                values if base is not None else {f"control/{key}": value for key, value in values.items()},
+                tokens,
             ),
             name=title,
             keep_best=settings.keep == "best",
@@ -129,21 +169,28 @@ class _Finetuning:
         )
         trained_parameters = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
         merge(model)
+        self.task.finish(model)
+        model = _publishable(model)
         save_model(
             folder,
             model,
-            tokenizer=self.init_from,
+            tokenizer=self.tokenizer,
             ancestry=self._ancestry(control=base is None),
             normalization=self.normalization,
+            chat=self.task.chat,
         )
-        write_record(
+        computed = write_record(
             folder,
             trained,
             {
                 "padding_share": round(self.task.padding_share(steps), 6),
                 "trained_parameters": trained_parameters,
+                "optimizer": recipe.optimizer,
+                "learning_rate": round(recipe.learning_rate, 9),
             },
         )
+        if base is not None:
+            self.job.run.set_tags(computed)
         # What is published was validated in training: at its last step, or where the loss was lowest.
         best = min(trained.curve, key=lambda row: row["loss"])
         kept = best if settings.keep == "best" else trained.curve[-1]
@@ -176,13 +223,11 @@ class _Finetuning:
 
     def _ancestry(self, *, control: bool) -> dict[str, Any]:
         """What the model comes from: all that its start does, and the documents."""
-        path = self.init_from / ANCESTRY
-        parent = read_settings(path) if path.exists() else {}
         return {
-            **parent,
-            **({"parent": parent} if parent else {}),
+            **self.parent,
+            **({"parent": self.parent} if self.parent else {}),
             **({"control": True} if control else {}),
-            "tokenizer": fingerprint(self.init_from),
+            "tokenizer": fingerprint(self.tokenizer),
             "init_from": self.job.digests["init_from"],
             "documents": self.job.digests["clean"],
             "task": self.settings.task,

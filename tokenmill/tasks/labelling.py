@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
-from tokenmill.tasks.settings import ClassificationSettings, TokenClassificationSettings
+from tokenmill.tasks.by_length import ByLength
+from tokenmill.tasks.settings import ClassificationSettings, NerSettings, TokenClassificationSettings
 from tokenmill.tasks.table import TASKS
-from tokenmill.tasks.task import FinetuneTask
-from tokenmill.training.order import length_buckets
 from tokenmill.training.task import Batch
 
 VALIDATION_ROWS = 64
@@ -98,7 +97,7 @@ class Texts(Protocol):
         """Some of the texts as one padded batch."""
 
 
-class Labelling(FinetuneTask):
+class Labelling(ByLength):
     """Texts in batches of like length, and the model that learns their labels."""
 
     figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
@@ -106,36 +105,27 @@ class Labelling(FinetuneTask):
     def __init__(
         self, config: ModelConfig, *, train: Texts, validation: Texts, batch_size: int, seed: int
     ) -> None:
+        super().__init__(map(len, train.rows), documents=train.documents, batch_size=batch_size, seed=seed)
         self.config, self.train, self.validation = config, train, validation
-        self.batch_size, self.seed, self.documents = batch_size, seed, train.documents
-        self._lengths = [len(row) for row in train.rows]
-        self._epoch: tuple[int, list[list[int]]] = (-1, [])
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest training text."""
-        return max(self._lengths)
 
     def largest(self, rows: int) -> LabelledRows:
         """As many of the longest texts, each with the n-grams of the one that has most."""
         config, tokens_BT = self.config, torch.zeros(rows, self.longest, dtype=torch.long)
+        one = self.train.examples([0])
         of_text = config.kind == "sequence-classifier"
-        labels = torch.zeros(rows if of_text else tokens_BT.shape, dtype=torch.long)
+        labels = one.labels.new_zeros((rows, *one.labels.shape[1:]) if of_text else tokens_BT.shape)
         ngrams_BG = torch.zeros(rows, self.train.most_ngrams, dtype=torch.long) if config.ngrams else None
         # A recurrent network looks at what the mask says, which tensors without content do not tell.
         mask_BT = torch.ones_like(tokens_BT, dtype=torch.bool) if config.cell == "attention" else None
-        return LabelledRows(tokens_BT, mask_BT, labels, labels.numel(), ngrams_BG)
-
-    def steps(self, epochs: int) -> int:
-        """Optimizer steps that ``epochs`` passes over the training texts take."""
-        return epochs * len(length_buckets([1] * len(self._lengths), self.batch_size, 0, 0))
-
-    def _chosen(self, step: int) -> list[int]:
-        """Which texts a step reads."""
-        epoch, place = divmod(step, self.steps(1))
-        if self._epoch[0] != epoch:
-            self._epoch = (epoch, length_buckets(self._lengths, self.batch_size, self.seed, epoch))
-        return self._epoch[1][place]
+        total = rows if of_text else labels.numel()
+        return replace(
+            one,
+            tokens_BT=tokens_BT,
+            attention_mask_BT=mask_BT,
+            labels=labels,
+            total=total,
+            ngrams_BG=ngrams_BG,
+        )
 
     def batch(self, step: int) -> Batch:
         """Texts of like length."""
@@ -147,15 +137,6 @@ class Labelling(FinetuneTask):
     def origin(self, step: int) -> str:
         """Which of the training texts a step reads, counted from 0."""
         return f"its texts are numbers {', '.join(map(str, self._chosen(step)))} of the training split"
-
-    def padding_share(self, steps: int) -> float:
-        """Share of the positions which hold padding, of all that so many steps compute."""
-        tokens = positions = 0
-        for step in range(steps):
-            lengths = [self._lengths[index] for index in self._chosen(step)]
-            tokens += sum(lengths)
-            positions += len(lengths) * max(lengths)
-        return 1 - tokens / positions
 
     @torch.inference_mode()
     def validate(self, model: nn.Module) -> dict[str, float]:
@@ -178,7 +159,7 @@ class Labelling(FinetuneTask):
 
 def label_config(
     base: ModelConfig,
-    settings: ClassificationSettings | TokenClassificationSettings,
+    settings: ClassificationSettings | NerSettings | TokenClassificationSettings,
     labels: Sequence[str],
     **changes: Any,
 ) -> ModelConfig:
@@ -187,8 +168,7 @@ def label_config(
         base,
         kind=TASKS[settings.task].kind,
         labels=tuple(labels),
-        problem_type="single_label_classification",
         dropout=settings.dropout,
         context=settings.max_tokens,
-        **changes,
+        **{"problem_type": "single_label_classification", **changes},
     )

@@ -1,11 +1,13 @@
 """One fine-tuned model: an entry of ``finetune`` in params.yaml, and what each task has of its own."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.training.settings import MOST_WIDTH, Context, Kept, Rate, Rows
+
+EntityLabel = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^\S+$")]
 
 
 class LoraSettings(Settings):
@@ -23,14 +25,17 @@ class LoraSettings(Settings):
 class TaskSettings(Settings):
     """What every task on the documents of a source has."""
 
-    source: Name
+    source: Name | Annotated[list[Name], Field(min_length=1)]
+    """Whose documents are learned from: one source, or several."""
     init_from: str
     """Folder of the model to start from: ``data/models/NAME`` of an entry of ``pretrain`` or ``finetune``, or
     one below data/sources, ours or in the layout of Hugging Face."""
     epochs: Annotated[int, Field(ge=1, le=10_000)]
     batch_size: Rows
     max_tokens: Context
-    learning_rate: Rate
+    learning_rate: Rate | None = None
+    """null: what suits the start, its size and the batch (recipe.py); docs/training.md says what the number
+    means."""
     dropout: Annotated[float, Field(ge=0, lt=1)]
     lora: LoraSettings | None = None
     freeze: list[str] = Field(default=[])
@@ -41,17 +46,42 @@ class TaskSettings(Settings):
     """Whether the same is trained from random weights too, to stand beside it in the evaluation."""
     seed: Seed
 
+    @property
+    def sources(self) -> list[str]:
+        """The names of ``source``."""
+        return [self.source] if isinstance(self.source, str) else self.source
+
+    @property
+    def source_names(self) -> str:
+        """The same for a message."""
+        return ", ".join(self.sources)
+
+
+Problem = Literal["single-label", "multi-label", "regression"]
+"""What a document's label is: one name, several, or a number."""
+
 
 class ClassificationSettings(TaskSettings):
     """Labels of documents."""
 
     task: Literal["classification"]
+    problem: Problem = "single-label"
+    separator: Annotated[str, Field(min_length=1, max_length=10)] = ";"
+    """What stands between the labels of a document that has several."""
+    class_weights: Literal["balanced"] | None = None
+    """``balanced``: each label counts as much as any other, however rare it is (King & Zeng 2001)."""
     pooling: Literal["mean", "first", "last"] | None = None
     """Which position stands for a text; null: what suits the family, a decoder's last. With ``mean`` a
     decoder's positions see the whole text, not only what precedes them (BehnamGhader et al. 2024)."""
     ngrams: Annotated[int, Field(ge=0, le=5)] = 0
     """Longest run of characters whose weights are learned beside the encoder; 0: none. ``transformers`` has
     no class for such a model."""
+
+    @model_validator(mode="after")
+    def _weights_are_of_labels(self) -> Self:
+        if self.class_weights and self.problem == "regression":
+            raise ValueError("class_weights is for labels, and a regression has numbers; remove it")
+        return self
 
 
 class TokenClassificationSettings(TaskSettings):
@@ -60,7 +90,54 @@ class TokenClassificationSettings(TaskSettings):
     task: Literal["token-classification"]
 
 
+class NerSettings(TaskSettings):
+    """Named entities. Texts are read in pieces of at most ``max_tokens`` tokens, and as many characters."""
+
+    task: Literal["ner"]
+    labels: dict[str, EntityLabel] | None = Field(default=None, min_length=1)
+    """For tagged text: the label of each tag that stands for an entity, such as ``{nr: PER}``; null: entities
+    are the spans of the documents."""
+    ngrams: Annotated[int, Field(ge=0, le=4)] = 4
+    """Longest window of characters whose weights are learned beside the backbone; 0: none."""
+
+
+class GenerationSettings(TaskSettings):
+    """A text for each text: translations, headlines, summaries."""
+
+    task: Literal["generation"]
+    reverse: bool = False
+    """Whether a document's text is learned as the answer to its target, in place of the target as the answer
+    to its text."""
+    prefix: str = ""
+    """Stands before each text, for a model that knows several tasks, as T5 does: ``"translate English to
+    German: "``. It is kept with the model and put before what users send."""
+    max_target_tokens: Context | None = None
+    """Tokens of an answer, its end among them; null: as many as ``max_tokens``, which is for the texts."""
+
+
+class ChatSettings(TaskSettings):
+    """The assistant's turns of conversations."""
+
+    task: Literal["chat"]
+
+
+class QuestionAnsweringSettings(TaskSettings):
+    """Answers to questions within a passage, or that it holds none."""
+
+    task: Literal["question-answering"]
+    stride: Annotated[int, Field(ge=0)] = 64
+    """Tokens that neighbouring windows share of a passage that is too long for one, at most half of each."""
+    max_answer_tokens: Annotated[int, Field(ge=1)] = 30
+    """Of the answers that are given, as in Devlin et al. 2019; training takes longer ones, too."""
+
+
 FinetuneSettings = Annotated[
-    ClassificationSettings | TokenClassificationSettings, Field(discriminator="task")
+    ClassificationSettings
+    | TokenClassificationSettings
+    | NerSettings
+    | GenerationSettings
+    | QuestionAnsweringSettings
+    | ChatSettings,
+    Field(discriminator="task"),
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

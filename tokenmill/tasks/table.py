@@ -4,8 +4,9 @@ from typing import Literal, NamedTuple
 
 from tokenmill.model.names import Kind
 
-Needs = Literal["labels", "tags"]
-"""What documents must have to be learned from: a label, or words with tags."""
+Needs = Literal["labels", "tags", "entities", "questions", "turns", "preferences", "targets"]
+"""What documents must have to be learned from: a label, words with tags, labelled spans, questions about a
+passage, turns of a conversation, a preferred answer beside another, or a text to write."""
 
 ONE_STACK: tuple[Kind, ...] = (
     "causal-lm",
@@ -13,6 +14,7 @@ ONE_STACK: tuple[Kind, ...] = (
     "features",
     "sequence-classifier",
     "token-classifier",
+    "character-classifier",
     "span-extractor",
 )
 """Encoders and decoders, whatever their head: all but text-to-text models."""
@@ -31,6 +33,10 @@ class TaskEntry(NamedTuple):
 TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
+    "ner": TaskEntry("character-classifier", needs="entities"),
+    "generation": TaskEntry("text-to-text", needs="targets", starts_from=("text-to-text",)),
+    "chat": TaskEntry("causal-lm", needs="turns", starts_from=("causal-lm",)),
+    "question-answering": TaskEntry("span-extractor", needs="questions"),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""
 

@@ -3,6 +3,8 @@
 from abc import abstractmethod
 from typing import ClassVar
 
+from torch import nn
+
 from tokenmill.model.config import ModelConfig
 from tokenmill.training.task import Examples, Task
 
@@ -13,11 +15,18 @@ class FinetuneTask(Task):
     skips_outliers = False  # a hard batch is no spike
     figures: ClassVar[tuple[str, ...]]
     """What :meth:`validate` gives, as the metrics file has it."""
+    chat: ClassVar[bool] = False
+    """Whether the model answers in conversations, which its folder is to say."""
     config: ModelConfig
     """Of the model that learns it."""
     batch_size: int
     documents: int
     """For training."""
+    tokenizer: str | None = None
+    """tokenizer.json of the model, where it is not that of the model to start from."""
+
+    def finish(self, model: nn.Module) -> None:
+        """Make of a trained model what is stored: by default it stays as it is."""
 
     @abstractmethod
     def steps(self, epochs: int) -> int:

@@ -62,8 +62,9 @@ def new_task(
     train, validation = (_of_split(tagged, split, settings) for split in ("train", "validation"))
     tags = sorted({tag for target in train["target"] for _, tag in word_tags(target)})
     if len(tags) < 2:
+        sources = settings.source_names
         raise UserError(
-            f"params.yaml: finetune.{name}.source is {settings.source}, whose words have {len(tags)} tag(s); "
+            f"params.yaml: finetune.{name}.source is {sources}, whose words have {len(tags)} tag(s); "
             "there is nothing to tell apart"
         )
     # A tag depends on what follows, too: no position need be blind to it.
@@ -81,8 +82,9 @@ def new_task(
 def _of_split(tagged: pl.DataFrame, split: Split, settings: TokenClassificationSettings) -> pl.DataFrame:
     documents = tagged.filter(pl.col("split") == split)
     if documents.is_empty():
+        sources = settings.source_names
         raise UserError(
-            f"{settings.source}: no {split} documents whose target is tagged text (word/tag word/tag); "
+            f"{sources}: no {split} documents whose target is tagged text (word/tag word/tag); "
             "see sources and clean.split in params.yaml"
         )
     return documents

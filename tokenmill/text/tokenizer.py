@@ -11,8 +11,17 @@ import numpy.typing as npt
 from tokenizers import Tokenizer
 
 from tokenmill.core.errors import UserError
-from tokenmill.core.files import read_json, read_regular
-from tokenmill.text.classes import as_its_class, read_tokenizer_settings, speaking_for_the_library
+from tokenmill.core.files import read_json, read_regular, write_text
+from tokenmill.core.normalization import FILE as NORMALIZATION
+from tokenmill.text.classes import (
+    CONFIG,
+    GENERATION,
+    NAMED,
+    SETTINGS,
+    as_its_class,
+    read_tokenizer_settings,
+    speaking_for_the_library,
+)
 
 SENTINELS = 32
 """Number of <extra_N> tokens, which stand for the gaps in span corruption (T5)."""
@@ -91,6 +100,16 @@ def fingerprint(folder: Path) -> str:
     content = read_json(folder / FILE, "restore it with `dvc checkout`", most=LARGEST)
     content["post_processor"] = None
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def copy_tokenizer(folder: Path, target: Path, content: str) -> Path:
+    """A folder with another tokenizer.json and all else that a model's folder says of its tokenizer."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in (CONFIG, SETTINGS, NAMED, GENERATION, NORMALIZATION):
+        if (folder / name).exists():
+            write_text(target / name, (folder / name).read_text("utf-8"))
+    write_text(target / FILE, content)
+    return target
 
 
 def _read(folder: Path) -> bytes:

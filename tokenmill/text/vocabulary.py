@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from tokenmill.text.classes import (
     speaking_for_the_library,
 )
 from tokenmill.text.tokenizer import BOS, EOS, MASK, PAD, SPECIAL_TOKENS, UNK, open_tokenizer
+from tokenmill.text.unspaced import by_character
 
 LARGEST_ID = 2**31
 """Ids are below it: no array of torch's has more rows."""
@@ -49,6 +50,8 @@ class Vocabulary:
     """What else ends a text that is written."""
     never: frozenset[int] = frozenset()
     """Ids that are not written, though they stand for text."""
+    chat_template: str | None = None
+    """How ``transformers`` writes conversations for the model."""
 
     @property
     def ends(self) -> frozenset[int]:
@@ -71,10 +74,33 @@ class Vocabulary:
             rows = [encoding.ids for encoding in self.tokenizer.encode_batch_fast(list(texts))]
         return rows if max_tokens is None else [self._cut(row, max_tokens) for row in rows]
 
-    def encode_pair(self, text: str, other: str) -> Encoding:
-        """Two texts as one row, as the model reads a question and a passage."""
+    def encode_windows(self, question: str, passage: str, max_tokens: int, stride: int) -> list[Encoding]:
+        """A question and a passage as rows of at most ``max_tokens``, as the model reads a pair of texts.
+
+        Each row has the whole question and a window of the passage, which all of them together hold.
+        Neighbouring windows share ``stride`` tokens, at most half of a window. ``offsets`` are places in the
+        one text or the other, which ``sequence_ids`` tells (0, 1).
+
+        Raises:
+            UserError: the question leaves no room for the passage.
+        """
         with _failing():
-            return self.tokenizer.encode(text, other)
+            asked = self.tokenizer.encode(question, add_special_tokens=False)
+            read = self.tokenizer.encode(passage, add_special_tokens=False)
+            room = max_tokens - len(asked.ids) - self.tokenizer.num_special_tokens_to_add(is_pair=True)
+            if room < 1:
+                raise UserError(
+                    f"the question {shown(question, 40)} has {len(asked.ids)} tokens, which leaves no room "
+                    f"for the passage among {max_tokens}; shorten it"
+                )
+            read.truncate(room, stride=min(stride, room // 2))  # what follows goes on in `overflowing`
+            first = self.tokenizer.post_process(asked, read)
+        return [first, *first.overflowing]
+
+    def by_character(self) -> "Vocabulary":
+        """The same vocabulary, with tokens of one character each in scripts without spaces."""
+        with _failing():
+            return replace(self, tokenizer=by_character(self.tokenizer))
 
     def _cut(self, row: list[int], longest: int) -> list[int]:
         if len(row) <= longest:
@@ -123,7 +149,8 @@ def load_vocabulary(folder: Path, settings: Mapping[str, Any]) -> Vocabulary:
         UserError: tokenizer.json is missing or broken, or there is neither padding nor an end.
     """
     tokenizer = open_tokenizer(folder)
-    named = named_tokens(read_tokenizer_settings(folder))
+    spelling = read_tokenizer_settings(folder)
+    named, template = named_tokens(spelling), spelling.get("chat_template")
 
     def number(*names: str) -> int | None:
         for name in names:
@@ -151,6 +178,7 @@ def load_vocabulary(folder: Path, settings: Mapping[str, Any]) -> Vocabulary:
         start=number("decoder_start"),
         other_ends=frozenset(ends) - {eos},
         never=frozenset(_ids(written, "suppress_tokens", generation)),
+        chat_template=template if isinstance(template, str) else None,
     )
 
 

@@ -1,5 +1,6 @@
 """From data/clean to data/tokens/NAME: tokenizer.json, and every split of every source as token shards."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -11,6 +12,7 @@ from tokenmill.core.files import read_json, sha256_file, write_text
 from tokenmill.core.normalization import normalization_of, write_normalization
 from tokenmill.core.splits import SPLITS, Split
 from tokenmill.jobs.workers import each
+from tokenmill.text.fit import misfit
 from tokenmill.text.shards import SplitWriter, write_manifest
 from tokenmill.text.special import OURS
 from tokenmill.text.tokenizer import FILE
@@ -139,6 +141,7 @@ def write_shards(
         ancestry=ancestry,
         special=encoder.special,
     )
+    _check_fit(name, sources, encoder.special.around)
     totals = {split: _sums(entry[split] for entry in sources.values()) for split in SPLITS}
     whole = _sums(totals.values())
     text_tokens = max(1, whole["tokens"] - encoder.special.around * whole["documents"])
@@ -148,6 +151,16 @@ def write_shards(
         "vocab_size": encoder.vocab_size,
         "unknown_share": round(unknown / text_tokens, 6),
     }
+
+
+def _check_fit(name: str, sources: Mapping[str, Mapping[Split, Mapping[str, Any]]], around: int) -> None:
+    """Warn of sources that the tokenizer does not know; ``around``: special tokens of each document."""
+    for source, splits in sources.items():
+        found = _sums(splits.values())
+        text_tokens = found["tokens"] - around * found["documents"]
+        remedy = f"train one with it under tokenize.{name}.sources in params.yaml, or raise its vocab_size"
+        if said := misfit(source, found["bytes"], text_tokens, remedy):
+            print(said, file=sys.stderr, flush=True)
 
 
 def _sums(entries: Iterable[Mapping[str, Any]]) -> dict[str, int]:

@@ -8,15 +8,12 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from tokenizers.pre_tokenizers import PreTokenizer
 
 from tokenmill.text.tokenizer import SPECIAL_TOKENS, UNK
+from tokenmill.text.unspaced import UNSPACED
 
 Algorithm = Literal["bpe", "wordpiece", "unigram"]
 
 LONGEST_RUN = 24
 """Characters of one pre-token at most, in scripts with spaces; a longer word is a URL or noise."""
-
-UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-"""Scripts written without spaces: a whole clause would be one pre-token, and training would explode
-(reports 422, 994, 1395 and 1546 in the tracker of huggingface/tokenizers)."""
 
 CLASSES = (
     rf"[{UNSPACED}]",
@@ -25,7 +22,10 @@ CLASSES = (
     r"\s",
     r"[^\s\p{L}\p{M}\p{N}]",
 )
-"""What the pattern tells apart: unspaced scripts, words, numbers, white space, signs."""
+"""What the pattern tells apart: unspaced scripts, words, numbers, white space, signs.
+
+Of unspaced scripts a whole clause would be one pre-token, and training would explode (reports 422, 994, 1395
+and 1546 in the tracker of huggingface/tokenizers)."""
 
 
 def longest_runs(max_han_run: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytorch_lightning as pl
 import torch
 
@@ -23,7 +24,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class LogTraining(pl.Callback):
-    """Logs loss, speed and skipped steps every so many steps."""
+    """Logs loss, learning rate, gradient norm, speed, memory and skipped steps every so many steps."""
 
     def __init__(self, log: Log, every_steps: int) -> None:
         self.report, self.every_steps = log, every_steps
@@ -43,6 +44,10 @@ class LogTraining(pl.Callback):
         figures = {
             "train/tokens_per_second": (module.tokens_seen - tokens) / (now - then),
             "train/skipped_steps": float(len(module.spikes.skipped)),
+            "train/learning_rate": float(trainer.optimizers[0].param_groups[0]["lr"]),
+            "train/gradient_norm": module.gradient_norm,
+            # MLflow shows what begins so on a page of its own.
+            "system/memory_megabytes": psutil.Process().memory_info().rss / 1e6,
         }
         if self._losses:
             figures["train/loss"] = float(parallel.mean(torch.stack(self._losses).mean()))
@@ -67,7 +72,7 @@ class Validate(pl.Callback):
         with trainer.precision_plugin.forward_context():
             figures = module.validate()
         module.curve.append({"tokens": module.tokens_seen, "split": "validation", **figures})
-        self.report({f"val/{name}": value for name, value in figures.items()}, module.tokens_seen)
+        self.report({f"validation/{name}": value for name, value in figures.items()}, module.tokens_seen)
         if self.best is not None and figures["loss"] < module.best["loss"]:
             module.best = {"step": trainer.global_step, "loss": figures["loss"]}
             trainer.strategy.save_checkpoint({"state_dict": module.state_dict()}, self.best)
@@ -79,8 +84,8 @@ class SaveAndStop(pl.Callback):
     The first signal is a flag that is read after the step; the second ends the run at once.
     """
 
-    def __init__(self, name: str, log: Log, checkpoint: Path, every_seconds: float) -> None:
-        self.name, self.report, self.checkpoint, self.every_seconds = name, log, checkpoint, every_seconds
+    def __init__(self, name: str, checkpoint: Path, every_seconds: float) -> None:
+        self.name, self.checkpoint, self.every_seconds = name, checkpoint, every_seconds
         self.started, self.saves = False, 0
         self._signal: int | None = None
         self._saved_at = time.monotonic()
@@ -119,15 +124,13 @@ class SaveAndStop(pl.Callback):
             raise Stopped(signal.Signals(self._signal or signal.SIGTERM).name)
 
     def save(self, trainer: pl.Trainer) -> None:
-        """Replace the checkpoint, and log its size and the time that it took."""
+        """Replace the checkpoint; the first one says its size and the time that it took."""
         started = time.monotonic()
         trainer.save_checkpoint(self.checkpoint)  # all processes meet here
         self._saved_at = time.monotonic()
         if not trainer.is_global_zero:
             return
-        seconds, megabytes = self._saved_at - started, size_of(self.checkpoint) / 1e6
         if self.saves == 0:
+            seconds, megabytes = self._saved_at - started, size_of(self.checkpoint) / 1e6
             print(f"{self.name}: a checkpoint takes {megabytes:.1f} MB and {seconds:.2f} s", flush=True)
         self.saves += 1
-        module: Any = trainer.lightning_module
-        self.report({"checkpoint/megabytes": megabytes, "checkpoint/seconds": seconds}, module.tokens_seen)

@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from tokenmill.core.memory import free_memory
 from tokenmill.training.optimizer import parameter_groups
+from tokenmill.training.settings import OptimizerName
 
 NUMBER = 4
 """Bytes of a float32: weights, gradients and the optimizer's state are kept in it; activations are counted
@@ -51,10 +52,10 @@ class Memory:
         return BASE + of_step + self.validation + self.batch
 
 
-def trained_numbers(build: Callable[[], nn.Module]) -> tuple[int, int]:
+def trained_numbers(build: Callable[[], nn.Module], optimizer: OptimizerName = "muon") -> tuple[int, int]:
     """Numbers in the matrices that Muon trains, and in all that AdamW trains."""
     with torch.device("meta"):
-        groups = parameter_groups(build(), 1.0)
+        groups = parameter_groups(build(), 1.0, optimizer)
     muon, adamw = (
         sum(p.numel() for group in groups if group["muon"] is kind for p in group["params"])
         for kind in (True, False)

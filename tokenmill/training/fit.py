@@ -77,7 +77,7 @@ def fit(
         keep_precision=runtime.precision == "auto",
     )
     best = checkpoint.with_name(f"{checkpoint.stem}-best.ckpt") if keep_best else None
-    saving = SaveAndStop(name, log, checkpoint, runtime.checkpoint_every_seconds)
+    saving = SaveAndStop(name, checkpoint, runtime.checkpoint_every_seconds)
     with warnings.catch_warnings():
         for message in EXPECTED_WARNINGS:
             warnings.filterwarnings("ignore", message=message)

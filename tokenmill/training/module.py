@@ -59,6 +59,8 @@ class TrainingModule(pl.LightningModule):
         """Rows of the learning curve: tokens, split, and the figures of that moment."""
         self.best: dict[str, Any] = {"step": 0, "loss": math.inf}
         """The lowest validation loss so far, and after how many steps it was; kept where it is asked for."""
+        self.gradient_norm = 0.0
+        """Of the last step, over all weights."""
         self.spikes = Spikes(outliers=task.skips_outliers)
         self.shards: Shards | None = None
         """The model in pieces, where FSDP trains it."""
@@ -99,7 +101,8 @@ class TrainingModule(pl.LightningModule):
         if isinstance(norm, DTensor):
             norm = norm.full_tensor()
         figures = torch.stack([parallel.mean(loss), norm])  # one wait for the device
-        reason = self.spikes.check(step, *figures.tolist())
+        mean_loss, self.gradient_norm = figures.tolist()
+        reason = self.spikes.check(step, mean_loss, self.gradient_norm)
         if reason is None:
             return
         optimizer.zero_grad()
@@ -116,8 +119,8 @@ class TrainingModule(pl.LightningModule):
         """Nothing: :meth:`training_step` does it, before the first part of a batch."""
 
     def configure_optimizers(self) -> Any:
-        """Muon and AdamW, their rates moved by the schedule."""
-        groups = parameter_groups(self.model, self.schedule.learning_rate)
+        """What the schedule names, the rates moved by it."""
+        groups = parameter_groups(self.model, self.schedule.learning_rate, self.schedule.optimizer)
         optimizer = MuonAdamW(groups, dtype=self.products)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

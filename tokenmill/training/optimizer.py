@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from tokenmill.training import parallel
+from tokenmill.training.settings import OptimizerName
 
 # Newton-Schulz coefficients of Jordan et al. 2024 (Muon): they make small singular values grow fast, and let
 # the large ones settle between about 0.7 and 1.2, which is near enough to orthogonal.
@@ -20,6 +21,16 @@ EMBEDDING_RATE = 0.5
 
 NGRAM_RATE = 0.1
 """AdamW's learning rate of a classifier's n-grams: each is seen a few times only; see docs/experiments.md."""
+
+PUBLISHED: dict[str, Any] = {"muon": False, "betas": (0.9, 0.999), "eps": 1e-8}
+"""AdamW as published weights were trained and are fine-tuned with (Devlin et al. 2019, A.2)."""
+
+WEIGHT_DECAY = 0.01
+"""Of matrices, not of vectors: biases and gains (Devlin et al. 2019, A.2)."""
+
+WINDOW_RATE, WINDOW_EPS = 0.05, 1e-4
+"""AdamW's learning rate of a character classifier's windows, and its epsilon: what is seen rarely has small
+gradients where it is right already, which are not to be made as large as others; see docs/experiments.md."""
 
 
 def orthogonalise(matrices_MRC: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -65,14 +76,22 @@ class MuonAdamW(torch.optim.Optimizer):
     """One optimizer with two kinds of parameter groups.
 
     A group with ``muon=True`` holds matrices and takes orthogonalised Nesterov momentum, scaled by
-    ``sqrt(max(1, rows / columns))`` (Jordan et al. 2024); any other takes AdamW (Loshchilov & Hutter 2019)
-    without weight decay. Of weights that are shared out over processes each updates its rows.
+    ``sqrt(max(1, rows / columns))`` (Jordan et al. 2024); any other takes AdamW (Loshchilov & Hutter 2019),
+    whose weight decay is 0 unless the group has one. Of weights that are shared out over processes each
+    updates its rows.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], *, dtype: torch.dtype = torch.float32) -> None:
         """``dtype``: what orthogonalising computes in; weights and state keep their own."""
         self.dtype = dtype
-        defaults = {"muon": False, "lr": 1e-3, "momentum": 0.95, "betas": (0.9, 0.95), "eps": 1e-10}
+        defaults = {
+            "muon": False,
+            "lr": 1e-3,
+            "momentum": 0.95,
+            "betas": (0.9, 0.95),
+            "eps": 1e-10,
+            "weight_decay": 0.0,
+        }
         super().__init__(groups, defaults)
 
     @torch.no_grad()
@@ -125,6 +144,8 @@ class MuonAdamW(torch.optim.Optimizer):
             mean.lerp_(_gradient(parameter), 1 - beta1)
             square.lerp_(_gradient(parameter).square(), 1 - beta2)
             step_size = group["lr"] / (1 - beta1 ** state["step"])
+            if group["weight_decay"]:
+                parallel.local(parameter).mul_(1 - group["lr"] * group["weight_decay"])
             denominator = (square.sqrt() / math.sqrt(1 - beta2 ** state["step"])).add_(group["eps"])
             parallel.local(parameter).addcdiv_(mean, denominator, value=-step_size)
 
@@ -134,26 +155,36 @@ def _gradient(parameter: Tensor) -> Tensor:
     return parallel.local(parameter.grad)
 
 
-def parameter_groups(model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
+def parameter_groups(
+    model: nn.Module, learning_rate: float, optimizer: OptimizerName = "muon"
+) -> list[dict[str, Any]]:
     """Hidden matrices to Muon at ``learning_rate``; embeddings, last layers and vectors to AdamW.
 
-    AdamW's part takes EMBEDDING_RATE of that, but a classifier's n-grams NGRAM_RATE. Recurrent networks are
-    AdamW's as a whole. Frozen weights are left out.
+    AdamW's part takes EMBEDDING_RATE of that, but n-grams NGRAM_RATE and windows of characters WINDOW_RATE.
+    Recurrent networks are AdamW's as a whole. With ``adamw`` all weights but these take AdamW at
+    ``learning_rate``, and matrices decay. Frozen weights are left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
-    ngrams: list[Tensor] = []
+    wide: dict[str, list[Tensor]] = {"ngrams": [], "windows": []}
     for name, parameter in model.named_parameters():
-        if parameter.requires_grad and name.startswith("ngrams."):
-            ngrams.append(parameter)
-        elif parameter.requires_grad:
-            hidden = parameter.ndim == 2 and any(
-                part in name for part in (".blocks.", "projection.", "pooler.")
-            )
-            (matrices if hidden else rest).append(parameter)
+        if not parameter.requires_grad:
+            continue
+        if (part := name.partition(".")[0]) in wide:
+            wide[part].append(parameter)
+        else:
+            hidden = any(part in name for part in (".blocks.", "projection.", "pooler."))
+            matrix = parameter.ndim == 2 and (hidden or optimizer == "adamw")
+            (matrices if matrix else rest).append(parameter)
+    of_matrices: dict[str, Any] = {"lr": learning_rate, "muon": True}
+    of_rest: dict[str, Any] = {"lr": EMBEDDING_RATE * learning_rate, "muon": False}
+    if optimizer == "adamw":
+        of_rest = {"lr": learning_rate, **PUBLISHED}
+        of_matrices = {**of_rest, "weight_decay": WEIGHT_DECAY}
     groups = [
-        {"params": matrices, "lr": learning_rate, "muon": True},
-        {"params": rest, "lr": EMBEDDING_RATE * learning_rate, "muon": False},
-        {"params": ngrams, "lr": NGRAM_RATE, "muon": False},
+        {"params": matrices, **of_matrices},
+        {"params": rest, **of_rest},
+        {"params": wide["ngrams"], "lr": NGRAM_RATE, "muon": False},
+        {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False, "eps": WINDOW_EPS},
     ]
     return [group for group in groups if group["params"]]

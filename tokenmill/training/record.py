@@ -15,8 +15,10 @@ RECORD = "training.json"
 """In the model's folder."""
 
 
-def write_record(folder: Path, trained: TrainingModule, figures: Mapping[str, Any]) -> None:
+def write_record(folder: Path, trained: TrainingModule, figures: Mapping[str, Any]) -> dict[str, str]:
     """Write how a training went into the model's folder, with what decides about its exact bytes.
+
+    The latter is returned, as tags of the run.
 
     Args:
         folder: of the model.
@@ -24,6 +26,12 @@ def write_record(folder: Path, trained: TrainingModule, figures: Mapping[str, An
         figures: of this kind of training.
     """
     steps, best = trained.schedule.steps, trained.best["step"]
+    computed = {
+        "device": device_name(),
+        "precision": trained.precision,
+        "processes": trained.trainer.world_size,
+        "threads": torch.get_num_threads(),
+    }
     write_json(
         folder / RECORD,
         {
@@ -32,21 +40,18 @@ def write_record(folder: Path, trained: TrainingModule, figures: Mapping[str, An
             "skipped_steps": len(trained.spikes.skipped),
             "tokens_seen": trained.tokens_seen,
             **figures,
-            "computed": {
-                "device": device_name(),
-                "precision": trained.precision,
-                "processes": trained.trainer.world_size,
-                "threads": torch.get_num_threads(),
-            },
+            "computed": computed,
         },
     )
+    return {f"computed.{name}": str(value) for name, value in computed.items()}
 
 
 def device_name() -> str:
     """The kind of GPU, or the instructions of the CPU, by which equal runs have equal bytes."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    return f"CPU with {torch.backends.cpu.get_cpu_capability()}"
+    amx = " and AMX" if torch.cpu._is_amx_tile_supported() else ""
+    return f"CPU with {torch.backends.cpu.get_cpu_capability()}{amx}"
 
 
 def rounded(figures: Mapping[str, float]) -> dict[str, float]:

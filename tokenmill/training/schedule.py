@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tokenmill.training.settings import ScheduleName
+from tokenmill.training.settings import OptimizerName, ScheduleName
 
 WARM_UP = 0.05
 """Share of the steps in which the learning rate rises."""
@@ -40,12 +40,13 @@ SHAPES: Mapping[ScheduleName, Callable[[float], float]] = {
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast to train."""
+    """How long and how fast to train, and by which optimizer."""
 
     steps: int
     learning_rate: float
     seed: int
     shape: ScheduleName = "linear"
+    optimizer: OptimizerName = "muon"
 
     def factor(self, step: int) -> float:
         """Factor on the learning rate of a step, counted from 0: up in a line, then as ``shape`` says."""

@@ -7,12 +7,16 @@ from pydantic import Field
 Kept = Literal["last", "best"]
 """The weights after the last step, or those with the lowest validation loss on the way (early stopping)."""
 
+OptimizerName = Literal["muon", "adamw"]
+"""What turns gradients into steps (optimizer.py): Muon for hidden matrices and AdamW for the rest, or AdamW
+for all, as published weights were trained."""
+
 ScheduleName = Literal["linear", "warm-up-stable-decay", "cosine"]
 """How the learning rate falls after its warm-up (schedule.py)."""
 
 Rate = Annotated[float, Field(gt=0, le=1)]
-"""A learning rate. Muon's update has singular values of about 1: at a rate of 1 a step puts another matrix in
-the place of the weights."""
+"""A learning rate; docs/training.md says what the number means. Muon's update has singular values of about 1:
+at a rate of 1 a step puts another matrix in the place of the weights."""
 
 Rows = Annotated[int, Field(ge=1, le=2**20)]
 """In one optimizer step; the whole batch is drawn at once. GPT-3's had 1,600 (Brown et al. 2020)."""

@@ -13,7 +13,8 @@ from tokenmill.data.measure.run import measure
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
 
-COLUMNS = ("id", "source", "text", "label", "target", "language")
+COLUMNS = ("id", "source", "text", "label", "target", "language", "group", "spans")
+RAW = (*COLUMNS, "fold")
 Row = tuple[str, str | None, str | None]
 """Text, label, target."""
 MEASURE = MeasureSettings(remove_html=True, simplify_chinese=False, replace_pii=True)
@@ -45,10 +46,10 @@ def row(text: str, label: str | None = None, target: str | None = None) -> Row:
 def table(source: str, rows: Iterable[Row]) -> pl.DataFrame:
     """Rows as ingest writes them, with ids ``source:1`` and so on."""
     full = [
-        (f"{source}:{n:03d}", source, text, label, target, "en")
+        (f"{source}:{n:03d}", source, text, label, target, "en", None, None, None)
         for n, (text, label, target) in enumerate(rows, start=1)
     ]
-    return pl.DataFrame(full, dict.fromkeys(COLUMNS, pl.String), orient="row")
+    return pl.DataFrame(full, dict.fromkeys(RAW, pl.String), orient="row")
 
 
 def write_raw(

@@ -15,14 +15,15 @@ Row = dict[str, str | None]
 
 
 def document(id: str, text: str, label: str | None = None, target: str | None = None, **more: str) -> Row:
-    """A document; ``more`` may name its split or source."""
+    """A document; ``more`` may name its split, source, group or spans."""
     return {"id": id, "text": text, "label": label, "target": target, "source": "s"} | more
 
 
 def write_measured(folder: Path, rows: Sequence[Row], parts: int = 1) -> Corpus:
     """Write ``folder/s/00000<n>.parquet``, row i into part i modulo ``parts``, and open the corpus."""
-    schema = dict.fromkeys(("id", "text", "label", "target", "source", "split"), pl.String)
-    frame = pl.DataFrame([{"split": None} | row for row in rows], schema)
+    columns = ("id", "text", "label", "target", "source", "group", "spans", "fold", "split")
+    empty = dict.fromkeys(columns)
+    frame = pl.DataFrame([empty | row for row in rows], dict.fromkeys(columns, pl.String))
     frame = frame.with_columns(
         signatures(units(whole(frame))),
         text_hash=content_hash(frame["text"]),

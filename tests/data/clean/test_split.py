@@ -27,20 +27,28 @@ def sides(
 ) -> dict[str, str]:
     """The split by id."""
     frame = pl.DataFrame(documents, {"text": pl.String, "label": pl.String}, orient="row")
-    return split(frame.with_columns(id=pl.col("text"), source=pl.lit("s")), shares, clusters or {})
+    return split(frame.with_columns(source=pl.lit("s")), shares, clusters)
 
 
-def split(frame: pl.DataFrame, shares: SplitSettings, clusters: dict[str, str]) -> dict[str, str]:
-    """The split by id of documents with id, text, label and source; ``clusters`` by id."""
+def split(
+    frame: pl.DataFrame, shares: SplitSettings = SHARES, clusters: dict[str, str] | None = None
+) -> dict[str, str]:
+    """The split by id of documents with text, source and any of id (the text), label, group and fold;
+    ``clusters`` by id."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "s").mkdir()
-        frame = frame.with_columns(text_hash=content_hash(frame["text"]))
+        missing = {"label", "group", "fold", "id"} - {*frame.columns}
+        frame = frame.with_columns(**dict.fromkeys(missing, pl.lit(None, pl.String)))
+        frame = frame.with_columns(
+            pl.coalesce("id", "text").alias("id"), text_hash=content_hash(frame["text"])
+        )
         frame.write_parquet(Path(folder) / "s/000000.parquet")
         corpus = Corpus.of(Path(folder), ["s"])
         numbers = np.arange(len(corpus))
-        linked = [(number, clusters[id_]) for number, id_ in enumerate(frame["id"]) if id_ in clusters]
+        named = clusters or {}
+        linked = [(number, named[id_]) for number, id_ in enumerate(frame["id"]) if id_ in named]
         table = pl.DataFrame(linked, {"number": pl.Int64, "cluster": pl.String}, orient="row")
-        chosen = assign_splits(corpus, numbers, apply_rules(corpus, {}), table, shares)
+        chosen = assign_splits(corpus, numbers, apply_rules(corpus, {}), table, shares).split
     return {id_: SPLITS[side] for id_, side in zip(frame["id"], chosen.tolist(), strict=True)}
 
 
@@ -62,6 +70,15 @@ def test_each_side_has_its_share_of_every_label(
         counts = Counter(side for id_, side in split.items() if id_.startswith(f"{label}-"))
         assert counts["test"] == pytest.approx(test * size, abs=0.51)
         assert counts["test"] + counts["validation"] == pytest.approx((test + validation) * size, abs=0.51)
+
+
+def test_labels_that_are_many_numbers_come_to_all_sides_and_few_are_classes() -> None:
+    numbered = [(f"text {n}", f"{n / 7:.3f}") for n in range(400)]
+    split = Counter(sides(numbered).values())
+    assert 20 < split["test"] < 60 and 5 < split["validation"] < 40
+    assert sides(numbered) == sides([(text, None) for text, _ in numbered])
+    classes = [(f"text {n}", str(n % 5)) for n in range(400)]
+    assert Counter(sides(classes).values())["test"] == 40
 
 
 def test_texts_without_labels_never_move() -> None:

@@ -14,14 +14,17 @@ from tests.data.clean.measured import Row, document, sides, write_measured
 from tokenmill.core.errors import UserError
 from tokenmill.data.clean import substrings
 from tokenmill.data.clean.settings import SplitSettings, SubstringSettings
-from tokenmill.data.clean.substrings import cut, later_copies, remove_substrings
+from tokenmill.data.clean.substrings import later_copies, moved, pieces, remove_substrings
+from tokenmill.data.documents.spans import Span, check_spans, read_spans, write_spans
 
 MENU = "首页 | 关于我们 | 联系方式 | 版权所有 © 2020 😀"
 
 
 def removed(folder: Path, rows: list[Row], least: int = 20, parts: int = 1) -> pl.DataFrame:
     corpus = write_measured(folder, rows, parts)
-    return remove_substrings(corpus, *sides(corpus), SubstringSettings(min_characters=least)).drop("number")
+    return remove_substrings(corpus, *sides(corpus), SubstringSettings(min_characters=least)).drop(
+        "number", "spans"
+    )
 
 
 def train(id: str, text: str) -> Row:
@@ -101,14 +104,49 @@ def test_the_same_as_one_stretch_at_a_time(texts: list[str], least: int) -> None
 def test_nothing_is_invented_and_nothing_is_lost(texts: list[str], least: int) -> None:
     """Each passage stands in a text before, or before itself; what is left are pieces in their order."""
     for number, spans in later_copies(texts, least).items():
-        left, passages = cut(texts[number], spans)
-        for (begin, end), passage in zip(spans, passages, strict=True):
-            assert texts[number][begin:end] == passage
+        passages = [texts[number][begin:end] for begin, end in spans]
         before = "\0".join([*texts[:number], texts[number][: spans[-1][1] - 1]])
         assert all(passage[:least] in before for passage in passages)
-        at = 0
-        for piece in left.split("\n"):
-            at = texts[number].index(piece, at) + len(piece)
+        stays = pieces(texts[number], spans)
+        places = [n for part in [*spans, *stays] for n in range(*part)]
+        assert len(places) == len(set(places))
+        assert not set("".join(texts[number][n] for n in {*range(len(texts[number]))} - {*places})) - set(
+            " \n"
+        )
+        assert all(texts[number][begin:end].strip(" \n") == texts[number][begin:end] for begin, end in stays)
+
+
+def test_spans_move_with_what_stays_and_lose_what_goes(tmp_path: Path) -> None:
+    text = f"甲乙\n{MENU}\n丙丁"
+    begin = text.index(MENU)
+    spans = [
+        Span(0, 1, "a"),
+        Span(1, begin + 4, "b"),
+        Span(begin, begin + 4, "c"),
+        Span(begin + 9, len(text), "d"),
+    ]
+    spans += [Span(0, len(text), "e"), Span(len(text) - 1, len(text), "f")]
+    rows = [train("a", MENU), train("b", text) | {"spans": write_spans(spans)}]
+    corpus = write_measured(tmp_path, rows)
+    (row,) = remove_substrings(corpus, *sides(corpus), SubstringSettings(min_characters=20)).to_dicts()
+    assert row["text"] == "甲乙\n丙丁"
+    parts = [(label, row["text"][begin:end]) for begin, end, label in read_spans(row["spans"])]
+    assert parts == [("e", "甲乙\n丙丁"), ("a", "甲"), ("b", "乙"), ("d", "丙丁"), ("f", "丁")]
+
+
+@given(TEXTS, st.integers(1, 5), st.integers(0, 11), st.integers(1, 12))
+def test_a_span_keeps_the_characters_that_stay(texts: list[str], least: int, begin: int, length: int) -> None:
+    for number, copies in later_copies(texts, least).items():
+        text, stays = texts[number], pieces(texts[number], copies)
+        if begin >= len(text):
+            continue
+        end = min(begin + length, len(text))
+        left = "\n".join(text[first:last] for first, last in stays)
+        kept = [text[max(first, begin) : min(last, end)] for first, last in stays]
+        expected = "\n".join(filter(None, kept))
+        found = moved([Span(begin, end, "x")], stays)
+        check_spans(found, left)
+        assert [left[first:last] for first, last, _ in found] == [expected][: bool(expected)]
 
 
 def test_through_the_stage(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ def test_metrics_and_the_plotted_table_are_headlines_of_the_report(tmp_path: Pat
         "kept": 33,
         "dropped": 3,
         "characters": made["total"]["characters"],
+        "groups": 0,
         "near_duplicate_clusters": 0,
         "pii": 1,
     }

@@ -1,6 +1,7 @@
 """A source of files written by a test, ingested."""
 
 import gzip
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,3 +41,9 @@ def read_source(
     documents, rejects = (folder / f"raw/mine{kind}.parquet" for kind in ("", ".rejects"))
     empty = pl.DataFrame(schema={"file": pl.String, "line": pl.Int64, "reason": pl.String, "raw": pl.String})
     return pl.read_parquet(documents), pl.read_parquet(rejects) if rejects.exists() else empty
+
+
+def notes(folder: Path) -> list[str]:
+    """What ingest said about the source, as the manifest keeps it."""
+    entry = json.loads((folder / "raw/manifest.json").read_text("utf-8"))["sources"]["mine"]
+    return list(entry.get("notes", []))

@@ -193,6 +193,8 @@ def test_conversations(tmp_path: Path) -> None:
         ("mine:c.yml:11", "c", "d"),
         ("mine:c.yml:11.2", "d", "e"),
     ]
+    # A conversation is a group.
+    assert documents["group"].to_list() == ["c.yml:3", "c.yml:3", "c.yml:11", "c.yml:11"]
     assert rejects["line"].to_list() == [6, 7, 9]
 
 

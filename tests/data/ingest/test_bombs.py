@@ -164,11 +164,18 @@ def test_thousands_of_empty_frames(tmp_path: Path) -> None:
     assert read_source(tmp_path, {}, paths=["a.txt.zst"])[0]["text"].to_list() == ["text"]
 
 
-@pytest.mark.parametrize("name", ["a.po", "a.catalog", "a.conversations"])
+@pytest.mark.parametrize("name", ["a.po", "a.mo", "a.catalog", "a.conversations"])
 def test_files_that_are_read_whole_have_a_limit(tmp_path: Path, name: str) -> None:
     write_files(tmp_path / "sources", {name: b" " * (33 * MEBIBYTE)})
     with pytest.raises(UserError, match=rf"^{name}: larger than 32 MiB, too large for a format that"):
         read_source(tmp_path, {}, paths=[name], format=name[2:])
+
+
+@pytest.mark.parametrize("format_", ["squad", "messages", "entities", "preferences"])
+def test_json_that_is_one_value_has_a_limit(tmp_path: Path, format_: str) -> None:
+    write_files(tmp_path / "sources", {"a.json": b"[" + b" " * (129 * MEBIBYTE)})
+    with pytest.raises(UserError, match=r"^a\.json: larger than 128 MiB, too large for a format that"):
+        read_source(tmp_path, {}, paths=["a.json"], format=format_)
 
 
 def test_nesting_takes_no_stack_and_aliases_repeat_nothing(tmp_path: Path) -> None:

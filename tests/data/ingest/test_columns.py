@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from pydantic import ValidationError
 
-from tests.data.ingest.helpers import read_source
+from tests.data.ingest.helpers import notes, read_source
 from tokenmill.core.errors import UserError
 from tokenmill.data.clean.settings import CleanSettings
 from tokenmill.data.documents.languages import language_code
@@ -21,14 +21,6 @@ TABLES = {
     "a.jsonl": "".join(json.dumps(row) + "\n" for row in ROWS),
     "a.csv": "\n".join([",".join(ROWS[0]), *(",".join(map(str, row.values())) for row in ROWS)]),
 }
-
-
-def notes(folder: Path) -> list[str]:
-    """What ingest said about the source, as the manifest keeps it."""
-    found: list[str] = json.loads((folder / "raw/manifest.json").read_text("utf-8"))["sources"]["mine"][
-        "notes"
-    ]
-    return found
 
 
 def labels(folder: Path, values: list[Any]) -> list[str | None]:
@@ -182,3 +174,21 @@ def test_languages_that_stay_are_codes() -> None:
     assert settings.languages == ["zh", "en", "und"]
     with pytest.raises(ValidationError, match="no language that is known"):
         CleanSettings.model_validate(base | {"languages": ["Martian"]})
+
+
+def test_groups_and_folds(tmp_path: Path) -> None:
+    """An empty field is none; a fold is one of three words."""
+    lines = "text,author,part\none,7,train\ntwo, 7 ,test\nthree,,\nfour,8,dev\nfive,8.0,validation\n"
+    columns = {"group": "author", "fold": "part"}
+    documents, rejects = read_source(tmp_path, {"a.csv": lines}, columns=columns)
+    assert documents.select("text", "group", "fold").rows() == [
+        ("one", "7", "train"),
+        ("two", "7", "test"),
+        ("three", None, None),
+        ("five", "8.0", "validation"),
+    ]
+    assert rejects.select("line", "reason").rows() == [(5, "fold is 'dev', none of train, validation, test")]
+    with pytest.raises(
+        UserError, match=r"1 of 5 lines are bad .* fold is 'dev', none of train, validation, test"
+    ):
+        read_source(tmp_path, {"a.csv": lines}, columns=columns, max_bad_share=0.01)

@@ -15,9 +15,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.data.ingest.test_translations import HEADER, mo
 from tests.fuzz import taken_or_told
 from tokenmill.data.ingest.files import SourceFile
-from tokenmill.data.ingest.formats import LINE_FORMATS, read_file
+from tokenmill.data.ingest.formats import NEVER_COMPRESSED, read_file
 from tokenmill.data.ingest.records import RAW_CHARACTERS, Record, Reject
 
 TEXTS = ["这个酒店的房间很大，我们住得很好。", 'He said "no" and left', "one\ttwo, three", "😀 /w"]
@@ -40,13 +41,48 @@ PLAIN = {
     "tsv": "label\ttext\n" + "\n".join(f'{n}\t"{t[:9]}' for n, t in enumerate(TEXTS)),
     "tagged": "[中央/n  电视台/n]nt  播出/v\n１２月/t  //w\n",
     "articles": "北方/f  普降/v  大雪/n\n本报讯/n  下/v  了/u  雪/n  。/w\n公路/n  关闭/v  了/u  。/w\n",
+    "file": "\n".join(TEXTS),
+    "parallel": "\n".join(TEXTS),
+    "conll": "-DOCSTART- O\n\nEU B-ORG\ncall O\n\n# newdoc\n北 B-LOC\n京 I-LOC\n\n江\tO\n",
+    "entities": json.dumps([{"text": t, "label": [[0, 2, "X"], [2, 3, "Y"]]} for t in TEXTS]),
+    "squad": json.dumps(
+        {
+            "data": [
+                {
+                    "title": "t",
+                    "paragraphs": [
+                        {
+                            "context": "ab",
+                            "qas": [
+                                {"question": "q?", "answers": [{"text": "b", "answer_start": 1}]},
+                                {"question": "?", "answers": []},
+                            ],
+                        }
+                    ],
+                }
+            ]
+        }
+    ),
+    "messages": "\n".join(
+        json.dumps({"id": t, "messages": [{"role": r, "content": t} for r in ("user", "assistant")]})
+        for t in TEXTS
+    ),
+    "preferences": "\n".join(json.dumps({"prompt": t, "chosen": t, "rejected": "no"}) for t in TEXTS),
+    "tmx": '<?xml version="1.0"?><!DOCTYPE tmx SYSTEM "x.dtd"><tmx><header srclang="en"/><body>\n'
+    + "".join(
+        f'<tu><tuv xml:lang="en"><seg>a &lt; <ph>{n}</ph></seg></tuv>\n'
+        '<tuv xml:lang="zh"><seg>天</seg></tuv></tu>\n'
+        for n in range(3)
+    )
+    + "</body></tmx>",
     "catalog": json.dumps({"": {"domain": "x"}, **{k: [v] for k, v in PAIRS}}, ensure_ascii=False),
     "po": '#, fuzzy\nmsgid ""\nmsgstr ""\n"Language: zh\\n"\n\n'
     + "\n".join(f"msgid {json.dumps(k)}\nmsgstr {json.dumps(v, ensure_ascii=False)}\n" for k, v in PAIRS)
     + 'msgctxt "c"\nmsgid "day"\nmsgid_plural "days"\nmsgstr[0] "天"\n#~ msgid "old"\n#~ msgstr "旧"\n',
     "conversations": "a: [x]\nconversations:\n- - &a hello\n  - 42\n  - !!str yes\n- [*a, ~, {b: c}]\n",
 }
-GOOD = {format_: content.encode() for format_, content in PLAIN.items()} | {"parquet": parquet("zstd")}
+BINARY = {"parquet": parquet("zstd"), "mo": mo([HEADER, *((k.encode(), v.encode()) for k, v in PAIRS)])}
+GOOD = {format_: content.encode() for format_, content in PLAIN.items()} | BINARY
 OTHERS = [
     *(content.encode("gb18030") for content in PLAIN.values()),
     *(content.encode("utf-16") for content in PLAIN.values()),
@@ -100,12 +136,14 @@ def read(folder: Path, format_: str, name: str, data: bytes, encoding: str | Non
     """Read all rows of a file, and look whether they can be stored."""
     path = folder / "file"
     path.write_bytes(data)
-    file = SourceFile(name, path, encoding, max_bytes)
+    (folder / "targets").write_text(PLAIN["parallel"])
+    target = SourceFile("targets", folder / "targets") if format_ == "parallel" else None
+    file = SourceFile(name, path, encoding, max_bytes, target=target)
     last = 0
     for row in read_file(file, format_, {"text": "text", "label": "label"}, "auto"):
         if isinstance(row, Record):
             assert all(storable(value, 1 << 20) for value in row[1:])
-            assert len(row.text) <= max_bytes or format_ in ("catalog", "po", "conversations")
+            assert len(row.text) <= max_bytes or format_ in ("catalog", "po", "mo", "conversations")
         elif isinstance(row, Reject):
             row.raw.encode("utf-8")
             row.reason.encode("utf-8")
@@ -123,7 +161,7 @@ def test_any_content(tmp_path_factory: pytest.TempPathFactory, format_: str, dat
     folder = tmp_path_factory.getbasetemp()
     own = st.builds(mutate, st.just(GOOD[format_]), st.lists(edits, min_size=1, max_size=6))
     content = data.draw(st.one_of(own, own, own, contents))
-    packing = data.draw(st.sampled_from(sorted(PACK) if format_ in LINE_FORMATS else [""]))
+    packing = data.draw(st.sampled_from([""] if format_ in NEVER_COMPRESSED else sorted(PACK)))
     packed = PACK[packing](content)
     if packing and data.draw(st.booleans()):
         packed = mutate(packed, data.draw(st.lists(edits, max_size=3)))

@@ -183,7 +183,16 @@ def test_texts_that_break_things(tmp_path: Path) -> None:
     assert made["text"].to_list()[:4] == ["", "", "", "ab"]
     assert made["characters"].to_list() == [0, 0, 0, 2, 9, 50, 20, 5000]
     assert made["broken_characters"][4] == 9
-    nothing = ("label", "target", "target_hash", "target_characters", "target_bytes", "signature")
+    nothing = (
+        "label",
+        "group",
+        "spans",
+        "target",
+        "target_hash",
+        "target_characters",
+        "target_bytes",
+        "signature",
+    )
     assert made.drop(nothing).null_count().sum_horizontal().to_list() == [0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tokenmill.core.errors import UserError
@@ -20,7 +20,7 @@ from tokenmill.core.normalization import (
 )
 from tokenmill.data.measure.normalize import normalize
 from tokenmill.data.measure.pii import replace_pii
-from tokenmill.data.normalization.edited import Edited, differences
+from tokenmill.data.normalization.edited import Edited, apply, differences
 from tokenmill.data.normalization.text import normalize_text
 
 ALL = Normalization(remove_html=True, simplify_chinese=True, replace_pii=True)
@@ -121,6 +121,16 @@ def test_empty_parts_and_empty_texts() -> None:
 def test_long_stretches_are_one_part() -> None:
     assert list(differences("a" * 3000, "b" * 2000)) == [(0, 3000, "b" * 2000)]
     assert list(differences("abc", "aXc")) == [(1, 2, "X")]
+
+
+@given(st.dictionaries(st.integers(0, 29), st.sampled_from(["", "x", "yz"])))
+def test_changes_of_long_texts_are_told_apart(changes: dict[int, str]) -> None:
+    before = "".join(chr(0x4E00 + 7919 * n % 20_000) for n in range(3000))
+    after = apply(((100 * n, 100 * n + 1, new) for n, new in sorted(changes.items())), before)
+    assume(len(before) != len(after))
+    edits = list(differences(before, after))
+    assert [begin for begin, _, _ in edits] == [100 * n for n in sorted(changes)]
+    assert apply(edits, before) == after
 
 
 HOSTILE = {

@@ -9,13 +9,23 @@ import torch
 import transformers
 
 from tests.model.published.references import rows
-from tests.tiny_models import TEXTS, write_model
+from tests.tiny_models import TEXTS, tiny_model, write_model
 from tokenmill.model.folder import load_model, save_model
+from tokenmill.model.heads import TaskModel
+from tokenmill.model.published.architectures import published_class
 from tokenmill.text.tokenizer import fingerprint
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt": ("AutoModelForCausalLM", {}),
     "gpt with shared keys": ("AutoModelForCausalLM", {"key_value_heads": 1, "heads": 4}),
+    "gpt classifies texts": (
+        "AutoModelForSequenceClassification",
+        {"kind": "sequence-classifier", "family": "small-gpt", "embedding_norm": "none"},
+    ),
+    "llama that sees both ways labels tokens": (
+        "AutoModelForTokenClassification",
+        {"kind": "token-classifier", "family": "llama", "causal": False},
+    ),
     "gpt2": ("AutoModelForCausalLM", {"family": "gpt2"}),
     "opt": ("AutoModelForCausalLM", {"family": "opt"}),
     "bert": ("AutoModelForMaskedLM", {"kind": "masked-lm"}),
@@ -55,6 +65,17 @@ def test_a_saved_folder_loads_and_computes_the_same(case: str, tmp_path: Path) -
     torch.testing.assert_close(ours[where], theirs[where], atol=1e-4, rtol=0)
     encoded = transformers.AutoTokenizer.from_pretrained(folder)(TEXTS)["input_ids"]
     assert encoded == vocabulary.encode(TEXTS)
+
+
+def test_a_classifier_with_normalised_embeddings_has_a_form_with_a_class() -> None:
+    model = tiny_model("sequence-classifier", family="small-gpt")
+    assert isinstance(model, TaskModel) and published_class(model.config) is None
+    folded = model.folded()
+    assert published_class(folded.config) == "Qwen3ForSequenceClassification"
+    tokens, attention_mask = rows(1, batch=4, longest=13)
+    torch.testing.assert_close(
+        folded(tokens, attention_mask), model(tokens, attention_mask), atol=1e-5, rtol=0
+    )
 
 
 def test_what_transformers_saves_of_it_comes_back_as_the_same_model(tmp_path: Path) -> None:

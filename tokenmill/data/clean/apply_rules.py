@@ -13,6 +13,7 @@ from tokenmill.data.clean.settings import LANGUAGES, CleanSettings, LanguageThre
 
 NONE = 255
 """In place of the number of a rule, or of a split: there is none."""
+RELATIONS = ("label", "group", "fold")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class FirstPass:
     """The first document rule that it fails, as its place in ``RULES``, or ``NONE``."""
     text: npt.NDArray[np.uint64]
     """The first 8 bytes of its text's hash, the first one as the highest."""
-    labelled: npt.NDArray[np.bool_]
+    related: npt.NDArray[np.bool_]
+    """Whether it has a label, a group or a fold: its split does not follow from its text alone."""
     failed: dict[str, int]
     """How many documents fail each document rule, whether or not it is their first."""
 
@@ -41,7 +43,7 @@ def apply_rules(corpus: Corpus, expressions: dict[str, pl.Expr]) -> FirstPass:
         dict.fromkeys(expressions, 0),
     )
     ids = np.zeros(len(corpus), np.uint64)
-    for numbers, frame in corpus.read(("id", "label", "text_hash", *columns_of(expressions))):
+    for numbers, frame in corpus.read(("id", *RELATIONS, "text_hash", *columns_of(expressions))):
         # All expressions look at numbers, so a part costs little more than reading its narrow columns.
         failing = frame.select(**expressions).select(pl.all().is_not_null())
         for place, name in reversed(list(enumerate(expressions))):
@@ -49,7 +51,8 @@ def apply_rules(corpus: Corpus, expressions: dict[str, pl.Expr]) -> FirstPass:
             found.rule[numbers[fails]] = place
             found.failed[name] += int(fails.sum())
         found.text[numbers] = frame.select(hash_number("text_hash")).to_series().to_numpy()
-        found.labelled[numbers] = frame["label"].is_not_null().to_numpy()
+        related = frame.select(pl.any_horizontal(pl.col(RELATIONS).is_not_null()))
+        found.related[numbers] = related.to_series().to_numpy()
         ids[numbers] = frame["id"].hash().to_numpy()
     _check_ids(corpus, ids)
     return found

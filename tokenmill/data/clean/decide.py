@@ -14,6 +14,7 @@ from tokenmill.data.clean.apply_rules import NONE, apply_rules, columns_of, rule
 from tokenmill.data.clean.contamination import contamination
 from tokenmill.data.clean.corpus import Corpus, Numbers, repeated, sources_by_role
 from tokenmill.data.clean.equal_texts import conflicting_labels, exact_duplicate
+from tokenmill.data.clean.groups import groups_of, split_notes
 from tokenmill.data.clean.near_duplicates import near_duplicates
 from tokenmill.data.clean.rules import RULES
 from tokenmill.data.clean.selection import select
@@ -45,9 +46,14 @@ class Decisions:
     overlaps: pl.DataFrame
     """number, id, share, span, found_in of training text that is in held-out text; likewise."""
     shortened: pl.DataFrame
-    """number, id, text, removed: new texts of the documents that lost passages (null: dropped); likewise."""
+    """number, id, text, spans, removed: new texts of the documents that lost passages (null: dropped), and
+    their spans; likewise."""
     selection: dict[str, Any] | None
     """What the classifier learnt from, and how well."""
+    groups: dict[str, dict[str, Any]]
+    """By source that has any: :func:`groups_of`."""
+    notes: tuple[str, ...]
+    """What groups and folds made of the splits, for the person to see: a sentence each."""
     roles: dict[str, dict[str, int]]
     """By role other than text: texts of each of its sources."""
 
@@ -94,7 +100,8 @@ def decide(measured: Path, settings: CleanSettings) -> Decisions:
     documents are held out; passages are cut from what is left.
 
     Raises:
-        UserError: no source has the role ``text``, an id stands twice, or a sample is too small.
+        UserError: no source has the role ``text``, an id stands twice, a sample is too small, or a group
+            leaves nothing to hold out.
     """
     sources = sources_by_role(measured)
     if not sources["text"]:
@@ -116,7 +123,7 @@ def decide(measured: Path, settings: CleanSettings) -> Decisions:
 
     left = passed()
     several = left[repeated(first.text[left])]
-    equal = corpus.table(("id", "source", "label", "text_hash", "target_hash"), several)
+    equal = corpus.table(("id", "source", "label", "fold", "text_hash", "target_hash"), several)
     conflicts = conflicting_labels(equal)
     drop("conflicting_labels", conflicts)
     drop("exact_duplicate", exact_duplicate(equal.join(conflicts, on="number", how="anti")))
@@ -134,13 +141,15 @@ def decide(measured: Path, settings: CleanSettings) -> Decisions:
         value = pl.format("{}, similarity {}", "kept_id", pl.col("similarity").round(2))
         drop("near_duplicate", clusters.filter(pl.col("id") != pl.col("kept_id")).with_columns(value=value))
     split = np.full(len(corpus), NONE, np.uint8)
-    split[passed()] = assign_splits(corpus, passed(), first, clusters, settings.split)
+    sides = assign_splits(corpus, passed(), first, clusters, settings.split)
+    split[passed()] = sides.split
+    notes = tuple(split_notes(corpus, split, sides, settings.split))
     overlaps = _empty(id=pl.String, share=pl.Float64, span=pl.String, found_in=pl.String)
     if settings.contamination is not None:
         overlaps = contamination(corpus, *_sides(split, rule), corpora["test"], settings.contamination)
         value = pl.format("{} shared with {}: {}", pl.col("share").round(2), "found_in", "span")
         drop("contamination", overlaps.with_columns(value=value))
-    shortened = _empty(id=pl.String, text=pl.String, removed=pl.List(pl.String))
+    shortened = _empty(id=pl.String, text=pl.String, spans=pl.String, removed=pl.List(pl.String))
     if settings.substrings is not None:
         shortened = remove_substrings(corpus, *_sides(split, rule), settings.substrings)
         emptied = shortened.filter(pl.col("text").is_null())
@@ -157,6 +166,8 @@ def decide(measured: Path, settings: CleanSettings) -> Decisions:
         overlaps=overlaps,
         shortened=shortened,
         selection=selection,
+        groups=groups_of(sides),
+        notes=notes,
         roles={
             role: {name: len(own.numbers_of(name)) for name in own.sources} for role, own in corpora.items()
         },

@@ -2,6 +2,9 @@
 
 import polars as pl
 
+HELD_OUT_FIRST = pl.col("fold").replace_strict({"test": 0, "validation": 1}, default=2)
+"""An order of documents in which those come first that are to be held out by their fold."""
+
 
 def conflicting_labels(equal: pl.DataFrame) -> pl.DataFrame:
     """All copies of a text with several labels fail: which is right cannot be told. The value lists them.
@@ -24,10 +27,10 @@ def conflicting_labels(equal: pl.DataFrame) -> pl.DataFrame:
 def exact_duplicate(equal: pl.DataFrame) -> pl.DataFrame:
     """All but one of equal documents fail, across all sources; the value is the id of the one that is kept.
 
-    ``equal`` is as above, with ids. Equal means: the same normalised text, the same target, and labels that
-    do not differ. A copy without a label is equal to one with a label, and goes; copies with different labels
-    (of different sources, or the conflict would have been found before) both stay. Of equals the first by id
-    is kept.
+    ``equal`` is as above, with ids and folds. Equal means: the same normalised text, the same target, and
+    labels that do not differ. A copy without a label is equal to one with a label, and goes; copies with
+    different labels (of different sources, or the conflict would have been found before) both stay. Of equals
+    one that is held out by its fold is kept, else the first by id.
 
     Returns:
         number, value.
@@ -37,6 +40,6 @@ def exact_duplicate(equal: pl.DataFrame) -> pl.DataFrame:
         label=pl.coalesce("label", pl.col("label").drop_nulls().first().over(group)),
         unlabelled=pl.col("label").is_null(),
     )
-    ordered = ordered.sort("unlabelled", "id")
+    ordered = ordered.sort("unlabelled", HELD_OUT_FIRST, "id")
     kept = pl.col("id").first().over([*group, "label"])
     return ordered.select("number", "id", value=kept).filter(pl.col("id") != pl.col("value")).drop("id")

@@ -15,6 +15,7 @@ from scipy.sparse import csr_array
 from tokenmill.data.clean.candidates import candidates
 from tokenmill.data.clean.components import connected
 from tokenmill.data.clean.corpus import Corpus, Numbers
+from tokenmill.data.clean.equal_texts import HELD_OUT_FIRST
 from tokenmill.data.clean.scratch import Scratch, scratch_file
 from tokenmill.data.clean.settings import NearDuplicateSettings
 from tokenmill.data.shingles.signatures import shingle_sets, whole
@@ -28,9 +29,9 @@ PORTION = 1 << 22
 def near_duplicates(corpus: Corpus, passed: Numbers, settings: NearDuplicateSettings) -> pl.DataFrame:
     """Which of the documents ``passed`` are near-duplicates of which.
 
-    Of documents that are alike the best is kept: one with a label rather than one without, then the longest,
-    then the first by id. Documents with different labels are no copies of each other, however alike: a single
-    word may turn a review round. Both stay, in one cluster.
+    Of documents that are alike the best is kept: one that is held out by its fold, then one with a label
+    rather than one without, then the longest, then the first by id. Documents with different labels are no
+    copies of each other, however alike: a single word may turn a review round. Both stay, in one cluster.
 
     Returns:
         A row for each document of a cluster, sorted by id: number; id; kept_id, of the document that it is a
@@ -39,9 +40,10 @@ def near_duplicates(corpus: Corpus, passed: Numbers, settings: NearDuplicateSett
     """
 
     def best_first(numbers: Numbers) -> Numbers:
-        best = corpus.table(("id", "characters", "label"), numbers)
-        best = best.select("number", "id", "characters", unlabelled=pl.col("label").is_null())
-        best = best.sort("unlabelled", "characters", "id", descending=[False, True, False])
+        best = corpus.table(("id", "characters", "label", "fold"), numbers)
+        unlabelled = pl.col("label").is_null()
+        best = best.select("number", "id", "characters", held_out=HELD_OUT_FIRST, unlabelled=unlabelled)
+        best = best.sort("held_out", "unlabelled", "characters", "id", descending=[False, False, True, False])
         return best["number"].to_numpy()
 
     order, pairs = candidates(corpus, passed, settings.bands, best_first)

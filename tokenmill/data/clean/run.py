@@ -28,6 +28,8 @@ def clean(measured: Path, out: Path, settings: CleanSettings) -> dict[str, Any]:
         raise UserError(
             "clean: not one document is left; loosen `clean` in params.yaml (data/measured holds the texts)"
         )
+    for note in decisions.notes:
+        print(note, flush=True)
     statistics = collect_statistics(decisions)
     (out / "documents").mkdir(parents=True)
     (out / "drops").mkdir()

@@ -12,6 +12,7 @@ from pydivsufsort import divsufsort, kasai
 from tokenmill.core.errors import UserError
 from tokenmill.data.clean.corpus import Corpus, Numbers
 from tokenmill.data.clean.settings import SubstringSettings
+from tokenmill.data.documents.spans import Span, read_spans, write_spans
 
 MOST_CHARACTERS = 1 << 27
 """A suffix array is one piece: it takes about 20 bytes of memory for each character of the corpus."""
@@ -28,7 +29,7 @@ def remove_substrings(
 
     Returns:
         A row for each document that loses something, sorted by id: number; id; text, null where no letter or
-        digit is left; removed (List(String)), the passages.
+        digit is left; spans, those of the new text; removed (List(String)), the passages.
 
     Raises:
         UserError: there is too much text for a suffix array.
@@ -40,17 +41,22 @@ def remove_substrings(
             f"params.yaml: clean.substrings: {characters:,} characters of text are more than the "
             f"{MOST_CHARACTERS:,} that it can compare; set it to null"
         )
-    table = pl.concat([corpus.table(("id", "text"), own).sort("id") for own in (held_out, training)])
+    table = pl.concat([corpus.table(("id", "text", "spans"), own).sort("id") for own in (held_out, training)])
     texts = table["text"].to_list()
     rows = []
-    for place, spans in sorted(later_copies(texts, settings.min_characters).items()):
+    for place, copies in sorted(later_copies(texts, settings.min_characters).items()):
         if place >= len(held_out):
-            text, removed = cut(texts[place], spans)
-            rows.append((*table.row(place)[:2], text if any(map(str.isalnum, text)) else None, removed))
+            number, id_, whole, written = table.row(place)
+            stays = pieces(whole, copies)
+            text = "\n".join(whole[begin:end] for begin, end in stays)
+            spans = None if written is None else write_spans(moved(read_spans(written), stays))
+            removed = [whole[begin:end] for begin, end in copies]
+            rows.append((number, id_, text if any(map(str.isalnum, text)) else None, spans, removed))
     schema: dict[str, pl.DataType] = {
         "number": pl.Int64(),
         "id": pl.String(),
         "text": pl.String(),
+        "spans": pl.String(),
         "removed": pl.List(pl.String()),
     }
     return pl.DataFrame(rows, schema, orient="row").sort("id")
@@ -79,11 +85,31 @@ def later_copies(texts: list[str], least: int) -> dict[int, list[tuple[int, int]
     return _spans(copies - (ends - lengths)[text], text, least)
 
 
-def cut(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[str]]:
-    """The text without these spans, and what stood there."""
-    begins, ends = [0, *(end for _, end in spans)], [*(begin for begin, _ in spans), len(text)]
-    pieces = [text[begin:end].strip(" \n") for begin, end in zip(begins, ends, strict=True)]
-    return "\n".join(piece for piece in pieces if piece), [text[begin:end] for begin, end in spans]
+def pieces(text: str, copies: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What stays of a text without these stretches, without white space around each piece."""
+    begins, ends = [0, *(end for _, end in copies)], [*(begin for begin, _ in copies), len(text)]
+    found = []
+    for begin, end in zip(begins, ends, strict=True):
+        piece = text[begin:end]
+        begin += len(piece) - len(piece.lstrip(" \n"))
+        end = begin + len(piece.strip(" \n"))
+        if begin < end:
+            found.append((begin, end))
+    return found
+
+
+def moved(spans: list[Span], stays: list[tuple[int, int]]) -> list[Span]:
+    """Labelled parts of a text in what stays of it, piece below piece; of one that was cut what is left."""
+    found = []
+    for begin, end, label in spans:
+        place, parts = 0, []
+        for first, last in stays:
+            if first < end and begin < last:
+                parts += [place + max(begin, first) - first, place + min(end, last) - first]
+            place += last - first + 1
+        if parts:
+            found.append(Span(parts[0], parts[-1], label))
+    return list(dict.fromkeys(found))
 
 
 def _spans(

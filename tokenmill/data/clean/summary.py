@@ -39,6 +39,8 @@ def summarize(
         },
         "languages": {name: _languages(part) for name, part in parts.items()},
         "pii": {name: _pii(measured, name) for name in sources},
+        "groups": decisions.groups,
+        "notes": list(decisions.notes),
         "clusters": clusters_of(decisions),
         "contamination": overlaps_of(decisions),
         "passages": passages_of(decisions),
@@ -141,6 +143,7 @@ def metrics(report: dict[str, Any]) -> dict[str, int]:
         "kept": total["kept"],
         "dropped": total["read"] - total["kept"],
         "characters": total["characters"],
+        "groups": sum(found["groups"] for found in report["groups"].values()),
         "near_duplicate_clusters": report["clusters"]["clusters"],
         "pii": sum(count for kinds in report["pii"].values() for count in kinds.values()),
     }

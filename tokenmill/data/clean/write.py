@@ -28,11 +28,11 @@ def write_source(decisions: Decisions, statistics: Statistics, name: str, out: P
 
 
 def written(decisions: Decisions, documents: pl.DataFrame) -> pl.DataFrame:
-    """Measured documents with the texts that they are written with."""
-    if not len(decisions.shortened):
+    """Measured documents with the texts and spans that they are written with."""
+    # Those that lost everything stay what they were, for drops are to hold it.
+    shorter = decisions.shortened.drop_nulls("text").select("id", "text", "spans")
+    if not len(shorter):
         return documents
-    # Of those that lost everything the text is null, which leaves what drops are to hold.
-    shorter = decisions.shortened.select("id", "text")
     return documents.update(shorter, on="id")
 
 

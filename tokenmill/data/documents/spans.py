@@ -43,7 +43,7 @@ def read_spans(written: str | None) -> list[Span]:
         return []
     try:
         return [Span(int(begin), int(end), str(label)) for begin, end, label in json.loads(written)]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise ValueError(f"no spans: {written[:40]!r}") from error
 
 

@@ -102,7 +102,8 @@ class Collector:
         if self.looked_at < LOOKED_AT:
             self.looked_at += 1
             self.like_code += looks_like_code(row.text)
-        self.documents.add((identity, source, row.text, label, row.target, language, row.group, row.spans))
+        rest = (row.target, language, row.group, row.spans, row.fold)
+        self.documents.add((identity, source, row.text, label, *rest))
 
     def check(self) -> None:
         """Check the source as a whole, once all its files are read.

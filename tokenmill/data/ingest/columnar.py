@@ -101,17 +101,26 @@ class Dataset(Table):
 
     def batches(self, columns: list[str], first: int, rows: int) -> Iterator[pa.RecordBatch]:
         """Class labels become their names; -1, an example without a label, becomes null."""
-        classes = {c: f.names for c, f in self._data.features.items() if c in columns and hasattr(f, "names")}
+        classes = {c: names for c in columns if (names := _class_names(self._data.features[c])) is not None}
         data = self._data.select_columns(columns).with_format("arrow")
         for place in range(first, len(data), rows):
             table = data[place : place + rows]
             for column, names in classes.items():
-                numbers = table.column(column).to_pylist()
-                labels = pa.array(
-                    [names[n] if n is not None and n >= 0 else None for n in numbers], pa.string()
-                )
-                table = table.set_column(table.column_names.index(column), column, labels)
+                labels = [_named(number, names) for number in table.column(column).to_pylist()]
+                table = table.set_column(table.column_names.index(column), column, pa.array(labels))
             yield from table.to_batches()
+
+
+def _class_names(feature: Any) -> list[str] | None:
+    """Names of a feature's classes, or of those of its elements."""
+    names = getattr(getattr(feature, "feature", feature), "names", None)
+    return None if names is None else list(names)
+
+
+def _named(number: Any, names: list[str]) -> Any:
+    if isinstance(number, list):
+        return [_named(element, names) for element in number]
+    return names[number] if number is not None and number >= 0 else None
 
 
 OPEN: dict[str, type[Table]] = {"parquet": Parquet, "dataset": Dataset}

@@ -4,7 +4,7 @@ import os
 import stat
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +25,8 @@ class SourceFile:
     """A longer document is a reject."""
     notes: set[str] = field(default_factory=set, compare=False)
     """What reading took for granted, in a sentence each."""
+    target: "SourceFile | None" = None
+    """The file with the targets, of parallel files."""
 
 
 def package_files(name: str, source: PackageSource) -> tuple[list[SourceFile], metadata.Distribution]:
@@ -42,7 +44,7 @@ def package_files(name: str, source: PackageSource) -> tuple[list[SourceFile], m
         ) from None
     listed = {file.as_posix(): Path(str(distribution.locate_file(file))) for file in distribution.files or []}
     found = _match(name, source, listed, f"the files of {source.package} {distribution.version}")
-    for file in found:
+    for file in [*found, *(file.target for file in found if file.target is not None)]:
         if not file.path.is_file():
             raise UserError(
                 f"{file.name}: listed by {source.package} but not there; install the package again"
@@ -57,15 +59,16 @@ def local_files(name: str, source: FilesSource, root: Path) -> list[SourceFile]:
         UserError: a glob matches nothing, or leads out of ``root``, by ``..`` or by a symbolic link; or what
             it matches is no file that can be read.
     """
-    for glob in source.paths:
-        if glob.startswith("/") or ".." in Path(glob).parts:
-            raise UserError(
-                f"params.yaml: sources.{name}.paths must stay below {root.as_posix()}, got {glob!r}; "
-                f"put the file there"
-            )
+    for setting, globs in (("paths", source.paths), ("target_paths", source.target_paths)):
+        for glob in globs:
+            if glob.startswith("/") or ".." in Path(glob).parts:
+                raise UserError(
+                    f"params.yaml: sources.{name}.{setting} must stay below {root.as_posix()}, got {glob!r}; "
+                    f"put the file there"
+                )
     found = _match(name, source, _walk(root), f"the files below {root.as_posix()}")
     home = os.path.realpath(root)
-    for file in found:
+    for file in [*found, *(file.target for file in found if file.target is not None)]:
         _check_file(file.name, file.path)
         if not Path(os.path.realpath(file.path)).is_relative_to(home):
             raise UserError(
@@ -126,18 +129,29 @@ def _walk(root: Path) -> dict[str, Path]:
 def _match(
     name: str, source: PackageSource | FilesSource, listed: dict[str, Path], where: str
 ) -> list[SourceFile]:
-    chosen: set[str] = set()
-    for glob in source.paths:
-        fits: Callable[[str], object] = glob_pattern(glob).fullmatch
-        matched = {file for file in listed if fits(file)}
-        if not matched:
-            raise UserError(
-                f"params.yaml: sources.{name}.paths: {glob!r} matches none of {where}; mend the pattern"
-            )
-        chosen |= matched
-    return [
-        SourceFile(file, listed[file], source.encoding, source.max_document_bytes) for file in sorted(chosen)
-    ]
+    def chosen(setting: str, globs: list[str]) -> list[SourceFile]:
+        names: set[str] = set()
+        for glob in globs:
+            fits: Callable[[str], object] = glob_pattern(glob).fullmatch
+            matched = {file for file in listed if fits(file)}
+            if not matched:
+                raise UserError(
+                    f"params.yaml: sources.{name}.{setting}: {glob!r} matches none of {where}; "
+                    "mend the pattern"
+                )
+            names |= matched
+        encoding, max_bytes = source.encoding, source.max_document_bytes
+        return [SourceFile(file, listed[file], encoding, max_bytes) for file in sorted(names)]
+
+    files, targets = chosen("paths", source.paths), chosen("target_paths", source.target_paths)
+    if not targets:
+        return files
+    if len(files) != len(targets):
+        raise UserError(
+            f"params.yaml: sources.{name}: paths match {len(files):,} files, target_paths {len(targets):,}; "
+            "each file of texts has one of targets"
+        )
+    return [replace(file, target=target) for file, target in zip(files, targets, strict=True)]
 
 
 def file_labels(name: str, labels: dict[str, str], files: list[SourceFile]) -> dict[str, str]:

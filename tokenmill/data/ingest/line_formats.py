@@ -1,4 +1,4 @@
-"""Formats where a line is a document: plain text, JSON lines, part-of-speech tagged text."""
+"""Formats where a line is a document: plain text, JSON lines, part-of-speech tagged text; and whole files."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,10 +8,11 @@ import orjson
 from tokenmill.core.errors import UserError
 from tokenmill.data.documents.tagged import tagged_words
 from tokenmill.data.ingest.files import SourceFile
-from tokenmill.data.ingest.lines import read_lines
+from tokenmill.data.ingest.lines import read_lines, read_text
 from tokenmill.data.ingest.records import (
     COLUMNS,
     EXACT,
+    TOO_LONG,
     Note,
     Record,
     Reject,
@@ -88,6 +89,24 @@ def read_tagged(file: SourceFile) -> Rows:
             yield Record(number, "".join(word for _, word, _ in tagged_words(tagged)), target=tagged)
         except ValueError as error:
             yield Reject(number, str(error), show(line))
+
+
+def read_document(file: SourceFile) -> Rows:
+    """The whole file is a document; none if there is nothing in it."""
+    chunks, size = [], 0
+    for chunk in read_text(file):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > file.max_bytes:
+            yield Reject(1, TOO_LONG, show(b"".join(chunks)))
+            return
+    content = b"".join(chunks)
+    if not content.strip():
+        return
+    try:
+        yield Record(1, decode(content))
+    except ValueError as error:
+        yield Reject(1, str(error), show(content))
 
 
 def check_columns(where: str, columns: Mapping[str, str], existing: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from itertools import chain
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.encodings import guess, to_utf8
 from tokenmill.data.ingest.files import SourceFile
-from tokenmill.data.ingest.packed import SUFFIXES, unpack
+from tokenmill.data.ingest.packed import unpack
 from tokenmill.data.ingest.records import Cut
 
 KINDS = {
@@ -18,14 +18,6 @@ KINDS = {
 """How files begin whose names promise text, and what to do about them."""
 WHOLE_BYTES = 32 << 20
 """The largest file that is read whole. JSON of this size may take 700 MB as objects."""
-
-
-def suffix(name: str) -> str:
-    """The suffix that tells the format: ``.jsonl`` of ``a.jsonl.gz``."""
-    for compression in SUFFIXES:
-        name = name.removesuffix(compression)
-    last = name.rpartition("/")[2]
-    return f".{last.rpartition('.')[2].lower()}" if "." in last else ""
 
 
 def read_lines(file: SourceFile) -> Iterator[tuple[int, bytes]]:
@@ -51,20 +43,13 @@ def read_lines(file: SourceFile) -> Iterator[tuple[int, bytes]]:
         yield number + 1, last.removesuffix(b"\r") if len(last) <= longest else Cut.of(last)
 
 
-def read_whole(file: SourceFile) -> str:
+def read_whole(file: SourceFile, max_bytes: int = WHOLE_BYTES) -> str:
     """The text of a file that is read at once.
 
     Raises:
         UserError: it is too large for that, or no text, or as :func:`read_lines`.
     """
-    text = b""
-    for chunk in read_text(file):
-        text += chunk
-        if len(text) > WHOLE_BYTES:
-            raise UserError(
-                f"{file.name}: larger than {WHOLE_BYTES >> 20} MiB, too large for a format that is "
-                f"read whole; split it, or write its texts as .jsonl"
-            )
+    text = join_chunks(file, read_text(file), max_bytes)
     try:
         return text.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -72,6 +57,23 @@ def read_whole(file: SourceFile) -> str:
         raise UserError(
             f"{file.name}: not UTF-8 in line {line}; save it as UTF-8, or name its `encoding` in params.yaml"
         ) from None
+
+
+def join_chunks(file: SourceFile, chunks: Iterator[bytes], max_bytes: int = WHOLE_BYTES) -> bytes:
+    """The pieces of a file in one.
+
+    Raises:
+        UserError: it is too large for that.
+    """
+    joined = bytearray()
+    for chunk in chunks:
+        joined += chunk
+        if len(joined) > max_bytes:
+            raise UserError(
+                f"{file.name}: larger than {max_bytes >> 20} MiB, too large for a format that is "
+                f"read whole; split it, or write its texts as .jsonl"
+            )
+    return bytes(joined)
 
 
 def read_text(file: SourceFile) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import zstandard
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
+from tokenmill.data.ingest.names import is_compressed
 
 CHUNK = 1 << 20
 """Bytes read at a time."""
@@ -21,13 +22,6 @@ MAX_WINDOW = 1 << 27
 MAX_RATIO, FREE = 250, 16 << 20
 """Beyond ``FREE`` bytes, what a file unpacks to may be so many times its size. Text comes to 3 or 4 times,
 logs to 30; what was made to fill memories comes to 1,000 (gzip) or 30,000 (zstd)."""
-
-SUFFIXES = (".gz", ".zst")
-
-
-def is_compressed(name: str) -> bool:
-    """Whether :func:`unpack` decompresses the file."""
-    return name.endswith(SUFFIXES)
 
 
 def unpack(file: SourceFile) -> Iterator[bytes]:

@@ -9,6 +9,8 @@ from tokenmill.data.ingest.lines import read_whole
 from tokenmill.data.ingest.records import Rows, make_pair
 
 _STRING = re.compile(r'(?:(msgctxt|msgid|msgid_plural|msgstr|msgstr\[(\d{1,2})\])\s*)?"((?:[^"\\]|\\.)*)"')
+_DEFAULT = re.compile(r'(?:^|\s)Default: "((?:[^"\\]|\\.)+)"')
+"""The English of a message whose msgid is a key, as Zope and Plone write it (zope.i18nmessageid)."""
 _ESCAPE = re.compile(r"\\(.)")
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "v": "\v", "b": "\b", "f": "\f", "a": "\a"}
 
@@ -19,6 +21,8 @@ class Entry:
 
     line: int
     fuzzy: bool = False
+    comments: list[str] = field(default_factory=list)
+    """Those taken from the program, without their marks."""
     strings: dict[str, list[str]] = field(default_factory=dict)
 
     def row(self) -> Rows:
@@ -28,7 +32,8 @@ class Entry:
         forms = sorted((k for k in strings if k.startswith("msgstr")), key=lambda k: (len(k), k))
         text = next((strings[form] for form in forms if strings[form].strip()), None)
         if message and text and not self.fuzzy:  # the entry of "" is the header
-            yield make_pair(self.line, message, text)
+            default = _DEFAULT.search(" ".join(self.comments))
+            yield make_pair(self.line, _unescape(default[1]) if default else message, text)
 
     @property
     def translated(self) -> bool:
@@ -38,6 +43,8 @@ class Entry:
 
 def read_po(file: SourceFile) -> Rows:
     """Translated messages, numbered by line. Fuzzy and obsolete ones are no documents.
+
+    Where a comment gives a default for the message, it is the text; the msgid is a key then.
 
     Raises:
         UserError: the file is no .po file, or as :func:`read_whole`.
@@ -57,6 +64,8 @@ def read_po(file: SourceFile) -> Rows:
                 yield from entry.row()
             entry = Entry(number)
         if match is None:
+            if line.startswith("#."):
+                entry.comments.append(line[2:].strip())
             entry.fuzzy |= line.startswith("#,") and "fuzzy" in line[2:].replace(",", " ").split()
             strings = None
             if line.startswith("#~"):
@@ -68,9 +77,13 @@ def read_po(file: SourceFile) -> Rows:
             strings = entry.strings.setdefault(keyword, [])
         if strings is None:
             raise _no_po(file, number, line)
-        strings.append(_ESCAPE.sub(lambda found: ESCAPES.get(found[1], found[1]), match[3]))
+        strings.append(_unescape(match[3]))
     if entry is not None:
         yield from entry.row()
+
+
+def _unescape(string: str) -> str:
+    return _ESCAPE.sub(lambda found: ESCAPES.get(found[1], found[1]), string)
 
 
 def _no_po(file: SourceFile, number: int, line: str) -> UserError:

@@ -1,13 +1,16 @@
 """What readers yield: records, and rejects with the reason."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from tokenmill.core.splits import SPLITS
 from tokenmill.data.documents.languages import language_code
+from tokenmill.data.documents.spans import Span, check_spans, read_spans, write_spans
 
-COLUMNS = ("text", "label", "target", "language", "id", "source", "group", "spans")
+COLUMNS = ("text", "label", "target", "language", "id", "source", "group", "spans", "fold")
 """Fields of a record that a file may carry, text first."""
 RAW_CHARACTERS = 10_000
 """A reject keeps this much of its line: enough to see what is wrong, bounded when the line is a gigabyte."""
@@ -40,6 +43,8 @@ class Record(NamedTuple):
     """What the document is a part of, such as an article or a conversation; a group comes to one split."""
     spans: str | None = None
     """Labelled parts of the text (:mod:`tokenmill.data.documents.spans`)."""
+    fold: str | None = None
+    """The split that the document is to come to; of others clean decides."""
 
 
 class Reject(NamedTuple):
@@ -66,6 +71,14 @@ def show(line: bytes | str) -> str:
         line = line[: 4 * RAW_CHARACTERS].decode("utf-8", "backslashreplace")
     # A parquet string cannot hold half a surrogate pair.
     return line[:RAW_CHARACTERS].encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def show_value(value: Any) -> str:
+    """A bad value as text."""
+    try:
+        return show(repr(value))
+    except RecursionError:
+        return "(nested too deeply to be shown)"
 
 
 def decode(line: bytes) -> str:
@@ -97,7 +110,8 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
     Numbers become text but for the text itself, ``1.0`` as ``1``. The language becomes its code.
 
     Raises:
-        ValueError: there is no text, or a field cannot be text. The message is a reject's reason.
+        ValueError: there is no text, a field cannot be text, or spans are no parts of the text. The message
+            is a reject's reason.
     """
     values: dict[str, str | None] = {}
     for name in COLUMNS:
@@ -107,7 +121,7 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
         elif name != "text" and isinstance(value, bool | int | float | Decimal):
             values[name] = _number(name, value)
         else:
-            raise ValueError(f"{name} is {_kind(value)}, not text")
+            raise ValueError(f"{name} is {kind_of(value)}, not text")
         text = values[name]
         if text is not None:
             if "\0" in text:
@@ -118,13 +132,37 @@ def make_record(line: int, fields: Mapping[str, Any]) -> Record:
         raise ValueError("no text")
     if values["language"] is not None:
         values["language"] = language_code(values["language"])
+    for name in ("group", "fold"):  # a field that is empty, in tables of text, is none
+        values[name] = (values[name] or "").strip() or None
+    fold = values["fold"]
+    if fold is not None and fold not in SPLITS:
+        raise ValueError(f"fold is {fold[:40]!r}, none of {', '.join(SPLITS)}")
+    if values["spans"] is not None:
+        check_spans(read_spans(values["spans"]), values["text"])
     return Record(line, **values)  # type: ignore[arg-type]
 
 
-def make_pair(line: int, text: str, target: str) -> Record | Reject:
+def make_spanned(
+    line: int,
+    text: str,
+    spans: Iterable[Span],
+    max_bytes: int,
+    fields: Mapping[str, Any] = MappingProxyType({}),
+) -> Record:
+    """A text with labelled parts as a record; ``fields`` are its others.
+
+    Raises:
+        ValueError: as :func:`make_record`, or the text is longer than ``max_bytes``.
+    """
+    if len(text) > max_bytes:
+        raise ValueError(TOO_LONG)
+    return make_record(line, {**fields, "text": text, "spans": write_spans(spans)})
+
+
+def make_pair(line: int, text: str, target: str, group: str | None = None) -> Record | Reject:
     """A text and its target as a record, or as a reject that shows them."""
     try:
-        return make_record(line, {"text": text, "target": target})
+        return make_record(line, {"text": text, "target": target, "group": group})
     except ValueError as error:
         return Reject(line, str(error), show(repr([text, target])))
 
@@ -152,7 +190,12 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a value of JSON or of a table is, in words."""
+    if value is None:
+        return "missing"
+    if isinstance(value, str):
+        return "text"
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):

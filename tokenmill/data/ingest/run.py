@@ -13,7 +13,7 @@ from tokenmill.data.ingest.source import ingest_source
 def ingest(sources: Mapping[str, Source], root: Path, out: Path, work: Path) -> dict[str, int]:
     """Write ``out/<source>.parquet`` for each source and ``out/manifest.json``; returns the totals.
 
-    Documents have the columns id, source, text, label, target, language (text; the last three may be null).
+    Documents have the columns ``DOCUMENTS`` (text; null but for the first three where there is none).
     Files are read in order of their names, so the bytes written depend on content alone.
 
     Raises:

@@ -8,11 +8,28 @@ from tokenmill.core.settings import Count, Settings, Share
 from tokenmill.data.documents.languages import language_code
 from tokenmill.data.ingest.encodings import is_encoding
 
+TableFormat = Literal["jsonl", "csv", "tsv", "parquet"]
+ObjectFormat = Literal["entities", "squad", "messages", "preferences"]
+"""Formats whose rows are objects: lines or lists of JSON, and rows of tables."""
 Format = Literal[
-    "auto", "txt", "jsonl", "csv", "tsv", "parquet", "tagged", "articles", "catalog", "po", "conversations"
+    "auto",
+    "txt",
+    "file",
+    "tagged",
+    "articles",
+    "cloze",
+    "conll",
+    "catalog",
+    "po",
+    "mo",
+    "tmx",
+    "parallel",
+    "conversations",
+    TableFormat,
+    ObjectFormat,
 ]
 Role = Literal["text", "test", "good", "bad"]
-Column = Literal["id", "source", "text", "label", "target", "language", "group"]
+Column = Literal["id", "source", "text", "label", "target", "language", "group", "spans", "fold"]
 Quoting = Literal["auto", "minimal", "none"]
 Language = Annotated[str, AfterValidator(language_code)]
 
@@ -67,10 +84,16 @@ class FileSettings(SourceSettings):
     """``article``: tagged lines are those of a newspaper (:mod:`tokenmill.data.documents.articles`), and the
     lines of an article come to one split."""
 
+    target_paths: list[str] = Field(default=[])
+    """Of parallel files: globs for those with the targets, which go with those of ``paths`` in order of their
+    names."""
+
     @model_validator(mode="after")
-    def _group_lines(self) -> Self:
+    def _fits_the_format(self) -> Self:
         if self.group is not None and self.format != "tagged":
             raise ValueError(f"group: {self.group} is of lines with `format: tagged`, not {self.format}")
+        if (self.format == "parallel") != bool(self.target_paths):
+            raise ValueError("format: parallel and target_paths belong together; give both, or neither")
         return self
 
 
@@ -92,6 +115,8 @@ class HuggingFaceSource(SourceSettings):
 
     kind: Literal["huggingface"]
     dataset: str
+    format: Literal["table", ObjectFormat] = "table"
+    """What its rows are: columns by name, or objects as in files of that format."""
     subset: str | None = None
     split: str = "train"
     revision: str | None = None

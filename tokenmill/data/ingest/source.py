@@ -6,7 +6,7 @@ from typing import Any
 from tokenmill.core.files import sha256_file
 from tokenmill.data.ingest.articles import by_article
 from tokenmill.data.ingest.collect import Collector
-from tokenmill.data.ingest.files import file_labels, licence_of, local_files, package_files
+from tokenmill.data.ingest.files import SourceFile, file_labels, licence_of, local_files, package_files
 from tokenmill.data.ingest.formats import read_file
 from tokenmill.data.ingest.settings import HuggingFaceSource, PackageSource, Source
 from tokenmill.data.ingest.table_writer import DOCUMENTS, REJECTS, TableWriter
@@ -43,10 +43,13 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
             if source.group == "article":
                 rows = by_article(file, rows)
             counts = collector.collect(file.name, rows, labels.get(file.name))
-            for note in sorted(file.notes):
-                collector.files_by_note.setdefault(note, []).append(file.name)
-            fingerprint = {"sha256": sha256_file(file.path), "bytes": file.path.stat().st_size}
-            entry["files"].append({"name": file.name, **fingerprint, **counts.as_dict()})
+            read = [file] if file.target is None else [file, file.target]
+            for each in read:
+                for note in sorted(each.notes):
+                    collector.files_by_note.setdefault(note, []).append(each.name)
+            described, *target = map(_describe_file, read)
+            of_targets = {"target": target[0]} if target else {}
+            entry["files"].append({**described, **counts.as_dict(), **of_targets})
     collector.check()
     documents.finish(out / f"{name}.parquet", labels=collector.labels.folded())
     if rejects.rows:
@@ -61,6 +64,10 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
         entry["notes"] = notes
     digest = sha256_file(out / f"{name}.parquet")
     return {**entry, "license": licence, **collector.total.as_dict(), "sha256": digest}
+
+
+def _describe_file(file: SourceFile) -> dict[str, Any]:
+    return {"name": file.name, "sha256": sha256_file(file.path), "bytes": file.path.stat().st_size}
 
 
 def _describe_dataset(source: HuggingFaceSource, root: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tokenmill.data.documents.parquet import write_parquet
 BATCH_BYTES = 32 << 20
 """Text held before it goes to disk."""
 
-DOCUMENTS = ("id", "source", "text", "label", "target", "language", "group", "spans")
+DOCUMENTS = ("id", "source", "text", "label", "target", "language", "group", "spans", "fold")
 REJECTS = ("file", "line", "reason", "raw")
 
 

@@ -9,6 +9,8 @@ from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.apart import open_table, read_rows
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.line_formats import check_columns, unread
+from tokenmill.data.ingest.object_formats import fields_of, object_rows
+from tokenmill.data.ingest.objects import Items, table_objects
 from tokenmill.data.ingest.records import RAW_CHARACTERS, TOO_LONG, Record, Reject, Rows, make_record, show
 from tokenmill.data.ingest.settings import HuggingFaceSource
 
@@ -50,7 +52,7 @@ HUB_NAME = re.compile(r"(?:[\w.-]+/)?[\w.-]+", re.ASCII)
 def read_dataset(name: str, source: HuggingFaceSource, root: Path, columns: Mapping[str, str]) -> Rows:
     """Rows of a dataset: a folder of ``save_to_disk`` below ``root`` (data/sources), or one on a hub.
 
-    Class labels become their names.
+    Class labels become their names. Its columns are read by name, or its rows as objects of a format.
 
     Raises:
         UserError: the library is not installed, or the dataset, split or a column is not there.
@@ -77,7 +79,15 @@ def read_dataset(name: str, source: HuggingFaceSource, root: Path, columns: Mapp
         split=source.split,
         revision=source.revision,
     )
-    yield from _rows(where, existing, columns, source.max_document_bytes)
+    if source.format == "table":
+        yield from _rows(where, existing, columns, source.max_document_bytes)
+        return
+    fields = fields_of(source.format, columns)
+
+    def open_() -> Items:
+        return table_objects(where, existing, fields, source.max_document_bytes)
+
+    yield from object_rows(where, source.format, open_, columns, source.max_document_bytes)
 
 
 def dataset_folder(source: HuggingFaceSource, root: Path) -> Path | None:

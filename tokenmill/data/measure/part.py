@@ -20,6 +20,7 @@ from tokenmill.data.measure.normalize import normalize
 from tokenmill.data.measure.pii import replace_pii
 from tokenmill.data.measure.quality import quality
 from tokenmill.data.measure.repetition import repetition
+from tokenmill.data.measure.spans import spans_of
 from tokenmill.data.measure.word_counts import word_counts
 from tokenmill.data.shingles.signatures import signatures, whole
 from tokenmill.data.shingles.units import units
@@ -28,7 +29,7 @@ HEAD = 1 << 22
 """Characters at the start of a text in which all but its length is counted: memory stays bounded."""
 HASH_BYTES = 16
 """128 of the 256 bits: two of 10^12 texts agree by chance once in 10^14 corpora."""
-COLUMNS = ("id", "source", "text", "label", "target", "language", "group", "spans")
+COLUMNS = ("id", "source", "text", "label", "target", "language", "group", "spans", "fold")
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,10 @@ def measure_part(raw: Path, folder: Path, steps: Mapping[str, Normalization], pa
 def measure_table(raw: pl.DataFrame, source: str, steps: Normalization) -> pl.DataFrame:
     """Raw documents in their order, normalised, and with a column for each measure.
 
-    Columns: id, source, text, label, target, language (found, not declared), language_score, text_hash and
-    target_hash (:func:`content_hash`), characters, bytes, target_characters and target_bytes (null without a
-    target), those of :func:`replace_pii`, :func:`quality`, :func:`word_counts` and :func:`repetition`, and
-    signature.
+    Columns: id, source, text, label, target, language (found, not declared), group, spans (of the normalised
+    text), fold, language_score, text_hash and target_hash (:func:`content_hash`), characters, bytes,
+    target_characters and target_bytes (null without a target), those of :func:`replace_pii`, :func:`quality`,
+    :func:`word_counts` and :func:`repetition`, and signature.
     """
     targets = normalize(raw["target"], steps)
     frame = raw.with_columns(normalize(raw["text"], steps), targets, source=pl.lit(source))
@@ -86,7 +87,7 @@ def measure_table(raw: pl.DataFrame, source: str, steps: Normalization) -> pl.Da
         # Tags follow their text. On their own they would show a number that the text hides, or hide another.
         frame = replace_pii(frame.with_columns(target=pl.when(~tagged).then("target")))
         frame = frame.with_columns(target=pl.when(tagged).then(targets).otherwise("target"))
-    frame = frame.with_columns(_tags_of(frame, raw, tagged))
+    frame = frame.with_columns(_tags_of(frame, raw, tagged), spans_of(raw, frame["text"], steps))
     texts = frame["text"]
     heads = head(texts)
     found = units(heads)

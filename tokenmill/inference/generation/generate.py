@@ -29,7 +29,13 @@ LOGITS = 8
 
 @torch.inference_mode()
 def generate(
-    model: Model, vocabulary: Vocabulary, prompts: Sequence[str], *, batch_size: int = 16, **settings: Any
+    model: Model,
+    vocabulary: Vocabulary,
+    prompts: Sequence[str],
+    *,
+    batch_size: int = 16,
+    max_tokens: int | None = None,
+    **settings: Any,
 ) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
@@ -43,6 +49,7 @@ def generate(
         vocabulary: the model's own.
         prompts: texts; prompts of like length are computed together.
         batch_size: so many prompts at a time.
+        max_tokens: of a prompt with more tokens the first are read; None: it must fit into the context.
         **settings: of :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
 
     Returns:
@@ -53,20 +60,43 @@ def generate(
             fit into the context.
     """
     chosen = GenerationConfig(**settings)
-    language_model, rows = _prepare(model, vocabulary, prompts, chosen)
+    language_model, rows = _prepare(model, vocabulary, prompts, chosen, max_tokens)
+    return [
+        [cut(vocabulary.decode(answer), chosen.stop) for answer in answers]
+        for answers in generate_ids(language_model, vocabulary, rows, chosen, batch_size=batch_size)
+    ]
+
+
+@torch.inference_mode()
+def generate_ids(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    rows: Sequence[Sequence[int]],
+    settings: GenerationConfig,
+    *,
+    batch_size: int = 16,
+) -> list[list[list[int]]]:
+    """:func:`generate` from prompts as ids, each of which fits into the context with the new tokens.
+
+    Returns:
+        For each prompt the new ids of its texts, without what ended them: one with ``max_new_tokens`` ids did
+        not end by itself.
+    """
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
-    batch_size = max(1, min(batch_size, ROWS_AT_ONCE // chosen.copies))
-    results: list[list[str]] = [[] for _ in rows]
+    batch_size = max(1, min(batch_size, ROWS_AT_ONCE // settings.copies))
+    results: list[list[list[int]]] = [[] for _ in rows]
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
-        texts = _generate(language_model, vocabulary, [rows[index] for index in batch], chosen)
+        texts = _generate(model, vocabulary, [rows[index] for index in batch], settings)
         for index, answers in zip(batch, texts, strict=True):
-            results[index] = [cut(vocabulary.decode(answer), chosen.stop) for answer in answers]
+            results[index] = answers
     return results
 
 
 @torch.inference_mode()
-def stream(model: Model, vocabulary: Vocabulary, prompt: str, **settings: Any) -> Iterator[str]:
+def stream(
+    model: Model, vocabulary: Vocabulary, prompt: str, *, max_tokens: int | None = None, **settings: Any
+) -> Iterator[str]:
     """The one text that :func:`generate` gives for a prompt, in pieces, as soon as each is certain.
 
     Raises:
@@ -77,7 +107,7 @@ def stream(model: Model, vocabulary: Vocabulary, prompt: str, **settings: Any) -
         raise UserError(
             "num_beams and num_return_sequences must be 1 for a text that is given out as it comes"
         )
-    language_model, rows = _prepare(model, vocabulary, [prompt], chosen)
+    language_model, rows = _prepare(model, vocabulary, [prompt], chosen, max_tokens)
     text, row = TextStream(vocabulary, chosen.stop), list[int]()
     for (row,) in _sample(language_model, vocabulary, rows, chosen):
         if piece := text.take(row):
@@ -87,7 +117,11 @@ def stream(model: Model, vocabulary: Vocabulary, prompt: str, **settings: Any) -
 
 
 def _prepare(
-    model: Model, vocabulary: Vocabulary, prompts: Sequence[str], settings: GenerationConfig
+    model: Model,
+    vocabulary: Vocabulary,
+    prompts: Sequence[str],
+    settings: GenerationConfig,
+    max_tokens: int | None,
 ) -> tuple[LanguageModel, list[list[int]]]:
     """The model, known to be able to write, and the prompts as ids, known to fit."""
     if not isinstance(model, LanguageModel) or model.config.kind == "masked-lm":
@@ -97,7 +131,7 @@ def _prepare(
     model.eval()
     check_texts(prompts, "prompt")
     answers = model.config.kind == "text-to-text"
-    rows = vocabulary.encode(prompts)
+    rows = vocabulary.encode(prompts, max_tokens)
     begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
     for number, row in enumerate(rows):
         if not row and begin is not None:

@@ -3,23 +3,17 @@
 import os
 import socket
 
-from tokenmill.jobs.tracking.store import OURS, client
+from tokenmill.jobs.tracking.store import client, experiment_name
 
 
 def dead_runs() -> list[str]:
     """Ids of the runs that say RUNNING although their process on this host is gone."""
     mlflow_client = client()
-    experiments = [
-        e.experiment_id for e in mlflow_client.search_experiments(filter_string=f"name LIKE '{OURS}%'")
-    ]
-    if not experiments:
+    experiment = mlflow_client.get_experiment_by_name(experiment_name())
+    if experiment is None:
         return []
-    found = []
-    for run in mlflow_client.search_runs(experiments, filter_string="attributes.status = 'RUNNING'"):
-        host, _, pid = run.data.tags.get("process", "").rpartition(":")
-        if host == socket.gethostname() and pid.isdigit() and not _alive(int(pid)):
-            found.append(run.info.run_id)
-    return found
+    found = mlflow_client.search_runs([experiment.experiment_id], "attributes.status = 'RUNNING'")
+    return [run.info.run_id for run in found if is_gone(run.data.tags.get("process", ""))]
 
 
 def close_dead_runs() -> list[str]:
@@ -28,6 +22,12 @@ def close_dead_runs() -> list[str]:
     for run_id in found:
         client().set_terminated(run_id, status="KILLED")
     return found
+
+
+def is_gone(process: str) -> bool:
+    """Whether ``HOST:PID`` was a process of this host and is no more."""
+    host, _, pid = process.rpartition(":")
+    return host == socket.gethostname() and pid.isdigit() and not _alive(int(pid))
 
 
 def _alive(pid: int) -> bool:

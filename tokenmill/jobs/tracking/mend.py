@@ -18,7 +18,15 @@ from tokenmill.jobs.tracking.database import (
     sqlite_path,
 )
 from tokenmill.jobs.tracking.dead import close_dead_runs, dead_runs
-from tokenmill.jobs.tracking.store import OURS, client, prepare, store_error, store_lock, tracking_uri
+from tokenmill.jobs.tracking.pending import send_pending, unsent_runs
+from tokenmill.jobs.tracking.store import (
+    client,
+    experiment_name,
+    prepare,
+    store_error,
+    store_lock,
+    tracking_uri,
+)
 
 PLACES = {
     "experiments": ["artifact_location"],
@@ -54,7 +62,7 @@ def examine_store(fix: bool = False) -> list[StoreFinding]:
     if any(finding.lost for finding in found) and not fix:
         return found  # MLflow cannot open it
     try:
-        return [*found, *_deleted_experiments(fix), *_dead_runs(fix)]
+        return [*found, *_deleted_experiment(fix), *_unsent(fix), *_dead_runs(fix)]
     except Exception as error:
         raise store_error(error) from None
 
@@ -96,7 +104,7 @@ def moved_from(path: Path) -> Path | None:
     try:
         with closing(sqlite3.connect(path)) as database:
             rows = database.execute(
-                "SELECT artifact_location FROM experiments WHERE name LIKE ?", (f"{OURS}%",)
+                "SELECT artifact_location FROM experiments WHERE name = ?", (experiment_name(),)
             ).fetchall()
     except sqlite3.Error as error:
         raise explained(path, error) from None
@@ -158,20 +166,23 @@ def _rename_places(path: Path, old: Path, new: Path) -> None:
                 )
 
 
-def _deleted_experiments(fix: bool) -> list[StoreFinding]:
-    from mlflow.entities import ViewType
+def _deleted_experiment(fix: bool) -> list[StoreFinding]:
+    mlflow_client, name = client(), experiment_name()
+    found = mlflow_client.get_experiment_by_name(name)
+    if found is None or found.lifecycle_stage != "deleted":
+        return []
+    if fix:
+        mlflow_client.restore_experiment(found.experiment_id)
+    problem = f"MLflow's experiment {name}: deleted, so that no stage is tracked"
+    return [StoreFinding(problem, "restore it, with its runs")]
 
-    mlflow_client = client()
-    found = mlflow_client.search_experiments(ViewType.DELETED_ONLY, filter_string=f"name LIKE '{OURS}%'")
-    for experiment in found if fix else ():
-        mlflow_client.restore_experiment(experiment.experiment_id)
-    return [
-        StoreFinding(
-            f"MLflow's experiment {experiment.name}: deleted, so that no run of its stage is tracked",
-            "restore it, with its runs",
-        )
-        for experiment in found
-    ]
+
+def _unsent(fix: bool) -> list[StoreFinding]:
+    count = len(unsent_runs())
+    if fix and count:
+        send_pending(client())
+    problem = f"MLflow has missed {count} run(s), while its store was away"
+    return [StoreFinding(problem, "send them")] if count else []
 
 
 def _dead_runs(fix: bool) -> list[StoreFinding]:

@@ -5,11 +5,13 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from tokenmill.core.errors import UserError
 from tokenmill.jobs.process import disk_is_full
 from tokenmill.jobs.publish import exclusive, project_home
+from tokenmill.jobs.settings_file import read_yaml
 from tokenmill.jobs.tracking.database import FULL, explained, look, make, sqlite_path
 from tokenmill.jobs.tracking.wording import first_line, without_secrets
 
@@ -116,15 +118,24 @@ def patient_http() -> Iterator[None]:
         os.environ.update(quick)
 
 
-OURS = "tokenmill/"
-"""How the names of our experiments begin; the name of the stage follows."""
+EXPERIMENT = "tokenmill"
+"""Where params.yaml says no other name under ``runtime.experiment``."""
 
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 """MLflow's UI opens an experiment in the view for training, not in the one for chats and traces."""
 
 
-def experiment_id(mlflow_client: Any, stage: str) -> str:
-    """The id of a stage's experiment; it is made when it is not there.
+def experiment_name() -> str:
+    """The name of the project's experiment: ``runtime.experiment`` of params.yaml in the current folder."""
+    try:
+        name = read_yaml(Path("params.yaml"))["runtime"]["experiment"]
+    except (UserError, KeyError, TypeError):  # stages and commands that need params.yaml say what is wrong
+        return EXPERIMENT
+    return name if isinstance(name, str) and name else EXPERIMENT
+
+
+def experiment_id(mlflow_client: Any) -> str:
+    """The id of the project's experiment; it is made when it is not there.
 
     A store that is a database opened from here keeps its artifacts in the repository's ``mlruns``, because
     MLflow's default is the current folder; an MLflow server decides for itself.
@@ -134,14 +145,15 @@ def experiment_id(mlflow_client: Any, stage: str) -> str:
     """
     from mlflow.exceptions import MlflowException
 
-    name = f"{OURS}{stage}"
+    name = experiment_name()
     found = mlflow_client.get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage == "deleted":
         raise UserError(f"MLflow's experiment {name} was deleted; `tokenmill doctor --fix` restores it")
     if found is not None:
         return str(found.experiment_id)
     is_database = re.match(r"(sqlite|postgresql|mysql|mssql)\b", tracking_uri())
-    artifacts = (project_home() / "mlruns" / name.replace("/", "-")).as_uri() if is_database else None
+    folder = re.sub(r"[^\w.-]", "-", name)
+    artifacts = (project_home() / "mlruns" / folder).as_uri() if is_database else None
     try:
         return str(mlflow_client.create_experiment(name, artifact_location=artifacts, tags=EXPERIMENT_TAGS))
     except MlflowException:  # another stage made it a moment ago

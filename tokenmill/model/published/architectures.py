@@ -48,10 +48,15 @@ def published_class(config: ModelConfig) -> str | None:
         own = ("mean", "first") if module is modernbert else (FAMILIES[config.family].get("pooling", "mean"),)
         if config.ngrams or config.pooling not in own:
             return None
+    if module in (gpt2, opt) and not config.causal:
+        return None  # theirs always are
     if config.head == "bilinear":
         return None  # LanguageModel.folded has a form that they know
-    if module is llama and config.embedding_norm != "none" and not config.tied:
+    tied_lm = config.kind == "causal-lm" and config.tied
+    if module is llama and config.embedding_norm != "none" and not tied_lm:
         return None  # their output layer holds our embeddings as they are before the norm
+    if module is llama and config.kind == "sequence-classifier" and not config.causal:
+        return None  # theirs has no bias
     return None if module is None else module.CLASSES[config.family].get(config.kind)
 
 

@@ -28,7 +28,10 @@ CLASSES = {
         "sequence-classifier": "LlamaForSequenceClassification",
         "token-classifier": "LlamaForTokenClassification",
     },
-    "small-gpt": {"causal-lm": "Qwen3ForCausalLM"},
+    "small-gpt": {
+        "causal-lm": "Qwen3ForCausalLM",
+        "sequence-classifier": "Qwen3ForSequenceClassification",
+    },
     "qwen3": {
         "features": "Qwen3Model",
         "causal-lm": "Qwen3ForCausalLM",
@@ -73,6 +76,8 @@ def to_config(config: ModelConfig) -> dict[str, Any]:
         "attention_bias": False,
         "mlp_bias": False,
         "tie_word_embeddings": config.tied and config.embedding_norm == "none",
+        # Of a task's backbone that sees both ways; transformers 5 computes by it.
+        **({} if config.causal else {"is_causal": False}),
     }
 
 
@@ -103,12 +108,14 @@ def from_config(values: Mapping[str, Any], kind: str, labels: tuple[str, ...]) -
         norm_eps=values["rms_norm_eps"],
         rotary_base=rotary_base(values[rope] or {}, values["rope_theta"], rope),
         tied=values["tie_word_embeddings"],
+        causal=values["is_causal"],
     )
 
 
 def entries(config: ModelConfig) -> Layout:
     """Our tensors in theirs."""
-    ours, theirs = "backbone.decoder", "" if config.kind == "features" else "model."
+    ours = "backbone.decoder" if config.causal else "backbone.encoder"
+    theirs = "" if config.kind == "features" else "model."
     head = config.width_of_head
     sizes = [config.heads * head, config.groups * head, config.groups * head]
     embedding = "backbone.embeddings.token.weight"

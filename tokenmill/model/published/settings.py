@@ -169,6 +169,7 @@ _GATED_DECODER: dict[str, Setting] = {
     "rms_norm_eps": number(1e-6), "hidden_act": name("silu"), "rope_parameters": table(),
     "rope_scaling": table(), "rope_theta": number(10_000.0), "partial_rotary_factor": only(1.0),
     "tie_word_embeddings": flag(False), "attention_bias": only(False), "mlp_bias": only(False),
+    "is_causal": flag(True),
     **_harmless("is_decoder", "pretraining_tp", "max_window_layers", "rope_interleaved"),
 }  # fmt: skip
 

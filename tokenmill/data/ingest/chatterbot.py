@@ -1,10 +1,10 @@
-"""Formats of paired texts that are read whole: message catalogues, conversations."""
+"""Conversation files of ChatterBot: YAML with lists of turns."""
 
 import io
 from collections.abc import Iterator
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-import orjson
 from ruamel.yaml import YAML, YAMLError
 from ruamel.yaml.events import (
     CollectionEndEvent,
@@ -20,40 +20,60 @@ from ruamel.yaml.events import (
 from tokenmill.core.errors import UserError
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.lines import read_whole
-from tokenmill.data.ingest.records import Reject, Rows, make_pair, show
+from tokenmill.data.ingest.records import Reject, Rows, make_pair, make_spanned, show, show_value
+from tokenmill.data.ingest.turns import Turn, conversation, lay_out
 
-CONTEXT_END = "\u0004"
-"""Between a message's context and the message, as in gettext's compiled files."""
 NULLS = ("", "~", "null", "Null", "NULL")
 
 Events = Iterator[Any]
 
 
-def read_catalog(file: SourceFile) -> Rows:
-    """A JSON catalogue of Jupyter: message -> translations, singular form first. Numbered by entry.
+class Said(NamedTuple):
+    """A turn: its line, and its text, if it has one."""
 
-    The header (key ``""``) and messages without a translation are no documents.
+    line: int
+    text: str | None
+
+
+def read_pairs(file: SourceFile) -> Rows:
+    """Each turn of a conversation with the one that answers it, numbered by line. A conversation is a group.
 
     Raises:
-        UserError: the file is no JSON object, or as :func:`read_whole`.
+        UserError: as :func:`read_turns`.
     """
-    try:
-        catalog = orjson.loads(read_whole(file))
-        if not isinstance(catalog, dict):
-            raise ValueError("not a JSON object")
-    except ValueError as error:
-        raise UserError(f"{file.name}: no message catalogue: {error}") from None
-    for number, (key, translations) in enumerate(catalog.items(), start=1):
-        if key == "":
+    for turns in read_turns(file):
+        if isinstance(turns, Reject):
+            yield turns
             continue
-        if not isinstance(translations, list) or not all(isinstance(t, str) for t in translations):
-            yield Reject(number, "translations are no list of texts", show(repr({key: translations})))
-        elif text := next(filter(str.strip, translations), None):
-            yield make_pair(number, key.rpartition(CONTEXT_END)[2], text)
+        for (line, text), (_, target) in pairwise(turns):
+            if text is None or target is None:
+                yield Reject(line, "a turn is no text", show_value([text, target]))
+            else:
+                yield make_pair(line, text, target, f"{file.name}:{turns[0].line}")
 
 
 def read_conversations(file: SourceFile) -> Rows:
-    """A conversation file of ChatterBot: each turn with the one that answers it. Numbered by line.
+    """Whole conversations, whose turns are the user's and the assistant's by turns; numbered by line.
+
+    Raises:
+        UserError: as :func:`read_turns`.
+    """
+    for turns in read_turns(file):
+        if isinstance(turns, Reject):
+            yield turns
+        elif turns:
+            texts = [turn.text for turn in turns]
+            try:
+                if None in texts:
+                    raise ValueError("a turn is no text")
+                sides = (Turn("assistant" if n % 2 else "user", str(text)) for n, text in enumerate(texts))
+                yield make_spanned(turns[0].line, *lay_out(conversation(sides)), file.max_bytes)
+            except ValueError as error:
+                yield Reject(turns[0].line, str(error), show_value(texts))
+
+
+def read_turns(file: SourceFile) -> Iterator[list[Said] | Reject]:
+    """The turns of each conversation.
 
     Raises:
         UserError: the file is no YAML, or has no list of conversations, or as :func:`read_whole`.
@@ -76,31 +96,24 @@ def read_conversations(file: SourceFile) -> Rows:
                     continue
                 found = True
                 while not isinstance(conversation := next(events), SequenceEndEvent):
-                    yield from _turns(conversation, events)
+                    yield _turns(conversation, events)
     except YAMLError as error:
         raise UserError(f"{file.name}: no YAML: {' '.join(str(error).split())[:200]}") from None
     if not found:
         raise UserError(f"{file.name}: has no list under `conversations`")
 
 
-def _turns(conversation: NodeEvent, events: Events) -> Rows:
-    """The pairs of a conversation, whose first event was taken."""
+def _turns(conversation: NodeEvent, events: Events) -> list[Said] | Reject:
+    """The turns of a conversation, whose first event was taken."""
     if not isinstance(conversation, SequenceStartEvent):
         said = getattr(conversation, "value", "")
-        yield Reject(_line(conversation), "a conversation is no list of turns", show(said))
         _skip(conversation, events)
-        return
-    before: tuple[int, str | None] | None = None
+        return Reject(_line(conversation), "a conversation is no list of turns", show(said))
+    turns: list[Said] = []
     while not isinstance(event := next(events), SequenceEndEvent):
-        turn = _line(event), _text(event)
+        turns.append(Said(_line(event), _text(event)))
         _skip(event, events)
-        if before is not None:
-            (line, text), target = before, turn[1]
-            if text is None or target is None:
-                yield Reject(line, "a turn is no text", show(repr([text, target])))
-            else:
-                yield make_pair(line, text, target)
-        before = turn
+    return turns
 
 
 def _text(event: NodeEvent) -> str | None:
