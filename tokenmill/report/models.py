@@ -57,8 +57,8 @@ def page(
         entities=[section for e in evaluations if (section := entity_section(e))],
         entries={e.name: found for e in evaluations if (found := entries(e))},
         learnt={e.name: pieces for e in evaluations if (pieces := e.learnt())},
-        samples={e.name: found for e in evaluations if (found := e.samples())},
-        analyses={e.name: behind(found) for e in evaluations if (found := e.analysis)},
+        samples={e.name: written for e in evaluations if (written := e.samples())},
+        analyses={e.name: behind(parts) for e in evaluations if (parts := e.analysis)},
         tokenizers=_tokenizers(inputs["metrics"], trained["tokenize"]),
         settings=trained,
     )
