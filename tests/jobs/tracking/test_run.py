@@ -17,9 +17,8 @@ from tests.jobs.tracking.helpers import fetch, open_run
 from tokenmill.core.files import digest_value
 from tokenmill.jobs.tracking import run as module
 from tokenmill.jobs.tracking.description import MODEL_TAG, dataset_digest
-from tokenmill.jobs.tracking.run import Run
-from tokenmill.jobs.tracking.tags import flatten, run_tags
 from tokenmill.jobs.tracking.store import QUICK_HTTP, client, experiment_id, tracking_uri
+from tokenmill.jobs.tracking.tags import flatten, run_tags
 
 DIGEST = digest_value("tokens")
 
@@ -280,7 +279,9 @@ def test_a_model_of_another_store_has_a_run_of_its_name(project: Path) -> None:
 
 
 def test_stages_without_a_model_stand_below_one_run(project: Path) -> None:
-    above = {fetch(open_run(stage)).data.tags["mlflow.parentRunId"] for stage in ("ingest", "clean", "report")}
+    above = {
+        fetch(open_run(stage)).data.tags["mlflow.parentRunId"] for stage in ("ingest", "clean", "report")
+    }
     assert [client().get_run(run).info.run_name for run in above] == ["stages"]
 
 
