@@ -76,7 +76,6 @@ def write_clean(
         columns = ("id", "source", "text", "label", "target", "language", "group", "spans", "split")
         path = folder / "documents" / f"{source}.parquet"
         frame = pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
-        frame = frame.with_columns(group=pl.lit(None, pl.String), spans=pl.lit(None, pl.String))
         frame.sort("id").write_parquet(path)
         files[source] = sha256_file(path)
         raw[source] = {"sha256": digest_value(rows), "files": {}}
