@@ -25,7 +25,7 @@ def test_a_causal_models_scores_are_sums_over_tokens(tmp_path: Path) -> None:
     def total(before: str, rest: str) -> float:
         start = [vocabulary.bos, *vocabulary.tokenizer.encode(before, add_special_tokens=False).ids]
         row = [*start, *vocabulary.tokenizer.encode(rest, add_special_tokens=False).ids]
-        nats = model(torch.tensor([row]))[0].log_softmax(-1)
+        nats = model(torch.tensor([row]))[0].detach().log_softmax(-1)
         return sum(float(nats[n - 1, row[n]]) for n in range(len(start), len(row)))
 
     for choice, found in zip(CHOICES, score_choices(model, vocabulary, CHOICES), strict=True):
