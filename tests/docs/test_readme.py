@@ -41,7 +41,11 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / ".dvc").mkdir()
     (tmp_path / ".dvc" / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n")
     metrics = tmp_path / "data" / "metrics"
-    write(metrics / "evaluate-scribe.json", {"bits_per_byte": 1.95, "rivals": {"ngram": 1.98}})
+    choices = {"sounds": {"accuracy": 0.92, "rivals": {"bigrams": 0.883}}, "shots": {"shots_0": {}}}
+    write(
+        metrics / "evaluate-scribe.json",
+        {"bits_per_byte": 1.95, "rivals": {"ngram": 1.98}, "choices": choices},
+    )
     rivals = {"control": 0.812, "tfidf": 0.853, "oracle": 0.9}
     write(metrics / "evaluate-mood.json", {"accuracy": 0.861, "rivals": rivals})
     write(metrics / "evaluate-gone.json", {"accuracy": 0.5, "rivals": {}})
@@ -79,6 +83,7 @@ def test_results_are_those_of_params(project: Path) -> None:
     assert results_table(project, "en").splitlines()[2:] == [
         "| scribe: bits per byte, lower is better | 1.950 "
         "| Kneser-Ney n-gram on the same training text 1.980 |",
+        "| scribe, sounds: accuracy | 92.0% | word bigrams 88.3% |",
         "| mood: accuracy | 86.1% "
         "| the same from random weights 81.2%; TF-IDF with logistic regression 85.3%; oracle 90.0% |",
     ]

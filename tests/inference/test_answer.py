@@ -60,6 +60,7 @@ def test_windows_hold_all_of_a_passage_and_tell_question_from_passage(tmp_path: 
         max_length=20,
         stride=5,
         return_overflowing_tokens=True,
+        return_token_type_ids=True,
     )
     assert len(windows) > 3 and [window.ids for window in windows] == theirs["input_ids"]
     assert [window.type_ids for window in windows] == theirs["token_type_ids"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.tiny_models import write_model
 from tokenmill.core.errors import UserError
@@ -18,25 +19,31 @@ CHOICES = [
 ]
 
 
-def test_a_causal_models_scores_differ_as_whole_texts_do(tmp_path: Path) -> None:
+def test_a_causal_models_scores_are_sums_over_tokens(tmp_path: Path) -> None:
     model, vocabulary = load_model(write_model(tmp_path / "model"))
+
+    def total(before: str, rest: str) -> float:
+        start = [vocabulary.bos, *vocabulary.tokenizer.encode(before, add_special_tokens=False).ids]
+        row = [*start, *vocabulary.tokenizer.encode(rest, add_special_tokens=False).ids]
+        nats = model(torch.tensor([row]))[0].log_softmax(-1)
+        return sum(float(nats[n - 1, row[n]]) for n in range(len(start), len(row)))
+
     for choice, found in zip(CHOICES, score_choices(model, vocabulary, CHOICES), strict=True):
-        whole, alone = (
-            [each.total for each in score(model, vocabulary, texts)]
-            for texts in (choice.texts, choice.continuations)
-        )
-        assert found["sum"][1] - found["sum"][0] == pytest.approx(whole[1] - whole[0], abs=1e-4)
-        gained = [a - b for a, b in zip(whole, alone, strict=True)]
-        assert found["pmi"][1] - found["pmi"][0] == pytest.approx(gained[1] - gained[0], abs=1e-4)
+        after = [total(choice.before, rest) for rest in choice.continuations]
+        alone = [total("", rest) for rest in choice.continuations]
+        assert found["sum"] == pytest.approx(after, abs=1e-4)
+        assert found["pmi"] == pytest.approx([a - b for a, b in zip(after, alone, strict=True)], abs=1e-4)
         sizes = [len(text.encode()) for text in choice.continuations]
         assert found["per_byte"] * sizes == pytest.approx(found["sum"])
+        whole = [each.total for each in score(model, vocabulary, choice.texts)]
+        assert found["whole"][1] - found["whole"][0] == pytest.approx(whole[1] - whole[0], abs=1e-4)
 
 
-def test_only_tokens_that_differ_or_follow_are_scored(tmp_path: Path) -> None:
+def test_white_space_goes_with_the_word_behind_it(tmp_path: Path) -> None:
     model, vocabulary = load_model(write_model(tmp_path / "model"))
-    (found,) = score_choices(model, vocabulary, [Choice("books and ", ("films", "tests"))])
-    tail = score(model, vocabulary, ["books and films"])[0].log_probabilities
-    assert any(found["sum"][0] == pytest.approx(sum(tail[-n:]), abs=1e-4) for n in range(1, len(tail)))
+    choices = [Choice("books and ", ("films", "tests")), Choice("books and", (" films", " tests"))]
+    one, other = score_choices(model, vocabulary, choices)
+    assert one["sum"].tolist() == other["sum"].tolist()
 
 
 def test_a_masked_model_gives_pseudo_likelihoods(tmp_path: Path) -> None:

@@ -1,10 +1,29 @@
 """What a registered model says it needs."""
 
 from pathlib import Path
+from typing import get_args
+
+import pytest
 
 from tokenmill.core.normalization import Normalization, write_normalization
 from tokenmill.model.answering import Answering
-from tokenmill.registry.package import DEFAULTS, REQUIREMENTS, SIMPLIFYING, environment, signature
+from tokenmill.registry.package import (
+    DEFAULTS,
+    REQUIREMENTS,
+    SIMPLIFYING,
+    environment,
+    input_example,
+    signature,
+)
+from tokenmill.registry.records import ServedKind
+
+
+@pytest.mark.parametrize("kind", get_args(ServedKind))
+def test_the_example_of_an_input_fits_the_signature(tmp_path: Path, kind: ServedKind) -> None:
+    (tmp_path / "tokenizer_config.json").write_text('{"mask_token": "[MASK]"}')
+    example = input_example(kind, tmp_path)
+    assert list(example.columns) == signature(kind).inputs.input_names() and len(example) == 1
+    assert ("[MASK]" in str(example.iloc[0, 0])) == (kind == "masked-lm")
 
 
 def test_packages_are_pinned_to_published_versions_and_pip_to_none(tmp_path: Path) -> None:

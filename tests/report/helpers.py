@@ -40,6 +40,8 @@ CLEANED: dict[str, Any] = {
     "passages": {"documents": 0, "characters": 0, "examples": []},
     "selection": None,
     "roles": {},
+    "groups": {},
+    "notes": [],
     "examples": {"characters": 280, "kept": {}, "dropped": {"too_short": {}}},
 }
 

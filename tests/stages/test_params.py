@@ -181,9 +181,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("runtime:", "runtimes:", "runtimes is not a setting; did you mean runtime?"),
     ("format: txt", "formt: txt", "sources.reviews.formt is not a setting; did you mean format?"),
     ("{max_characters: 500}", "{max_character: 500}", "clean.thresholds.zh.max_character is not a setting; did you mean max_characters?"),
-    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, log_every_steps, micro_batch, nodes, precision, strategy, threads, workers"),
+    ("  threads: 0", "  wings: 2", "runtime.wings is not a setting; known here: checkpoint_every_seconds, dask, devices, experiment, log_every_steps, micro_batch, nodes, precision, strategy, threads, workers"),
     ("  reviews:", "  My Reviews:", "sources: the name \"My Reviews\" should match pattern '^[a-z0-9][a-z0-9-]*$'; use lower-case letters, digits and hyphens"),
-    ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target', 'language', 'group' or 'spans'"),
+    ("{text: Body,", "{txt: Body,", "sources.own.columns: the name \"txt\" should be 'id', 'source', 'text', 'label', 'target', 'language', 'group', 'spans' or 'fold'"),
     # kinds of sources
     ("kind: files", "kind: file", 'sources.own.kind should be one of files, huggingface, package, got "file"'),
     ("    kind: files\n", "", "sources.own.kind should be one of files, huggingface, package, got nothing"),
@@ -468,3 +468,19 @@ def test_nothing_that_can_be_put_anywhere_gives_a_traceback() -> None:
                 refused += 1
                 assert len(str(error).splitlines()) == 1, error
     assert refused > 400
+
+
+def test_answers_are_learned_from_targets_by_text_to_text_models(tmp_path: Path) -> None:
+    task, answers = "task: classification\n    source: reviews", "task: generation\n    source: [own, own]"
+    asked = BASE.replace("label: Topic}", "target: Topic}").replace(task, answers)
+    with pytest.raises(UserError, match=r"finetune\.sentiment\.init_from: generation cannot begin with gpt"):
+        load(asked, tmp_path)
+    longer = asked.replace("max_tokens: 128", "max_tokens: 128\n    max_target_tokens: 300")
+    with pytest.raises(
+        UserError, match=r"sentiment\.max_target_tokens is 300, but the context of .* is 256;"
+    ):
+        load(longer, tmp_path)
+    with pytest.raises(
+        UserError, match=r"finetune\.sentiment\.source: sources\.reviews has no targets; name"
+    ):
+        load(asked.replace("[own, own]", "[own, reviews]"), tmp_path)

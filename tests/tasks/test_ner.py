@@ -13,6 +13,7 @@ from tokenmill.inference.entities import entities
 from tokenmill.model.bio import read_bio
 from tokenmill.model.folder import load_model
 from tokenmill.model.heads import build_model
+from tokenmill.tasks.memory import memory
 from tokenmill.training.fit import fit
 from tokenmill.training.runtime import Runtime
 from tokenmill.training.schedule import Schedule
@@ -81,6 +82,15 @@ def test_a_model_learns_its_texts_and_finds_their_entities(tmp_path: Path) -> No
     found = entities(model, vocabulary, TEXTS)
     assert [[Span(s.start, s.end, s.label) for s in row] for row in found] == SPANS
     assert all(span.probability > 0.9 for row in found for span in row)
+
+
+def test_memory_is_estimated_before_the_training(tmp_path: Path) -> None:
+    task = new_task(tmp_path, "ner", _frame(), max_tokens=32)
+    base, _ = load_model(tmp_path / "base")
+    model = build_model(task.config)
+    need = memory(task, base, 2)
+    assert need.gradients == sum(weight.nbytes for weight in model.parameters())
+    assert memory(task, base, 4).activations >= need.activations > 0
 
 
 def test_both_parts_learn_each_on_its_own(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def crf_entities(train: Sequence[EntityDocument], texts: Sequence[str]) -> list[
     The features of a character are those from two before it to two behind, each pair of neighbours among
     them, and the three characters in the middle. Equal documents give equal entities.
     """
-    import pycrfsuite
+    import pycrfsuite  # type: ignore[import-untyped]
 
     names = sorted({span.label for document in train for span in document.entities})
     labels = bio_labels(names)

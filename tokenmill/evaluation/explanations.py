@@ -51,7 +51,7 @@ def explanations(
     """
     short = test.with_row_index("place").with_columns(merit=pl.Series(-merit if worse_first else merit))
     short = short.filter(pl.col("text").str.len_chars() <= MOST_CHARACTERS).sort("id")
-    middle = float(short["merit"].median() or 0.0) if worse_first else 0.5
+    middle = float(np.median(short["merit"])) if worse_first and len(short) else 0.5
     good, bad = (
         short.filter(side).head(SHOWN) for side in (pl.col("merit") > middle, pl.col("merit") <= middle)
     )

@@ -15,6 +15,7 @@ from sacrebleu.metrics import BLEU
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.splits import Split
+from tokenmill.data.documents.pairs import answered, text_pairs
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.memory import Gloss, Match, Pair, recall
 from tokenmill.evaluation.overlap import (
@@ -34,16 +35,15 @@ from tokenmill.model.answering import Answering, answering_of
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import load_model
 from tokenmill.model.heads import LanguageModel, Model
-from tokenmill.tasks.generation import text_pairs
 from tokenmill.text.vocabulary import Vocabulary
 
 LABELS = {
     "control": "the same from random weights",
     "memory": "translation memory: the answer to the most similar training text",
-    "gloss": "that where the similarity is 0.75 at least, else known phrases and words (IBM model 1)",
+    "gloss": "translation memory from a similarity of 0.75 on, else known phrases and words (IBM model 1)",
     "copy": "the text itself",
-    "lead": "its first sentence",
-    "beginning": "its beginning, as long as the median training answer",
+    "lead": "the text's first sentence",
+    "beginning": "the text's beginning, as long as the median training answer",
 }
 """What the rivals are, in words."""
 SIMILAR = 0.75
@@ -101,7 +101,7 @@ ORACLE = ("chrf", "rouge1", "rouge2", "rougeL")
 def _pairs(subject: Subject, split: Split, sources: Sequence[str]) -> tuple[pl.DataFrame, list[Pair]]:
     """Documents of a split that have a target, and what is asked and answered in each."""
     reverse = bool(subject.ancestry["finetune"]["reverse"])
-    frame = subject.documents(split, sources).filter(pl.col("target").str.strip_chars() != "")
+    frame = answered(subject.documents(split, sources))
     if frame.is_empty():
         raise UserError(
             f"{subject.clean}: no {split} documents of {', '.join(sources)} have a target; "

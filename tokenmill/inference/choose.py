@@ -19,9 +19,10 @@ from tokenmill.text.vocabulary import Vocabulary
 
 Floats = npt.NDArray[np.float64]
 
-RANKINGS = ("sum", "per_byte", "pmi")
+RANKINGS = ("sum", "per_byte", "pmi", "whole")
 """By the log-probability; by that for each byte, which is fair to long ones (Brown et al. 2020, 2.4); by the
-pointwise mutual information with what stands before, which is fair to rare ones (Holtzman et al. 2021)."""
+pointwise mutual information with what stands before, which is fair to rare ones (Holtzman et al. 2021); by
+the log-probability of texts that are cut into tokens as a whole, across the edges of candidates."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,10 @@ def score_choices(
 ) -> list[dict[str, Floats]]:
     """For each choice, by the name of :data:`RANKINGS`, the scores (candidates,) in nats; more is better.
 
-    A causal model gives the probability of each candidate and what follows it, after what stands before.
-    Texts are cut into tokens as a whole, since tokens go across the edges of candidates; what is scored
-    begins at the first token that is not the same for all. A masked model gives the pseudo-log-likelihood of
-    the whole text (Salazar et al. 2020).
+    A causal model gives the probability of each candidate and what follows it, after what stands before. A
+    candidate begins with a token of its own, so that all are asked after the same tokens; for ``whole`` texts
+    are cut as training text was. A masked model gives the pseudo-log-likelihood of the whole text (Salazar et
+    al. 2020).
 
     Raises:
         UserError: the model is of another kind, or a text is longer than its context.
@@ -74,34 +75,74 @@ def score_choices(
     kind = model.config.kind
     if not isinstance(model, LanguageModel) or kind == "text-to-text":
         raise UserError(f"this model is a {kind}; choose with a causal or a masked language model")
-    texts = [choice.texts for choice in choices]
-    alone = [choice.continuations for choice in choices]
-    totals = _totals(model, vocabulary, texts, batch_size)
-    priors = _totals(model, vocabulary, alone, batch_size)
+    alone = [replace(choice, before="") for choice in choices]
+    if kind == "masked-lm":
+        totals = whole = _pseudo(model, vocabulary, choices, batch_size)
+        priors = _pseudo(model, vocabulary, alone, batch_size)
+    else:
+        totals, priors = (_after(model, vocabulary, each, batch_size) for each in (choices, alone))
+        whole = _whole(model, vocabulary, choices, batch_size)
     found = []
-    for parts, total, prior in zip(alone, totals, priors, strict=True):
-        sizes = np.array([max(1, len(part.encode())) for part in parts])
-        found.append({"sum": total, "per_byte": total / sizes, "pmi": total - prior})
+    for choice, *scores in zip(choices, totals, priors, whole, strict=True):
+        total, prior, at_once = scores
+        sizes = np.array([max(1, len(part.encode())) for part in choice.continuations])
+        rankings = (total, total / sizes, total - prior, at_once)
+        found.append(dict(zip(RANKINGS, rankings, strict=True)))
     return found
 
 
-def _totals(
-    model: LanguageModel, vocabulary: Vocabulary, texts: list[list[str]], batch_size: int
+def _pseudo(
+    model: LanguageModel, vocabulary: Vocabulary, choices: Sequence[Choice], batch_size: int
 ) -> list[Floats]:
-    """The log-probability of each text of each choice, without what is the same for all of a choice."""
-    flat = [text for each in texts for text in each]
-    if model.config.kind == "masked-lm":
-        values = iter([found.total for found in score(model, vocabulary, flat, batch_size=batch_size)])
-        return [np.array([next(values) for _ in each]) for each in texts]
-    rows = begun_rows(vocabulary, flat)
-    since: list[int] = []
-    for each in texts:
-        first, *others = rows[len(since) : len(since) + len(each)]
-        same = sum(1 for _ in takewhile(lambda at: len(set(at)) == 1, zip(first, *others, strict=False)))
-        since += [max(1, same)] * len(each)
+    flat = [text for choice in choices for text in choice.texts]
+    values = iter([found.total for found in score(model, vocabulary, flat, batch_size=batch_size)])
+    return [np.array([next(values) for _ in choice.candidates]) for choice in choices]
+
+
+def _after(
+    model: LanguageModel, vocabulary: Vocabulary, choices: Sequence[Choice], batch_size: int
+) -> list[Floats]:
+    """The log-probability of each candidate and what follows, after the tokens of what stands before."""
+    asked = [_rows(vocabulary, choice) for choice in choices]
+    return _scored(model, vocabulary, asked, batch_size)
+
+
+def _whole(
+    model: LanguageModel, vocabulary: Vocabulary, choices: Sequence[Choice], batch_size: int
+) -> list[Floats]:
+    """The log-probability of each text without the tokens at its beginning that are the same for all."""
+    asked = []
+    for choice in choices:
+        rows = begun_rows(vocabulary, choice.texts)
+        same = takewhile(lambda at: len(set(at)) == 1, zip(*rows, strict=False))
+        asked.append((rows, sum(1 for _ in same)))
+    return _scored(model, vocabulary, asked, batch_size)
+
+
+def _rows(vocabulary: Vocabulary, choice: Choice) -> tuple[list[list[int]], int]:
+    """Tokens of each text, and how many of them stand before the candidates.
+
+    White space goes with the word behind it, as tokenizers have it.
+    """
+    before = choice.before.rstrip()
+    space = choice.before[len(before) :]
+    (start,) = begun_rows(vocabulary, [before])
+    texts = [space + text for text in choice.continuations]
+    ends = vocabulary.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    return [[*start, *end.ids] for end in ends], len(start)
+
+
+def _scored(
+    model: LanguageModel,
+    vocabulary: Vocabulary,
+    asked: Sequence[tuple[list[list[int]], int]],
+    batch_size: int,
+) -> list[Floats]:
+    rows = [row for each, _ in asked for row in each]
+    since = [max(1, begin) for each, begin in asked for _ in each]
     scores = score_next(model, vocabulary, rows, since, batch_size=batch_size)
     values = iter([found.total for found in scores])
-    return [np.array([next(values) for _ in each]) for each in texts]
+    return [np.array([next(values) for _ in each]) for each, _ in asked]
 
 
 def fitted(vocabulary: Vocabulary, choice: Choice, context: int) -> Choice:
@@ -110,7 +151,7 @@ def fitted(vocabulary: Vocabulary, choice: Choice, context: int) -> Choice:
     Raises:
         UserError: candidates and what follows them are longer by themselves.
     """
-    while (longest := max(len(row) for row in begun_rows(vocabulary, choice.texts)) - 1) > context:
+    while (longest := _longest(vocabulary, choice)) > context:
         if not choice.before:
             raise UserError(
                 f"{shown(choice.texts[0], 40)}: {longest} tokens without what stands before, the model's "
@@ -120,3 +161,9 @@ def fitted(vocabulary: Vocabulary, choice: Choice, context: int) -> Choice:
         gone = offsets[min(longest - context, len(offsets)) - 1][1]
         choice = replace(choice, before=choice.before[max(1, gone) :])
     return choice
+
+
+def _longest(vocabulary: Vocabulary, choice: Choice) -> int:
+    """Tokens that a model reads of the longest text, however it is cut; the last is not read."""
+    rows = [*begun_rows(vocabulary, choice.texts), *_rows(vocabulary, choice)[0]]
+    return max(len(row) for row in rows) - 1

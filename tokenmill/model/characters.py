@@ -46,6 +46,8 @@ class CharacterClassifier(nn.Module):
     texts. Both are conditional random fields with transitions of their own.
     """
 
+    forbidden: Tensor
+
     def __init__(self, config: ModelConfig, backbone: Transformer | Recurrent) -> None:
         super().__init__()
         self.config = config
@@ -69,7 +71,7 @@ class CharacterClassifier(nn.Module):
         """
         hidden_BTD = self.backbone(tokens_BT, attention_mask_BT)
         emissions = [self.head(hidden_BTD, characters_BC, places_BC)]
-        transitions = [self.head.transitions]
+        transitions: list[Tensor] = [self.head.transitions]
         if self.windows is not None:
             emissions.append(self.windows(characters_BC))
             transitions.append(self.windows.transitions)

@@ -42,8 +42,6 @@ USE: Mapping[Kind, Use] = {
     ),
 }
 
-CHATS = ("chat",)
-"""Tasks whose models answer in conversations."""
 
 STEPS = {
     "remove_html": "HTML removed",
@@ -75,7 +73,7 @@ def model_readme(
     """The text of README.md, as Markdown with the hub's front matter."""
     config, published = model.config, published_class(model.config)
     use = USE[config.kind]
-    function = "chat" if ancestry.get("task") in CHATS else use.function
+    function = "chat" if ancestry.get("task") == "chat" else use.function
     parameters = sum(parameter.numel() for parameter in model.parameters())
     layers = f"{config.layers} + {config.decoder_layers}" if config.decoder_layers else str(config.layers)
     lines = [

@@ -1,7 +1,6 @@
 """A model folder as an MLflow model: our code and safetensors, nothing pickled."""
 
 import platform
-import warnings
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from tokenmill.core.files import remove, write_text
 from tokenmill.core.normalization import read_normalization
 from tokenmill.model.answering import Answering, read_answering
 from tokenmill.model.digest import CONTROL
+from tokenmill.model.tensors import read_settings
 from tokenmill.registry.records import ServedKind
 
 CODE = Path(__file__).parents[1]
@@ -67,6 +67,27 @@ def signature(kind: ServedKind, answering: Answering | None = None) -> Any:
     return ModelSignature(prompt, text, params)
 
 
+EXAMPLE = {
+    "text": "The room was clean, and I would come again.",
+    "prompt": "Once upon a time",
+    "question": "Where is it?",
+    "passage": "It is in Paris.",
+    "messages": [{"role": "user", "content": "How are you?"}],
+}
+"""What a model may be asked with, by the column of its signature."""
+
+
+def input_example(kind: ServedKind, folder: Path) -> Any:
+    """A row that the model in a folder answers, as MLflow's pages show it."""
+    import pandas as pd  # type: ignore[import-untyped]
+
+    row = {name: EXAMPLE[name] for name in signature(kind).inputs.input_names()}
+    if kind == "masked-lm":
+        mask = read_settings(folder / "tokenizer_config.json").get("mask_token", "<mask>")
+        row["text"] = f"The room was {mask}."
+    return pd.DataFrame({name: [value] for name, value in row.items()})
+
+
 def environment(folder: Path) -> dict[str, Any]:
     """What the model in a folder needs to run, as a Conda environment.
 
@@ -93,18 +114,16 @@ def save_package(path: Path, folder: Path, kind: ServedKind, card: str, mlflow_m
 
     from tokenmill.registry import serving
 
-    with warnings.catch_warnings():
-        # MLflow wants to see an example of the input; the signature says it all.
-        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
-        mlflow.pyfunc.save_model(
-            path=path,
-            mlflow_model=mlflow_model,
-            python_model=serving.__file__,
-            artifacts={"model": str(folder.resolve())},
-            code_paths=[str(CODE)],
-            signature=signature(kind, read_answering(folder)),
-            conda_env=environment(folder),
-        )
+    mlflow.pyfunc.save_model(
+        path=path,
+        mlflow_model=mlflow_model,
+        python_model=serving.__file__,
+        artifacts={"model": str(folder.resolve())},
+        code_paths=[str(CODE)],
+        signature=signature(kind, read_answering(folder)),
+        input_example=input_example(kind, folder),
+        conda_env=environment(folder),
+    )
     remove(model_in_package(path) / CONTROL)
     write_text(path / "README.md", card)
 

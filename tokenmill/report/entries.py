@@ -9,6 +9,7 @@ RANKINGS = {
     "sum": "log-probability",
     "per_byte": "log-probability of a byte",
     "pmi": "mutual information with what stands before",
+    "whole": "log-probability, cut into tokens as a whole",
     "calibrated": "probability, calibrated by texts without content",
 }
 """Ways to compare candidates, in words."""

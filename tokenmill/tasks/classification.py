@@ -191,6 +191,7 @@ def balanced(labels: npt.NDArray[np.int64] | npt.NDArray[np.float32], names: int
     presence weighs as much as its absence.
     """
     if labels.ndim == 1:
-        return np.float32(len(labels) / names) / np.bincount(labels.astype(np.int64), minlength=names)
+        counts = np.bincount(labels.astype(np.int64), minlength=names)
+        return (len(labels) / names / counts).astype(np.float32)
     there = labels.sum(0)
     return (len(labels) - there).clip(1) / there.clip(1)

@@ -13,6 +13,7 @@ from torch import nn
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.splits import Split
+from tokenmill.data.documents.pairs import text_pairs
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import LanguageModel
 from tokenmill.model.padding import pad_rows
@@ -86,13 +87,6 @@ def new_task(
         batch_size=settings.batch_size,
         seed=settings.seed,
     )
-
-
-def text_pairs(documents: pl.DataFrame, *, reverse: bool) -> list[tuple[str, str]]:
-    """The texts of documents with what answers them; those without a target, or a blank one, are left out."""
-    there = documents.filter(pl.col("target").str.strip_chars() != "")
-    columns = ("target", "text") if reverse else ("text", "target")
-    return list(there.select(columns).iter_rows())
 
 
 class _Encoder:

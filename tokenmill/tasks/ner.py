@@ -25,10 +25,12 @@ from tokenmill.model.characters import CharacterBatch, CharacterClassifier, char
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.crf import log_likelihood, viterbi
 from tokenmill.model.names import bio_labels
-from tokenmill.tasks.labelling import VALIDATION_ROWS, Labelling, label_config
+from tokenmill.tasks.by_length import ByLength
+from tokenmill.tasks.labelling import VALIDATION_ROWS, label_config
 from tokenmill.tasks.settings import NerSettings
 from tokenmill.text.characters import Piece, text_pieces
 from tokenmill.text.vocabulary import Vocabulary
+from tokenmill.training.task import Batch
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,6 @@ class CharacterRows:
     def to(self, device: torch.device) -> Self:
         """The same on another device."""
         return replace(self, batch=self.batch.to(device), labels_BC=self.labels_BC.to(device))
-
-    @property
-    def tokens_BT(self) -> Tensor:
-        """Token ids, padded."""
-        return self.batch.tokens_BT
-
-    @property
-    def attention_mask_BT(self) -> Tensor | None:
-        """False at padding."""
-        return self.batch.attention_mask_BT
 
     def loss(self, model: CharacterClassifier) -> Tensor:
         """Negative log-likelihood in nats a character, summed over the model's parts.
@@ -93,12 +85,6 @@ class CharacterTexts:
     padding: int
     """Id that fills up shorter rows of a batch."""
     documents: int
-    most_ngrams: int = 0
-
-    @property
-    def rows(self) -> Sequence[Sequence[int]]:
-        """Token ids of each piece."""
-        return [piece.tokens for piece in self.pieces]
 
     def examples(self, chosen: Sequence[int]) -> CharacterRows:
         """Some of the pieces as one padded batch."""
@@ -108,19 +94,43 @@ class CharacterTexts:
         return CharacterRows(batch, labels_BC, int(batch.mask_BC.sum()))
 
 
-class Entities(Labelling):
+class Entities(ByLength):
     """Pieces in batches of like length, and the model that finds their entities."""
 
     figures: ClassVar[tuple[str, ...]] = ("loss", "f1", "precision", "recall")
-    validation: CharacterTexts
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        train: CharacterTexts,
+        validation: CharacterTexts,
+        batch_size: int,
+        seed: int,
+    ) -> None:
+        lengths = (len(piece.tokens) for piece in train.pieces)
+        super().__init__(lengths, documents=train.documents, batch_size=batch_size, seed=seed)
+        self.config, self.train, self.validation = config, train, validation
 
     def largest(self, rows: int) -> CharacterRows:
         """As many of the longest pieces."""
-        labelled = super().largest(rows)
+        tokens_BT = torch.zeros(rows, self.longest, dtype=torch.long)
+        # A recurrent network looks at what the mask says, which tensors without content do not tell.
+        mask_BT = torch.ones_like(tokens_BT, dtype=torch.bool) if self.config.cell == "attention" else None
         characters = max(len(piece.characters) for piece in self.train.pieces)
         nothing_BC = torch.zeros(rows, characters, dtype=torch.long)
-        batch = CharacterBatch(labelled.tokens_BT, labelled.attention_mask_BT, nothing_BC, nothing_BC)
+        batch = CharacterBatch(tokens_BT, mask_BT, nothing_BC, nothing_BC)
         return CharacterRows(batch, nothing_BC, nothing_BC.numel())
+
+    def batch(self, step: int) -> Batch:
+        """Pieces of like length."""
+        chosen = self._chosen(step)
+        tokens = sum(len(self.train.pieces[index].tokens) for index in chosen)
+        return Batch(step, tokens, self.train.examples(chosen))
+
+    def origin(self, step: int) -> str:
+        """Which of the training pieces a step reads, counted from 0."""
+        return f"its pieces are numbers {', '.join(map(str, self._chosen(step)))} of the training split"
 
     @torch.inference_mode()
     def validate(self, model: nn.Module) -> dict[str, float]:

@@ -53,7 +53,7 @@ def test_homophones_beside_their_rivals(here: Project, model: str) -> None:
     found = measured(here, HOMOPHONES, model)
     assert found["items"] == 6 and found["ranking"] == "sum" and len(found["table"]) == 64
     assert found["chance"] == pytest.approx(1 / 8)
-    assert set(found["accuracies"]) == {"sum", "per_byte", "pmi"}
+    assert set(found["accuracies"]) == {"sum", "per_byte", "pmi", "whole"}
     assert set(found["rivals"]) == set(found["comparisons"]) == {"frequency", "bigrams"}
     for values in [*found["accuracies"].values(), *found["rivals"].values()]:
         assert values["accuracy_low"] <= values["accuracy"] <= values["accuracy_high"]
@@ -106,7 +106,7 @@ def test_labels_by_template_over_examples(here: Project) -> None:
     assert (found["items"], found["chance"], found["templates"]) == (10, 0.5, 2)
     none, one = found["curve"]
     assert (none["shots"], one["shots"]) == (0, 1) and none["rivals"] == {}
-    assert set(one["accuracies"]) == {"sum", "per_byte", "pmi", "calibrated"}
+    assert set(one["accuracies"]) == {"sum", "per_byte", "pmi", "whole", "calibrated"}
     assert (none["accuracies"]["sum"]["runs"], one["accuracies"]["sum"]["runs"]) == (2, 4)
     for values in [*one["accuracies"].values(), one["rivals"]["tfidf"]]:
         assert values["lowest"] <= values["accuracy"] <= values["highest"]

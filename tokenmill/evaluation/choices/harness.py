@@ -15,7 +15,7 @@ from tokenmill.text.vocabulary import Vocabulary
 FOLDER = "lm_eval"
 """Below data/evaluation/NAME."""
 TASK = """\
-# Of our figures `sum` is acc, `per_byte` acc_bytes, `pmi` acc_mutual_info.
+# acc is `whole` of our figures: the harness cuts query and choice into tokens together.
 task: {name}
 dataset_path: json
 dataset_kwargs:
