@@ -17,10 +17,10 @@ TEXTS, CHARACTERS = 500, 1000
 def check_fit(documents: pl.DataFrame, vocabulary: Vocabulary, init_from: Path) -> None:
     """Print a line for each source of ``documents`` (columns source, text, split) that does not fit."""
     path = init_from / ANCESTRY
-    pretrain = read_settings(path).get("pretrain") if path.exists() else None
+    pretrain = read_settings(path).get("pretrain", {}) if path.exists() else {}
     remedy = "begin with a model whose tokenizer knows such text"
-    if pretrain is not None:
-        remedy = f"add it to tokenize.{pretrain['tokenizer']}.sources in params.yaml, and pretrain on it, too"
+    if tokenizer := pretrain.get("tokenizer"):
+        remedy = f"add it to tokenize.{tokenizer}.sources in params.yaml, and pretrain on it, too"
     training = documents.filter(pl.col("split") == "train")
     for (source,), own in training.group_by("source", maintain_order=True):
         texts = own["text"].gather_every(max(1, len(own) // TEXTS)).str.slice(0, CHARACTERS)
