@@ -89,7 +89,8 @@ def ours(frame: pl.DataFrame, start: Path, folder: Path, seed: int, settings: di
         lora=chosen.lora is not None,
     )
     schedule = Schedule(task.steps(chosen.epochs), recipe.learning_rate, seed, optimizer=recipe.optimizer)
-    runtime = Runtime(threads=torch.get_num_threads(), precision="float32")
+    threads = torch.get_num_threads()
+    runtime = Runtime(threads=threads, precision="float32", checkpoint_every_seconds=1e9)
     fit(model, task, schedule, checkpoint=folder / f"{seed}.ckpt", runtime=runtime, validations=0)
     texts, labels = test_of(frame)
     found = classify(model, vocabulary, texts).argmax(1)

@@ -37,4 +37,4 @@ def test_all_formats_are_named() -> None:
     assert sorted(names) == sorted({*get_args(Format)} - {"auto"})
     suffixes = {suffix for _, cell in rows for suffix in re.findall(r"\.\w+", cell)}
     assert suffixes == set(FORMATS)
-    assert {*SAMPLES} | {"tsv", "parquet", "articles", "mo"} == set(names)
+    assert {*SAMPLES} | {"tsv", "parquet", "articles", "cloze", "mo"} == set(names)

@@ -14,7 +14,8 @@ from tokenmill.inference.generation.generate import generate_ids
 from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.model.folder import LoadedModel, save_model
 from tokenmill.model.heads import LanguageModel
-from tokenmill.text.chat import END_OF_TURN, chat_prompt
+from tokenmill.text.chat import chat_prompt
+from tokenmill.text.chat_template import END_OF_TURN
 from tokenmill.text.tokenizer import EOS, fingerprint
 
 ASKED = [{"role": "user", "content": "我喜欢看电影。"}]

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.jobs.tracking.helpers import runs_of
 from tokenmill.core.errors import Stopped, UserError
 from tokenmill.core.files import write_json
 from tokenmill.jobs.job import job, run_main
@@ -75,9 +76,7 @@ def start_and_wait_for_half(**environment: str) -> subprocess.Popen[str]:
 
 
 def runs() -> list[Any]:
-    mlflow_client = client()
-    experiment = mlflow_client.get_experiment_by_name("tokenmill/toy")
-    return list(mlflow_client.search_runs([experiment.experiment_id])) if experiment else []
+    return runs_of("toy")
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

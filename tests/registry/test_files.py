@@ -64,7 +64,7 @@ def test_what_is_missing_is_uploaded_again(synced: Path, way: str) -> None:
     assert sync() == before
     assert model_digest(local_model_folder(CHAMPION)) == model_digest(synced / "data/models/scribe")
     assert len(client().search_model_versions("name = 'our-scribe'")) == 1
-    experiment = client().get_experiment_by_name("tokenmill/register").experiment_id
+    experiment = client().get_experiment_by_name("tokenmill").experiment_id
     assert len(client().search_logged_models([experiment])) == 2
 
 
@@ -87,7 +87,7 @@ def test_a_deleted_version_comes_back_with_its_files(synced: Path) -> None:
 
 def test_a_version_whose_upload_was_deleted(synced: Path) -> None:
     shutil.rmtree(synced / "mlruns")
-    experiment = client().get_experiment_by_name("tokenmill/register").experiment_id
+    experiment = client().get_experiment_by_name("tokenmill").experiment_id
     for model in client().search_logged_models([experiment]):
         client().delete_logged_model(model.model_id)
     sync()

@@ -53,7 +53,7 @@ class DyingClient:
 def state() -> dict[str, Any]:
     """Everything that must be right in the end."""
     found = client().search_model_versions(f"name = '{NAME}'")
-    experiment = client().get_experiment_by_name("tokenmill/register").experiment_id
+    experiment = client().get_experiment_by_name("tokenmill").experiment_id
     logged = client().search_logged_models([experiment])
     aliases = client().get_registered_model(NAME).aliases
     return {
@@ -117,7 +117,7 @@ def test_killed_for_real_while_the_files_are_on_their_way(registered: Path) -> N
     reference = sync()
     for name in ("our-scribe", NAME):
         client().delete_registered_model(name)
-    experiment = client().get_experiment_by_name("tokenmill/register").experiment_id
+    experiment = client().get_experiment_by_name("tokenmill").experiment_id
     for model in client().search_logged_models([experiment]):
         client().delete_logged_model(model.model_id)
     known = set((registered / "mlruns").rglob("m-*"))

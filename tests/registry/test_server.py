@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs.tracking.helpers import runs_of
 from tests.servers import free_port, running, with_our_programs
 from tokenmill.core.errors import UserError
-from tokenmill.jobs.tracking.store import ENVIRONMENT, client
+from tokenmill.jobs.tracking.store import ENVIRONMENT
 from tokenmill.model.digest import model_digest
 from tokenmill.registry.download import local_model_folder
 from tokenmill.registry.sync import sync
@@ -36,7 +37,7 @@ def test_over_http(server: None, registered: Path) -> None:
     before = sync()
     assert [standing.aliases for standing in before] == [("challenger", "champion")] * 2
     assert sync() == before
-    run = client().search_runs([client().get_experiment_by_name("tokenmill/register").experiment_id])[0]
+    run = runs_of("register")[0]
     assert run.info.status == "FINISHED"
     assert run.info.artifact_uri.startswith("mlflow-artifacts:")
     assert not (registered / "mlruns").exists()

@@ -17,12 +17,12 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.kill import training as kill
+from tests.jobs.tracking.helpers import runs_of
 from tests.stages.test_disk_full import in_little_space
 from tests.tiny_models import write_model
 from tests.tiny_project import SOURCES, write_params, write_project
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree, write_json
-from tokenmill.jobs.tracking.store import client
 from tokenmill.model.folder import load_model
 from tokenmill.objectives.causal import Causal
 from tokenmill.pretraining.language import language_scores
@@ -222,9 +222,7 @@ def test_sigterm_keeps_a_checkpoint_of_this_run_which_goes_on_as_one(project: Pa
         outputs.append(finish(process, project, status=143))
     assert all("stopping after this step" in output and "Traceback" not in output for output in outputs)
     assert "continues at step" not in outputs[0] and "continues at step" in outputs[1]
-    mlflow_client = client()
-    [experiment] = mlflow_client.search_experiments(filter_string="name = 'tokenmill/pretrain'")
-    [run] = mlflow_client.search_runs([experiment.experiment_id])
+    [run] = runs_of("pretrain")
     assert run.info.status == "KILLED"
 
 

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from stages.pretrain import main
+from tests.jobs.tracking.helpers import runs_of
 from tests.tiny_project import write_params, write_project
 from tokenmill.core.threads import compute_threads
-from tokenmill.jobs.tracking.store import client
 
 
 def losses(project: Path) -> list[float]:
@@ -45,8 +45,7 @@ def test_two_processes_and_one_that_accumulates_have_the_same_losses(
     assert len(together) == 10 and together[-1] < together[0] - 0.5
     assert (project / "data/models/bert/model.safetensors").exists()
 
-    [experiment] = client().search_experiments(filter_string="name = 'tokenmill/pretrain'")
-    [run] = client().search_runs([experiment.experiment_id])
+    [run] = runs_of("pretrain")
     assert run.info.status == "FINISHED"
 
     write_params(project, runtime={"micro_batch": 1})

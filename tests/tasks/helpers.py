@@ -14,7 +14,7 @@ from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
 
-COLUMNS = ("id", "text", "label", "target", "split", "spans")
+COLUMNS = ("id", "text", "label", "target", "split", "group", "spans")
 
 
 def labelled(*rows: tuple[str | None, str]) -> pl.DataFrame:
@@ -24,7 +24,7 @@ def labelled(*rows: tuple[str | None, str]) -> pl.DataFrame:
 
 def documents(*rows: tuple[str, str | None, str | None, str], spans: str | None = None) -> pl.DataFrame:
     """Documents of the source ``letters``, given as (text, label, target, split), all with the same spans."""
-    numbered = [(f"letters:{number}", *row, spans) for number, row in enumerate(rows)]
+    numbered = [(f"letters:{number}", *row, None, spans) for number, row in enumerate(rows)]
     return pl.DataFrame(numbered, dict.fromkeys(COLUMNS, pl.String), orient="row")
 
 

@@ -18,7 +18,8 @@ from tokenmill.inference.chat import chat
 from tokenmill.model.folder import load_model, save_model
 from tokenmill.model.heads import build_model
 from tokenmill.objectives.examples import IGNORE_INDEX
-from tokenmill.text.chat import ASSISTANT, END_OF_TURN, SYSTEM, USER, chat_rows, is_chat
+from tokenmill.text.chat import chat_rows
+from tokenmill.text.chat_template import ASSISTANT, END_OF_TURN, SYSTEM, USER, is_chat
 from tokenmill.text.tokenizer import BOS, fingerprint
 from tokenmill.text.vocabulary import Vocabulary
 from tokenmill.training.fit import fit

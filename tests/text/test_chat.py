@@ -9,15 +9,8 @@ from tests.tiny_models import TEXTS, write_model, write_tokenizer
 from tokenmill.core.errors import UserError
 from tokenmill.data.documents.conversations import Role, Turn
 from tokenmill.model.folder import load_model, save_model
-from tokenmill.text.chat import (
-    CHAT_TEMPLATE,
-    END_OF_TURN,
-    chat_generation,
-    chat_prompt,
-    chat_rows,
-    check_chat_tokens,
-    is_chat,
-)
+from tokenmill.text.chat import chat_prompt, chat_rows, check_chat_tokens
+from tokenmill.text.chat_template import CHAT_TEMPLATE, END_OF_TURN, chat_generation, is_chat
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.tokenization.train import train_tokenizer
 

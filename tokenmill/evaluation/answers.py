@@ -14,7 +14,8 @@ from tokenmill.evaluation.replies import Question
 from tokenmill.inference.rows import by_length
 from tokenmill.model.heads import LanguageModel
 from tokenmill.model.padding import pad_rows
-from tokenmill.text.chat import ASSISTANT, END_OF_TURN, ChatRow, chat_prompt, turn_row
+from tokenmill.text.chat import ChatRow, chat_prompt, turn_row
+from tokenmill.text.chat_template import ASSISTANT, END_OF_TURN
 from tokenmill.text.vocabulary import Vocabulary
 
 BATCH_ROWS = 32

@@ -12,7 +12,8 @@ from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.inference.generation.streaming import cut
 from tokenmill.inference.rows import check_texts
 from tokenmill.model.heads import LanguageModel, Model
-from tokenmill.text.chat import chat_prompt, is_chat
+from tokenmill.text.chat import chat_prompt
+from tokenmill.text.chat_template import is_chat
 from tokenmill.text.vocabulary import Vocabulary
 
 

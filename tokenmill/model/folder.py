@@ -26,7 +26,7 @@ from tokenmill.model.published import architectures
 from tokenmill.model.published.settings import LONGEST, check_generation
 from tokenmill.model.readme import model_readme
 from tokenmill.model.tensors import WEIGHTS, Tensors, open_tensors, read_settings
-from tokenmill.text.chat import chat_generation, chat_settings
+from tokenmill.text.chat_template import chat_generation, chat_settings
 from tokenmill.text.classes import read_tokenizer_settings
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER

@@ -1,35 +1,21 @@
 """Conversations as token ids: special tokens that every tokenizer of ours has stand around the turns.
 
-A conversation is <bos>, then for each turn the token of its role, the text, and the end of the turn. The same
-is written in Jinja for ``transformers`` (:data:`CHAT_TEMPLATE`). Text that spells a special token is plain
-text here, as in all that we encode.
+A conversation is <bos>, then for each turn the token of its role, the text, and the end of the turn;
+:mod:`tokenmill.text.chat_template` has the same for ``transformers``. Text that spells a special token is
+plain text here, as in all that we encode.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import chain, groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tokenmill.core.errors import UserError
 from tokenmill.data.documents.conversations import Role, Turn
+from tokenmill.text.chat_template import ASSISTANT, END_OF_TURN, SYSTEM, USER
 from tokenmill.text.tokenizer import SENTINEL_IDS, SPECIAL_TOKENS
 from tokenmill.text.vocabulary import Vocabulary
 
-USER, ASSISTANT, SYSTEM, END_OF_TURN = SENTINEL_IDS[-4:]
-"""<extra_28> to <extra_31>."""
 ROLES: Mapping[Role, int] = {"user": USER, "assistant": ASSISTANT, "system": SYSTEM}
-
-CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}"
-    f"{SPECIAL_TOKENS[ASSISTANT]}{{% generation %}}{{{{ message['content'] }}}}{SPECIAL_TOKENS[END_OF_TURN]}"
-    "{% endgeneration %}"
-    f"{{% elif message['role'] == 'system' %}}"
-    f"{SPECIAL_TOKENS[SYSTEM]}{{{{ message['content'] }}}}{SPECIAL_TOKENS[END_OF_TURN]}"
-    f"{{% else %}}{SPECIAL_TOKENS[USER]}{{{{ message['content'] }}}}{SPECIAL_TOKENS[END_OF_TURN]}"
-    "{% endif %}{% endfor %}"
-    f"{{% if add_generation_prompt %}}{SPECIAL_TOKENS[ASSISTANT]}{{% endif %}}"
-)
-"""What tokenizer_config.json holds; the part between ``generation`` is what training learns."""
 
 
 class ChatRow(NamedTuple):
@@ -60,28 +46,6 @@ def check_chat_tokens(vocabulary: Vocabulary, where: str) -> None:
             f"{where}: its tokenizer has no tokens for turns ({first} to {last}, as `dvc repro tokenize` "
             "makes them); take a model with a tokenizer of ours"
         )
-
-
-def is_chat(vocabulary: Vocabulary) -> bool:
-    """Whether a model of this vocabulary was fine-tuned to answer in conversations."""
-    return vocabulary.chat_template == CHAT_TEMPLATE
-
-
-def chat_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """tokenizer_config.json of a model for conversations."""
-    return {**settings, "chat_template": CHAT_TEMPLATE}
-
-
-def chat_generation(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """generation_config.json of such a model: the end of a turn ends a text, too."""
-    eos = settings.get("eos_token_id")
-    ends = [id for id in (eos if isinstance(eos, list) else [eos]) if id is not None]
-    never = [id for id in settings.get("suppress_tokens") or () if id != END_OF_TURN]
-    return {
-        **settings,
-        "eos_token_id": sorted({*ends, END_OF_TURN}),
-        **({"suppress_tokens": never} if never else {}),
-    }
 
 
 def turn_row(vocabulary: Vocabulary, turn: Turn) -> ChatRow:

@@ -94,8 +94,8 @@ class Vocabulary:
                     f"for the passage among {max_tokens}; shorten it"
                 )
             read.truncate(room, stride=min(stride, room // 2))  # what follows goes on in `overflowing`
-            first = self.tokenizer.post_process(asked, read)
-        return [first, *first.overflowing]
+            # One by one: of what overflows the tokenizer forgets which segment it is of.
+            return [self.tokenizer.post_process(asked, part) for part in (read, *read.overflowing)]
 
     def by_character(self) -> "Vocabulary":
         """The same vocabulary, with tokens of one character each in scripts without spaces."""

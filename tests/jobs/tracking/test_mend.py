@@ -7,16 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.jobs.tracking.helpers import fetch, open_run
+from tests.jobs.tracking.helpers import fetch, open_run, runs_of
 from tokenmill.core.errors import UserError
 from tokenmill.jobs.tracking.mend import examine_store
 from tokenmill.jobs.tracking.store import client
-
-
-def runs_of(stage: str) -> list[str]:
-    experiment = client().get_experiment_by_name(f"tokenmill/{stage}")
-    assert experiment is not None
-    return [run.info.run_id for run in client().search_runs([experiment.experiment_id])]
 
 
 def test_a_broken_store_is_set_aside_and_its_runs_are_kept(filled: Path) -> None:
@@ -30,7 +24,7 @@ def test_a_broken_store_is_set_aside_and_its_runs_are_kept(filled: Path) -> None
     (found,) = examine_store(fix=True)
     (aside,) = filled.parent.glob("mlflow.db-broken-*")
     assert aside.read_bytes() == content
-    assert f"set aside as {aside.name}, and a new one made with the 40 runs" in found.remedy
+    assert f"set aside as {aside.name}, and a new one made with the 41 runs" in found.remedy
     assert examine_store() == []
     assert len(runs_of("clean")) == 40
     assert client().get_registered_model("ours").name == "ours"
@@ -55,19 +49,19 @@ def test_a_store_that_is_away_is_no_broken_one(project: Path, monkeypatch: pytes
 
 
 def test_a_deleted_experiment_is_named_and_restored(filled: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    kept = runs_of("clean")
-    client().delete_experiment(client().get_experiment_by_name("tokenmill/clean").experiment_id)
+    kept = [run.info.run_id for run in runs_of("clean")]
+    client().delete_experiment(client().get_experiment_by_name("tokenmill").experiment_id)
     assert open_run("clean").id is None
     assert capfd.readouterr().err == (
-        "warning: tracking failed: MLflow's experiment tokenmill/clean was deleted; "
-        "`tokenmill doctor --fix` restores it\n"
+        "warning: tracking failed: MLflow's experiment tokenmill was deleted; "
+        "`tokenmill doctor --fix` restores it; it is told later what it misses\n"
     )
     (found,) = examine_store()
-    assert found.problem.startswith("MLflow's experiment tokenmill/clean: deleted")
+    assert found.problem.startswith("MLflow's experiment tokenmill: deleted")
     assert examine_store(fix=True) == [found]
     assert examine_store() == []
     assert fetch(open_run("clean")).info.status == "RUNNING"
-    assert set(kept) < set(runs_of("clean"))
+    assert set(kept) < {run.info.run_id for run in runs_of("clean")}
 
 
 def test_strangers_experiments_stay_deleted(project: Path) -> None:
@@ -83,8 +77,8 @@ def moved(filled: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     old, new = filled.parent, tmp_path_factory.mktemp("moved") / "a b"
     with closing(sqlite3.connect(filled)) as store, store:
         for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            place = f"{(old / 'mlruns').as_uri()}/tokenmill-clean"
-            store.execute(f"UPDATE {table} SET {column} = '{place}' WHERE {column} LIKE '%/tokenmill-clean%'")
+            place = f"{(old / 'mlruns').as_uri()}/tokenmill"
+            store.execute(f"UPDATE {table} SET {column} = '{place}' WHERE {column} LIKE '%/tokenmill%'")
     old.rename(new)
     monkeypatch.setenv("DVC_ROOT", str(new))
     monkeypatch.chdir(new)
@@ -97,8 +91,8 @@ def test_a_moved_project_is_told_and_the_store_follows(moved: Path) -> None:
     assert found.problem == (f"{new / 'mlflow.db'}: names files of {moved}, and the project is now at {new}")
     assert examine_store(fix=True) == [found]
     assert examine_store() == []
-    experiment = client().get_experiment_by_name("tokenmill/clean")
-    assert experiment.artifact_location == (new / "mlruns/tokenmill-clean").as_uri()
+    experiment = client().get_experiment_by_name("tokenmill")
+    assert experiment.artifact_location == (new / "mlruns/tokenmill").as_uri()
     assert fetch(open_run("clean")).info.artifact_uri.startswith((new / "mlruns").as_uri())
     assert not moved.exists()
 

@@ -16,8 +16,9 @@ import pytest
 from tests.jobs.tracking.helpers import fetch, open_run
 from tokenmill.core.files import digest_value
 from tokenmill.jobs.tracking import run as module
-from tokenmill.jobs.tracking.run import Run, dataset_digest, flatten, run_tags
+from tokenmill.jobs.tracking.description import MODEL_TAG, dataset_digest
 from tokenmill.jobs.tracking.store import QUICK_HTTP, client, experiment_id, tracking_uri
+from tokenmill.jobs.tracking.tags import flatten, run_tags
 
 DIGEST = digest_value("tokens")
 
@@ -26,8 +27,8 @@ def test_a_run_says_what_it_is_of(project: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DVC_EXP_NAME", "wide-gpt")
     run = open_run(settings={"width": 64, "optimizer": {"name": "muon", "betas": [0.9, 0.95]}})
     found = fetch(run)
-    assert found.info.run_name == "pretrain-gpt-01234567"
-    assert client().get_experiment(found.info.experiment_id).name == "tokenmill/pretrain"
+    assert found.info.run_name == "pretrain-gpt (wide-gpt)"
+    assert client().get_experiment(found.info.experiment_id).name == "tokenmill"
     assert found.data.params == {"width": "64", "optimizer.name": "muon", "optimizer.betas": "[0.9, 0.95]"}
     tags = found.data.tags
     assert tags["dvc.stage"] == "pretrain@gpt"
@@ -139,7 +140,8 @@ def test_a_slow_store_is_sent_fewer_batches(project: Path) -> None:
             time.sleep(0.05)
 
     slow = Slow()
-    run = Run(slow, "some-run")
+    run = open_run()
+    run._client = slow
     run.log_metrics({"a": 1.0})
     before = time.monotonic()
     run.flush()
@@ -185,7 +187,7 @@ def test_an_interrupted_run_is_taken_up_again(project: Path) -> None:
 
 def test_a_run_killed_before_it_was_described_is_described_when_taken_up(project: Path) -> None:
     mlflow_client = client()
-    bare = mlflow_client.create_run(experiment_id(mlflow_client, "clean")).info.run_id
+    bare = mlflow_client.create_run(experiment_id(mlflow_client)).info.run_id
     again = open_run("clean", settings={"a": 1}, inputs={"raw": ("data/raw", DIGEST)}, resume=bare)
     found = fetch(again)
     assert found.data.params == {"a": "1"}
@@ -248,6 +250,39 @@ def test_an_absent_store_costs_one_line_and_little_time(
     named = {"bad context": "MLFLOW_RUN_CONTEXT", "no database": "/proc/nowhere"}.get(way, uri)
     assert named in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_models_run_is_above_what_is_measured_of_it(project: Path) -> None:
+    trained = open_run(makes_model=True)
+    trained.set_tags({MODEL_TAG: DIGEST})
+    trained.finish("FINISHED")
+    inputs = {"model": ("data/models/gpt", DIGEST), "clean": ("data/clean", digest_value("clean"))}
+    measured = open_run("evaluate@gpt", inputs=inputs)
+    measured.log_above({"test/accuracy": 0.75})
+    measured.finish("FINISHED")
+    top = fetch(trained)
+    assert (top.info.run_name, top.data.metrics) == ("gpt", {"test/accuracy": 0.75})
+    assert "mlflow.parentRunId" not in top.data.tags
+    assert fetch(measured).data.tags["mlflow.parentRunId"] == trained.id
+
+
+def test_a_model_of_another_store_has_a_run_of_its_name(project: Path) -> None:
+    inputs = {"model": ("data/models/bought", DIGEST)}
+    for accuracy in (0.25, 0.5):
+        measured = open_run("evaluate@bought", inputs=inputs)
+        measured.log_above({"test/accuracy": accuracy})
+        measured.finish("FINISHED")
+    mlflow_client = client()
+    found = mlflow_client.search_runs([experiment_id(mlflow_client)], f"tags.`{MODEL_TAG}` = '{DIGEST}'")
+    assert [(run.info.run_name, run.info.status) for run in found] == [("bought", "FINISHED")]
+    assert found[0].data.metrics == {"test/accuracy": 0.5}
+
+
+def test_stages_without_a_model_stand_below_one_run(project: Path) -> None:
+    above = {
+        fetch(open_run(stage)).data.tags["mlflow.parentRunId"] for stage in ("ingest", "clean", "report")
+    }
+    assert [client().get_run(run).info.run_name for run in above] == ["stages"]
 
 
 def test_flattening() -> None:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any
 
 from tokenmill.core.errors import UserError
-from tokenmill.data.documents.spans import Span
+from tokenmill.data.documents.questions import join_questions
 from tokenmill.data.ingest.files import SourceFile
 from tokenmill.data.ingest.json_values import JsonText
 from tokenmill.data.ingest.lines import read_whole
@@ -27,23 +27,16 @@ class Passage:
 
     def rows(self, max_bytes: int) -> Rows:
         """A reject for each question that is wrong, and a document of the passage with the others."""
-        spans: list[Span] = []
-        lines: list[str] = []
+        asked: list[tuple[str, list[tuple[int, int]]]] = []
         try:
             if not isinstance(self.context, str):
                 raise ValueError(f"context is {kind_of(self.context)}, not text")
-            length = len(self.context)
             for question in self.questions:
                 try:
-                    asked, answers = question_and_answers(question, self.context)
+                    asked.append(question_and_answers(question, self.context))
                 except ValueError as error:
                     yield Reject(self.number, str(error), show_value(question))
-                    continue
-                spans.append(Span(length + 1, length + 1 + len(asked), "question"))
-                spans += [Span(begin, end, f"answer:{len(lines)}") for begin, end in answers]
-                lines.append(asked)
-                length += 1 + len(asked)
-            text = "\n".join([self.context, *lines])
+            text, spans = join_questions(self.context, asked)
             group = self.title if isinstance(self.title, str) and self.title else None
             yield make_spanned(self.number, text, spans, max_bytes, {"group": group})
         except ValueError as error:

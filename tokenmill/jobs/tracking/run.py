@@ -74,7 +74,7 @@ class Run:
     def _send(self) -> None:
         assert self._unsent is not None
         try:
-            if self._client is None:
+            if self.id is None:
                 self._client = client()
             self._unsent.send(self._client)
         except Exception:
