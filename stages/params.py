@@ -286,8 +286,8 @@ def _sizes(params: Params) -> Iterator[str]:
         kind, fitting = _kind(base, params, Path()) if base else None, TASKS[finetune.task].starts_from
         if base in params.models and kind not in fitting:
             yield (
-                f"finetune.{name}.init_from: {finetune.task} cannot begin with {base}, a {kind}; "
-                f"name a model of one of the kinds {', '.join(fitting)}"
+                f"finetune.{name}.init_from: {finetune.task} cannot begin with {base}, a {kind} model; "
+                f"name one of the kinds {', '.join(fitting)}"
             )
         width = _shape_of(base, "width", params)
         if finetune.lora is not None and width and finetune.lora.rank > width:

@@ -193,9 +193,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("width: 256", "width: 100", "pretrain.gpt: width must be a multiple of 2 x heads (rotary positions pair up dimensions), got width 100 and heads 4"),
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
-    ("task: classification", "task: clasification", "finetune.sentiment: task must be one of classification, token-classification, got 'clasification'"),
+    ("task: classification", "task: clasification", 'finetune.sentiment.task should be one of chat, classification, generation, ner, question-answering, token-classification, got "clasification"'),
     ("task: classification\n    source: reviews", "task: question-answering\n    source: reviews", "finetune.sentiment.source: sources.reviews has no questions; give it `format: squad` or cloze, or name another source"),
-    ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment: pooling is for the task classification; remove it"),
+    ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment.pooling is not a setting; known here: batch_size, control, dropout, epochs, freeze, init_from, keep, learning_rate, lora, max_tokens, seed, source, task"),
     # what would fail after hours, or never end
     ("seed: 1", f"seed: {2**63}", "pretrain.gpt.seed should be less than 9223372036854775808, got 9223372036854775808"),
     ("rate: 0.02", "rate: 1e308", "pretrain.gpt.learning_rate should be less than or equal to 1, got 1e+308"),
@@ -221,7 +221,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("    source: own", "    source: own\n    max_tokens: 129", "finetune.topics.max_tokens is 129, but the context of data/models/sentiment is 128; lower it"),
     ("epochs: 1.5", "epochs: 1.5\n    context: 512", "pretrain.more.context is 512, but the context of data/models/gpt is 256; lower it"),
     ("dropout: 0.1", "lora: {layers: ['*'], rank: 257, alpha: 1}\n    dropout: 0.1", "finetune.sentiment.lora.rank is 257, but the width of gpt is 256; lower it"),
-    ("objective: causal\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-gpt", "objective: span-corruption\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-t5", "finetune.sentiment.init_from must be an encoder or a decoder, gpt is both; name another model"),
+    ("objective: causal\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-gpt", "objective: span-corruption\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-t5", "finetune.sentiment.init_from: classification cannot begin with gpt, a text-to-text model; name one of the kinds causal-lm, masked-lm, features, sequence-classifier, token-classifier, character-classifier, span-extractor"),
     ("temperature: 0.8", "max_new_tokens: 256", "evaluate.gpt.max_new_tokens is 256, but the context of gpt is 256; lower it"),
     ("objective: causal\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-gpt", "objective: masked\n    mlm_probability: 0.002\n    layers: 4\n    width: 256\n    heads: 4\n    context: 256\n    family: small-bert", "pretrain.gpt: mlm_probability 0.002 hides less than one token of a row of 256"),
     # sources
@@ -323,8 +323,8 @@ def test_chat_begins_with_a_causal_model(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         load(text.replace("\nevaluate:", talk.format("topics")), tmp_path)
     assert str(error.value) == (
-        "params.yaml: finetune.talk.init_from: chat cannot begin with topics, a sequence-classifier; "
-        "name a model of one of the kinds causal-lm"
+        "params.yaml: finetune.talk.init_from: chat cannot begin with topics, a sequence-classifier model; "
+        "name one of the kinds causal-lm"
     )
 
 
