@@ -100,8 +100,8 @@ def _check_base(name: str, settings: FinetuneSettings, base: ModelConfig) -> Non
     where = f"params.yaml: finetune.{name}"
     if base.kind not in (fitting := TASKS[settings.task].starts_from):
         raise UserError(
-            f"{where}.init_from: {settings.task} cannot begin with {settings.init_from}, a {base.kind} model; "
-            f"name one of the kinds {', '.join(fitting)}"
+            f"{where}.init_from: {settings.task} cannot begin with {settings.init_from}, a {base.kind} "
+            f"model; name one of the kinds {', '.join(fitting)}"
         )
     if settings.max_tokens > base.context:
         raise UserError(
