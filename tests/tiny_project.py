@@ -42,6 +42,8 @@ def write_params(folder: Path, **changes: dict[str, Any]) -> None:
     for model in params["pretrain"].values():
         model.update(layers=1, width=32, heads=2, context=32, tokens=6400, batch_rows=4)
     params["evaluate"]["gpt"]["max_new_tokens"] = 8
+    for entry in params["finetune"].values():
+        entry.update(epochs=1, batch_size=8, max_tokens=32)
     params["finetune"]["sentiment"].update(
         init_from="data/models/bert",
         epochs=2,

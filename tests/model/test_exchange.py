@@ -11,7 +11,8 @@ import torch
 
 from tests.tiny_models import write_model
 from tokenmill.core.errors import UserError
-from tokenmill.inference.classify import answer, classify, tag
+from tokenmill.inference.answer import answer
+from tokenmill.inference.classify import classify, tag
 from tokenmill.inference.fill import fill
 from tokenmill.inference.generation.generate import generate
 from tokenmill.model.exchange import export_model, import_model
@@ -103,12 +104,13 @@ def test_span_extraction(tmp_path: Path) -> None:
     inside = [place for place, sequence in enumerate(batch.sequence_ids(0)) if sequence == 1]
     offsets = batch.pop("offset_mapping")[0].tolist()
     found = AutoModelForQuestionAnswering.from_pretrained(folder)(**batch)
-    begin = found.start_logits[0, inside].softmax(0)
-    end = found.end_logits[0, inside].softmax(0)
+    places = [0, *inside]  # the first position stands for no answer
+    begin, end = (logits[0, places].softmax(0)[1:] for logits in (found.start_logits, found.end_logits))
     joint = (begin[:, None] * end[None]).triu()
     first, last = divmod(int(joint.argmax()), len(inside))
-    ours = answer(*load_model(folder), question, passage)
-    assert (ours.start, ours.end) == (offsets[inside[first]][0], offsets[inside[last]][1])
+    ours = answer(*load_model(folder), [question], [passage])[0].spans[0]
+    expected = passage[offsets[inside[first]][0] : offsets[inside[last]][1]]
+    assert passage[ours.start : ours.end] == expected.strip()
     assert ours.probability == pytest.approx(joint.max().item(), abs=1e-5)
 
 

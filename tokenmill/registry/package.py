@@ -1,5 +1,6 @@
 """A model folder as an MLflow model: our code and safetensors, nothing pickled."""
 
+import logging
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -114,6 +115,7 @@ def save_package(path: Path, folder: Path, kind: ServedKind, card: str, mlflow_m
 
     from tokenmill.registry import serving
 
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # it says that it looks at the example
     mlflow.pyfunc.save_model(
         path=path,
         mlflow_model=mlflow_model,

@@ -220,7 +220,8 @@ def test_the_table_of_the_documentation_is_that_of_the_rules() -> None:
 
 
 def test_the_thresholds_for_web_pages_are_settings() -> None:
-    block = PAGE.split("```yaml\n")[1].split("```")[0]
+    blocks = (part.split("```")[0] for part in PAGE.split("```yaml\n")[1:])
+    (block,) = (block for block in blocks if "thresholds:" in block)
     content = YAML(typ="safe", pure=True).load(block)
     made = LanguageThresholds.model_validate(content["thresholds"])
     assert made.of("zh").min_words == 80 and made.of("zh").max_short_lines is None

@@ -95,7 +95,8 @@ def test_people_s_daily_has_articles(tmp_path: Path) -> None:
     """1,201 of 3,477 have a headline that is certain."""
     source = load_params(ROOT / "params.yaml").sources["peoples-daily"]
     lines, articles = (
-        source.model_copy(update=changes) for changes in ({"group": "article"}, {"format": "articles"})
+        source.model_copy(update=changes)
+        for changes in ({"group": "article"}, {"format": "articles", "group": None})
     )
     ingest({"articles": articles, "lines": lines}, tmp_path, tmp_path / "raw", tmp_path / "work")
     groups = pl.read_parquet(tmp_path / "raw/lines.parquet")["group"]

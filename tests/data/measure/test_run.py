@@ -187,6 +187,7 @@ def test_texts_that_break_things(tmp_path: Path) -> None:
         "label",
         "group",
         "spans",
+        "fold",
         "target",
         "target_hash",
         "target_characters",

@@ -47,7 +47,8 @@ class Run:
         def send() -> None:
             self._client = client()
             send_pending(self._client)
-            self._send()
+            assert self._unsent is not None
+            self._unsent.send(self._client)
 
         self._try(send)
 

@@ -164,6 +164,11 @@ def stored_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         UserError: the config's parts do not fit together.
     """
     own = own_shapes(config)
+    if lacking := [entry.ours for entry in entries(config) if entry.ours not in own]:
+        raise UserError(
+            f"model config: a {config.family} model has {lacking[0]}, and one of this config has not; take "
+            "config.json anew from where the model comes"
+        )
     with torch.device("meta"):
         return {
             name: tuple(value.shape)
