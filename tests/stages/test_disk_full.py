@@ -20,8 +20,8 @@ from tokenmill.core.files import digest_tree
 from tokenmill.jobs.process import disk_is_full
 
 STAGES = ("ingest", "measure", "clean")
-PAGES = "16k"
-"""Four pages of memory: less than any stage of the small project writes."""
+PAGES = "8k"
+"""Two pages of memory: less than any stage of the small project writes."""
 MOUNT = 'mount -t tmpfs -o size={} tmpfs .work && exec "$@"'
 
 

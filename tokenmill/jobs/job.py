@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,8 @@ def job(
         kept = publish(finished, keep=under_dvc)
         run.finish("FINISHED")
         seconds = round(before + time.monotonic() - started, 1)
-        write_json(folder / "last.json", {"key": lineage.key, "run_id": run.id, "seconds": seconds})
+        with suppress(OSError):  # the outs stand in their places: a disk that is full now is no failure
+            write_json(folder / "last.json", {"key": lineage.key, "run_id": run.id, "seconds": seconds})
         if kept:
             keep_finished(work)
         else:
