@@ -30,8 +30,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     for other in ("stages", "flows", "docs", "tests"):
         (work / other).mkdir()
         (work / other / "__init__.py").touch()
-    build = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*build, "-w", work / "dist", work], check=True, capture_output=True)
+    # Not by pip, which an environment that uv made has not.
+    build = "from setuptools import build_meta; build_meta.build_wheel('dist')"
+    subprocess.run([sys.executable, "-c", build], cwd=work, check=True, capture_output=True)
     (path,) = (work / "dist").glob("*.whl")
     return zipfile.ZipFile(path)
 
