@@ -13,6 +13,9 @@ from tokenmill.model.names import Kind
 from tokenmill.tasks.settings import FinetuneSettings
 from tokenmill.tasks.table import TASKS, module_of
 from tokenmill.tasks.task import FinetuneTask
+from tokenmill.training.fit import fit
+from tokenmill.training.runtime import Runtime
+from tokenmill.training.schedule import Schedule
 
 COLUMNS = ("id", "text", "label", "target", "split", "group", "spans")
 
@@ -48,3 +51,11 @@ def new_task(folder: Path, task: str, frame: pl.DataFrame, kind: Kind | None = N
         "mine", chosen, frame, vocabulary, base.config
     )
     return made
+
+
+def learn(model: Any, task: FinetuneTask, folder: Path) -> tuple[dict[str, float], dict[str, float]]:
+    """Train a tiny model for 60 steps; its figures of validation before and after."""
+    before = task.validate(model)
+    runtime, schedule = Runtime(threads=1), Schedule(60, 0.02, 1)
+    fit(model, task, schedule, checkpoint=folder / "last.ckpt", runtime=runtime, validations=0)
+    return before, task.validate(model)

@@ -6,16 +6,13 @@ from typing import cast
 import pytest
 import torch
 
-from tests.tasks.helpers import documents, new_task
+from tests.tasks.helpers import documents, learn, new_task
 from tests.tiny_models import tiny_model
 from tokenmill.core.errors import UserError
 from tokenmill.model.heads import LanguageModel, build_model
 from tokenmill.objectives.examples import IGNORE_INDEX
 from tokenmill.tasks.generation import Generation
 from tokenmill.text.tokenizer import EOS, PAD
-from tokenmill.training.fit import fit
-from tokenmill.training.runtime import Runtime
-from tokenmill.training.schedule import Schedule
 
 PAIRS = (("books", "书"), ("films and books", "电影和书"), ("a test", "看电影"), ("films", "电影"))
 FRAME = documents(
@@ -93,16 +90,7 @@ def test_answers_are_learned_and_the_largest_batch_is_the_largest(tmp_path: Path
     task = made(tmp_path, dropout=0.0)
     torch.manual_seed(1)
     model = build_model(task.config)
-    before = task.validate(model)
-    fit(
-        model,
-        task,
-        Schedule(60, 0.02, 1),
-        checkpoint=tmp_path / "x.ckpt",
-        runtime=Runtime(threads=1),
-        validations=0,
-    )
-    after = task.validate(model)
+    before, after = learn(model, task, tmp_path)
     assert after["loss"] < 0.2 * before["loss"] and after["accuracy"] == 1
     largest = task.largest(4)
     assert largest.inputs_BT.shape == (4, max(map(len, task.train.targets)))

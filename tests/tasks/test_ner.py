@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.tasks.helpers import documents, new_task
+from tests.tasks.helpers import documents, learn, new_task
 from tokenmill.core.errors import UserError
 from tokenmill.data.documents.spans import Span, write_spans
 from tokenmill.inference.entities import entities
@@ -14,9 +14,6 @@ from tokenmill.model.bio import read_bio
 from tokenmill.model.folder import load_model
 from tokenmill.model.heads import build_model
 from tokenmill.tasks.memory import memory
-from tokenmill.training.fit import fit
-from tokenmill.training.runtime import Runtime
-from tokenmill.training.schedule import Schedule
 
 TEXTS = ["我喜欢江泽民。", "我喜欢看北京电影。", "a small New York test", "我喜欢阅读。"]
 SPANS = [[Span(3, 6, "PER")], [Span(4, 6, "LOC")], [Span(8, 16, "LOC")], []]
@@ -65,16 +62,7 @@ def test_a_model_learns_its_texts_and_finds_their_entities(tmp_path: Path) -> No
     frame = pl.concat([_frame("tttt"), _frame("vvvv")])
     task = new_task(tmp_path, "ner", frame, max_tokens=32, dropout=0.0)
     model = build_model(task.config)
-    before = task.validate(model)
-    fit(
-        model,
-        task,
-        Schedule(60, 0.02, 1),
-        checkpoint=tmp_path / "checkpoint",
-        runtime=Runtime(threads=1),
-        validations=0,
-    )
-    after = task.validate(model)
+    before, after = learn(model, task, tmp_path)
     assert set(after) == set(task.figures)
     assert before["f1"] == 0 and after["f1"] == after["precision"] == after["recall"] == 1
     assert after["loss"] < 0.1 * before["loss"]

@@ -102,18 +102,16 @@ class Run:
             self._unsent.status, self._unsent.ended = status, _now()
             self.flush()
 
-    def _try(self, action: Callable[[], object]) -> bool:
-        """Whether the action worked; the first that does not is warned about."""
+    def _try(self, action: Callable[[], object]) -> None:
+        """Do something with the store; the first that fails is warned about."""
         if self._unsent is None:
-            return False
+            return
         try:
             action()
         except Exception as error:
             if not self._warned:
                 _warn(error)
             self._warned = True
-            return False
-        return True
 
 
 def _now() -> int:
