@@ -1,14 +1,16 @@
-"""Masked and text-to-text language models: what they make of hidden tokens, beside training's frequencies."""
+"""Masked and text-to-text language models: what they make of hidden tokens, beside counts of training."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
 from tokenmill.evaluation.ancestry import documents_digest
+from tokenmill.evaluation.both_sides import BothSides, gaps
 from tokenmill.evaluation.samples import generate_samples
+from tokenmill.evaluation.scores import clustered_mean
 from tokenmill.evaluation.subject import Result, Subject
-from tokenmill.evaluation.tokens import Predictions, encode_split, encode_training, predict
+from tokenmill.evaluation.tokens import Predictions, batches, encode_split, encode_training, predict
 from tokenmill.model.heads import LanguageModel
 from tokenmill.objectives.masked import Masked
 from tokenmill.objectives.objective import Objective, new_objective
@@ -34,9 +36,15 @@ def measure_denoising(subject: Subject) -> Result:
     test = encode_split(subject, "test", subject.sources)
     objective = _objective(subject, test.special)
     found = predict(model, test.stream(), objective, seed=subject.settings.seed)
+    training = encode_training(subject)
+    rival, gain = _measure_ngram(subject, training, test, objective, found)
     return Result(
         figures=_figures(float(found.nats.mean()), float(found.right.mean())),
-        rivals={"unigram": _measure_unigram(encode_training(subject), found, model.config.vocab_size)},
+        rivals={
+            "ngram": rival,
+            "unigram": _measure_unigram(training, found, model.config.vocab_size),
+        },
+        comparisons={"ngram": gain},
         documents=documents.height,
         test_digest=documents_digest(documents, labels=False),
         calibration=found.calibration(),
@@ -54,6 +62,25 @@ def _objective(subject: Subject, special: SpecialTokens) -> Objective:
     objective = new_objective(settings, subject.vocabulary.tokenizer, special)
     # The tenth of the targets that stands unchanged in a training batch would be counted as found.
     return replace(objective, always_mask=True) if isinstance(objective, Masked) else objective
+
+
+def _measure_ngram(
+    subject: Subject, training: TokenSplit, test: TokenSplit, objective: Objective, found: Predictions
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Figures of n-grams of both sides at the same targets, and how much more of these the model finds."""
+    config, order, seed = subject.model.config, subject.settings.ngram_order, subject.settings.seed
+    both = BothSides.fit(training.stream(), order, config.vocab_size, test.special.bos)
+    parts, row = [], 0
+    for examples in batches(config, test.stream(), objective, seed=seed):
+        hidden = gaps(examples, test.special, reach=order - 1)
+        parts.append((*both.predict(hidden), hidden.rows_N + row))
+        row += len(examples)
+    nats, right, rows = (np.concatenate(part) for part in zip(*parts, strict=True))
+    figures: dict[str, Any] = {
+        "label": f"{order}-grams of both sides, Kneser-Ney, on the same training text",
+        **_figures(float(nats.mean()), float(right.mean())),
+    }
+    return figures, asdict(clustered_mean(found.right.astype(float) - right, rows))
 
 
 def _measure_unigram(training: TokenSplit, found: Predictions, vocab_size: int) -> dict[str, Any]:

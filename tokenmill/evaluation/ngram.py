@@ -95,6 +95,27 @@ class NGram:
         probability[tokens == self.start] = 1.0
         return np.log2(probability)
 
+    def after(self, histories_NH: Ints) -> Floats:
+        """Probabilities (N, V) of what follows each history, whose last token is the nearest.
+
+        NONE in a history hides what stands there, and with it all that is farther off.
+        """
+        probability = np.tile(self.unigram, (len(histories_NH), 1))
+        for length, level in enumerate(self.orders[: histories_NH.shape[1]], start=1):
+            ranks = histories_NH[:, -length]
+            for shorter, tokens in enumerate(histories_NH[:, histories_NH.shape[1] - length + 1 :].T):
+                ranks = self.orders[shorter].find(ranks, tokens, self.vocab_size)
+            (known,) = np.nonzero(ranks != NONE)
+            history = ranks[known]
+            first = np.searchsorted(level.keys, history * self.vocab_size)
+            count = np.searchsorted(level.keys, (history + 1) * self.vocab_size) - first
+            place = np.arange(count.sum()) + np.repeat(first - (count.cumsum() - count), count)
+            probability[known] *= level.left_over[history][:, None]
+            probability[np.repeat(known, count), level.keys[place] % self.vocab_size] += level.discounted[
+                place
+            ]
+        return probability
+
 
 @dataclass(frozen=True)
 class _Grams:

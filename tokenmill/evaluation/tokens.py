@@ -1,6 +1,6 @@
 """Documents as the token stream of a language model, and how well and how surely it predicts tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from tokenmill.core.seeds import seed_of
 from tokenmill.core.splits import Split
 from tokenmill.evaluation.scores import Bin, calibration
 from tokenmill.evaluation.subject import Subject
+from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import LanguageModel
+from tokenmill.objectives.examples import Examples
 from tokenmill.objectives.objective import Objective
 from tokenmill.text.shards import TokenSplit, token_dtype
 from tokenmill.text.special import special_tokens
@@ -68,6 +70,20 @@ class Predictions:
         return calibration(self.confidence, self.right)
 
 
+def batches(
+    config: ModelConfig, stream: npt.NDArray[Any], objective: Objective, *, seed: int = 0
+) -> Iterator[Examples]:
+    """What :func:`predict` asks a model of this shape."""
+    length = min(objective.row_tokens(config.context), len(stream))
+    rows_BL = torch.from_numpy(stream[: len(stream) // length * length].astype(np.int64)).view(-1, length)
+    for index, batch_BL in enumerate(rows_BL.split(max(1, BATCH_TOKENS // length))):
+        yield objective.examples(
+            batch_BL,
+            vocab_size=config.vocab_size,
+            generator=torch.Generator().manual_seed(seed_of(seed, index)),
+        )
+
+
 @torch.inference_mode()
 def predict(
     model: LanguageModel, stream: npt.NDArray[Any], objective: Objective, *, seed: int = 0
@@ -80,17 +96,10 @@ def predict(
         objective: what is asked of the model.
         seed: draws what the objective leaves to chance.
     """
-    length = min(objective.row_tokens(model.config.context), len(stream))
-    rows_BL = torch.from_numpy(stream[: len(stream) // length * length].astype(np.int64)).view(-1, length)
     device = next(model.parameters()).device
     special = torch.tensor(objective.special.ids, device=device)
     parts: list[tuple[npt.NDArray[Any], ...]] = []
-    for index, batch_BL in enumerate(rows_BL.split(max(1, BATCH_TOKENS // length))):
-        examples = objective.examples(
-            batch_BL,
-            vocab_size=model.config.vocab_size,
-            generator=torch.Generator().manual_seed(seed_of(seed, index)),
-        )
+    for examples in batches(model.config, stream, objective, seed=seed):
         logits_NV, targets_N = examples.to(device).predictions(model)
         text_N = ~torch.isin(targets_N, special)
         logits_NV, targets_N = logits_NV[text_N].float(), targets_N[text_N]
