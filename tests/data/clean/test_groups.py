@@ -111,6 +111,18 @@ def test_what_groups_there_are_stands_in_the_report(tmp_path: Path, capsys: pyte
     assert note in report["notes"] and f"{note}\n" in capsys.readouterr().out
 
 
+def test_groups_are_those_of_the_documents_that_stay(tmp_path: Path) -> None:
+    """Contamination drops after the split, which knows the groups of all."""
+    held_out = " ".join(f"held{n}" for n in range(30))
+    before, after = (" ".join(f"{side}{n}" for n in range(200)) for side in ("left", "right"))
+    rows = table("s", [row(held_out), row(f"{before} {held_out} {after}"), row("a text of its own")])
+    frame = rows.with_columns(group=pl.Series(["a", "b", "c"]), fold=pl.Series(["test", "train", "train"]))
+    documents, _ = clean_tables(tmp_path, {"s": frame})
+    assert sorted(documents["group"]) == ["a", "c"]
+    report = json.loads((tmp_path / "clean/report.json").read_text("utf-8"))
+    assert (report["groups"]["s"]["groups"], report["groups"]["s"]["documents"]) == (2, 2)
+
+
 def test_a_group_that_leaves_nothing_to_hold_out_is_refused(tmp_path: Path) -> None:
     message = (
         r"clean\.split: sources\.s has nothing for (validation|test): group 'a' has 18 of 20 documents, and "

@@ -155,6 +155,7 @@ def decide(measured: Path, settings: CleanSettings) -> Decisions:
         emptied = shortened.filter(pl.col("text").is_null())
         drop("duplicate_passages", emptied.with_columns(value=pl.col("removed").list.join(" … ")))
     split[rule != NONE] = NONE
+    kept = pl.DataFrame({"number": passed()})
     return Decisions(
         corpus=corpus,
         rule=rule,
@@ -166,7 +167,7 @@ def decide(measured: Path, settings: CleanSettings) -> Decisions:
         overlaps=overlaps,
         shortened=shortened,
         selection=selection,
-        groups=groups_of(sides),
+        groups=groups_of(sides.related.join(kept, on="number", how="semi")),
         notes=notes,
         roles={
             role: {name: len(own.numbers_of(name)) for name in own.sources} for role, own in corpora.items()

@@ -15,10 +15,13 @@ from tokenmill.data.clean.settings import SplitSettings
 from tokenmill.data.clean.split import Sides
 
 
-def groups_of(sides: Sides) -> dict[str, dict[str, Any]]:
+def groups_of(related: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """By source that has any: its groups; documents in them; those of the largest, with what equal or similar
-    texts connect it with; the name of one and the number of groups in that."""
-    grouped = sides.related.filter(pl.col("group").is_not_null())
+    texts connect it with; the name of one and the number of groups in that.
+
+    ``related`` has the columns of :attr:`Sides.related`.
+    """
+    grouped = related.filter(pl.col("group").is_not_null())
     connected = grouped.group_by("source", "component").agg(
         pl.len(), name=pl.col("group").min(), groups=pl.col("group").n_unique()
     )
@@ -47,7 +50,7 @@ def split_notes(
             f"{source}: {count:,} documents are held out although their fold is another, for a text like "
             f"theirs, or one of their group, is held out"
         )
-    for source, found in groups_of(sides).items():
+    for source, found in groups_of(sides.related).items():
         span = corpus.numbers_of(source)
         own = split[span.start : span.stop]
         count = int((own != NONE).sum())
