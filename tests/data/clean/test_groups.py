@@ -14,7 +14,7 @@ from tests.data.clean.test_contamination import some
 from tests.data.clean.test_split import split
 from tokenmill.core.errors import UserError
 from tokenmill.core.splits import SPLITS
-from tokenmill.data.clean.settings import NearDuplicateSettings, SplitSettings
+from tokenmill.data.clean.settings import ContaminationSettings, NearDuplicateSettings, SplitSettings
 
 HALVES = SplitSettings(validation=0.25, test=0.25)
 
@@ -116,7 +116,12 @@ def test_groups_are_those_of_the_documents_that_stay(tmp_path: Path) -> None:
     """Contamination drops after the split, which knows the groups of all."""
     rows = table("s", [row(some(1, 14)), row(f"{some(1, 14)} {some(2, 2)}"), row("a text of its own")])
     frame = rows.with_columns(group=pl.Series(["a", "b", "c"]), fold=pl.Series(["test", "train", "train"]))
-    documents, _ = clean_tables(tmp_path, {"s": frame}, near_duplicates=None)
+    documents, _ = clean_tables(
+        tmp_path,
+        {"s": frame},
+        default={"min_characters": 2, "max_characters": 100},
+        contamination=ContaminationSettings(max_share=0.8),
+    )
     assert sorted(documents["group"]) == ["a", "c"]
     report = json.loads((tmp_path / "clean/report.json").read_text("utf-8"))
     assert (report["groups"]["s"]["groups"], report["groups"]["s"]["documents"]) == (2, 2)
