@@ -25,7 +25,7 @@ SHAPES: dict[str, dict[str, int]] = {
     "masked-lm": {"layers": 4, "width": 192, "heads": 3, "context": 128},
     "text-to-text": {"layers": 3, "width": 192, "heads": 3, "context": 128},
 }
-"""Those of the sample's gpt, bert and t5."""
+"""That of the default gpt, and such small ones of the other kinds."""
 
 
 @torch.no_grad()
@@ -41,7 +41,7 @@ def largest_difference(case: str) -> float:
 
 
 def default_config(family: str) -> ModelConfig:
-    """A family at the size that the sample's model of its kind has."""
+    """A family at the size of its kind in SHAPES."""
     shape = SHAPES[FAMILIES[family]["kind"]]  # type: ignore[index]
     return family_config(family, vocab_size=VOCABULARY, **shape)  # type: ignore[arg-type]
 

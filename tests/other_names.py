@@ -4,19 +4,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from tests.shipped import shipped
 
-ROOT = Path(__file__).parents[1]
 GROUPS = ("tokenize", "pretrain", "finetune", "evaluate", "register")
 
 
 def write_params(folder: Path, **entries: dict[str, dict[str, Any]]) -> None:
-    """The shipped params.yaml with entries under other names: ``{name: {"like": name, setting: value}}``."""
-    params = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text("utf-8"))
-    shipped = {group: params[group] for group in GROUPS}
+    """The shipped settings with entries under other names: ``{name: {"like": name, setting: value}}``."""
+    params = shipped()
+    like = {group: params[group] for group in GROUPS}
     for group in GROUPS:
         params[group] = {
-            name: {**shipped[group][values["like"]], **{k: v for k, v in values.items() if k != "like"}}
+            name: {**like[group][values["like"]], **{k: v for k, v in values.items() if k != "like"}}
             for name, values in entries.get(group, {}).items()
         }
     write(folder / "params.yaml", params)  # JSON is YAML

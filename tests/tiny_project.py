@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from ruamel.yaml import YAML
 
+from tests.shipped import ROOT, shipped
 from tests.tiny_models import write_tokenizer
 from tokenmill.core.files import write_json
 from tokenmill.core.splits import SPLITS, Split
@@ -15,7 +16,6 @@ from tokenmill.pretraining.settings import FRESH
 from tokenmill.text.shards import write_manifest, write_split
 from tokenmill.text.tokenizer import encode_documents, fingerprint, load_tokenizer
 
-ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("peoples-daily", "reviews")
 """Of the shards: those of the shipped params.yaml."""
 MEASURE = {"remove_html": True, "simplify_chinese": False, "replace_pii": True}
@@ -36,9 +36,8 @@ def reviews(count: int, seed: int) -> list[tuple[str, str]]:
 
 
 def write_params(folder: Path, **changes: dict[str, Any]) -> None:
-    """The shipped params.yaml with everything small; ``changes`` go over its groups, key by key."""
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load((ROOT / "params.yaml").read_text("utf-8"))
+    """The shipped settings with everything small; ``changes`` go over its groups, key by key."""
+    params = shipped()
     for model in params["pretrain"].values():
         model.update(layers=1, width=32, heads=2, context=32, tokens=6400, batch_rows=4)
     params["evaluate"]["gpt"]["max_new_tokens"] = 8

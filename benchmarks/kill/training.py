@@ -180,7 +180,7 @@ def write_project(folder: Path, model: str, *, tokens: int, epochs: float, threa
 def main() -> None:
     """Print how often it was killed and went on, and whether the bytes are the same."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill.training", description=__doc__)
-    parser.add_argument("--model", default="bert")
+    parser.add_argument("--model", default="gpt")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=60_000, help="of the training split")

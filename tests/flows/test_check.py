@@ -8,8 +8,9 @@ import pytest
 
 from flows.check import check, notes, why
 from flows.dag import Due, Graph
-from stages.params import load_params
+from stages.params import check_params
 from tests.flows import toy
+from tests.shipped import shipped
 from tokenmill.core.errors import UserError
 
 
@@ -64,10 +65,10 @@ def test_the_shipped_project() -> None:
     assert not any(line.startswith("note: ") for line in lines)
 
 
-def test_notes(tmp_path: Path) -> None:
-    text = (toy.ROOT / "params.yaml").read_text("utf-8")
-    (tmp_path / "params.yaml").write_text(text.replace("  bert: {}\n", "").replace("  t5: {}\n", ""), "utf-8")
-    assert list(notes(load_params(tmp_path / "params.yaml"))) == [
+def test_notes() -> None:
+    params = shipped()
+    del params["evaluate"]["bert"], params["evaluate"]["t5"]
+    assert list(notes(check_params(params))) == [
         "pretrain.bert: no entry of evaluate measures it",
         "pretrain.t5: no entry of evaluate measures it",
     ]
