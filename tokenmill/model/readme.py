@@ -47,6 +47,7 @@ STEPS = {
     "remove_html": "HTML removed",
     "simplify_chinese": "Traditional Chinese made Simplified",
     "replace_pii": "personal data replaced by placeholders such as [PHONE]",
+    "keep_white_space": "indentation kept",
 }
 """The steps of normalising in words."""
 
