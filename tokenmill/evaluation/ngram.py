@@ -8,6 +8,7 @@ All counting is done on sorted arrays: a k-gram is named by its rank among the k
 ``rank of its first k-1 tokens * vocab_size + its last token``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -94,6 +95,25 @@ class NGram:
             ranks = found
         probability[tokens == self.start] = 1.0
         return np.log2(probability)
+
+    def next_probabilities(self, history: Sequence[int]) -> Floats:
+        """The probability of each id (vocab_size,) after tokens of one document."""
+        probability = self.unigram.copy()
+        for length, level in enumerate(self.orders, start=2):
+            known = history[len(history) - (length - 1) :]
+            rank = self._rank(known) if len(history) >= length - 1 else NONE
+            if rank == NONE:
+                break
+            first, last = np.searchsorted(level.keys, [rank * self.vocab_size, (rank + 1) * self.vocab_size])
+            probability *= level.left_over[rank]
+            probability[level.keys[first:last] - rank * self.vocab_size] += level.discounted[first:last]
+        return probability
+
+    def _rank(self, gram: Sequence[int]) -> int:
+        ranks = np.array(gram[:1], np.int64)
+        for level, token in zip(self.orders, gram[1:], strict=False):
+            ranks = level.find(ranks, np.array([token], np.int64), self.vocab_size)
+        return int(ranks[0])
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,15 @@ class InfillTokens(NamedTuple):
         """What a model reads before it writes the middle: first the prefix, then the suffix (PSM)."""
         return [self.prefix, *prefix, self.suffix, *suffix, self.middle]
 
+    def fitted(self, prefix: Sequence[int], suffix: Sequence[int], longest: int) -> list[int]:
+        """:meth:`row` of at most ``longest`` ids, at least 4: of too much the parts farthest from the gap go.
+
+        The suffix has a third of the room, and what the prefix leaves.
+        """
+        room = longest - len(self)
+        behind = min(len(suffix), max(room // 3, room - len(prefix)))
+        return self.row(prefix[max(0, len(prefix) - (room - behind)) :], suffix[:behind])
+
 
 def infill_tokens(
     tokenizer: Tokenizer, names: Sequence[Sequence[str]] = (*PUBLISHED, OURS)
