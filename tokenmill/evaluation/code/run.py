@@ -49,12 +49,9 @@ def measure_code(subject: Subject, name: str) -> dict[str, Any]:
     settings = subject.settings.code
     if settings is None:
         return {}
-    where = f"params.yaml: evaluate.{name}.code"
-    if 2 * settings.max_new_tokens > subject.model.config.context:
-        raise UserError(
-            f"{where}.max_new_tokens is {settings.max_new_tokens}, more than half of the context of {name}, "
-            f"{subject.model.config.context}; lower it"
-        )
+    where, context = f"params.yaml: evaluate.{name}.code", subject.model.config.context
+    if problem := settings.problem(context):
+        raise UserError(f"{where}.{problem}, but the context of {name} is {context}; lower it")
     documents = subject.documents("test", subject.sources)
     seed = subject.settings.seed
     lines = line_gaps(documents, settings.lines, seed)

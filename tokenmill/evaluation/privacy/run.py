@@ -23,11 +23,9 @@ def measure_privacy(subject: Subject, name: str) -> dict[str, Any]:
         return {}
     model, vocabulary = subject.model, subject.vocabulary
     assert isinstance(model, LanguageModel)
-    asked = settings.prefix_tokens + settings.new_tokens + 1
-    if asked > model.config.context:
+    if problem := settings.problem(context := model.config.context):
         raise UserError(
-            f"params.yaml: evaluate.{name}.privacy: prefix_tokens and new_tokens are {asked - 1}, too many "
-            f"for the context of {name}, {model.config.context}; lower them"
+            f"params.yaml: evaluate.{name}.privacy.{problem}, but the context of {name} is {context}; lower it"
         )
     train, test = (draw_documents(subject, split, settings.documents) for split in ("train", "test"))
     pretrain = subject.ancestry.get("pretrain", {})
