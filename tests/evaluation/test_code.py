@@ -14,6 +14,7 @@ from tokenmill.core.files import read_json
 from tokenmill.evaluation.code.gaps import function_gaps, line_gaps
 from tokenmill.evaluation.code.rivals import line_above, most_likely
 from tokenmill.evaluation.code.run import ended, measure_code
+from tokenmill.evaluation.code.settings import CodeSettings
 from tokenmill.evaluation.ngram import NGram
 from tokenmill.evaluation.settings import EvaluateSettings
 from tokenmill.evaluation.subject import open_subject
@@ -110,7 +111,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def measured(project: Project, **ancestry: Any) -> dict[str, Any]:
     folder = project.root / "coder"
     project.save_model("scribe", folder=folder, **ancestry)
-    settings = EvaluateSettings(code={"lines": 12, "max_new_tokens": 9}, ngram_order=3)
+    settings = EvaluateSettings(code=CodeSettings(lines=12, max_new_tokens=9), ngram_order=3)
     subject = open_subject("scribe", settings, project.clean, folder, project.digests["clean"])
     return measure_code(subject, "scribe")
 
@@ -136,9 +137,7 @@ def test_a_model_that_fills_gaps_is_asked_both_ways(project: Project) -> None:
 
 
 def test_new_tokens_leave_room(project: Project) -> None:
-    with pytest.raises(
-        UserError, match=r"evaluate\.scribe\.code\.max_new_tokens is 17, and may be half of it"
-    ):
+    with pytest.raises(UserError, match=r"scribe\.code\.max_new_tokens is 17, and may be half of it"):
         project.evaluate("scribe", code={"max_new_tokens": 17})
 
 

@@ -1,6 +1,4 @@
-"""What a model gives away: much, where it was trained so often on few texts that it knows them; else nothing."""
-
-from typing import Any
+"""What a model gives away: all of the few texts that it was trained on so often; of others nothing."""
 
 import numpy as np
 import polars as pl
@@ -14,7 +12,7 @@ from tokenmill.evaluation.privacy.documents import Drawn
 from tokenmill.evaluation.privacy.exposure import exposures
 from tokenmill.evaluation.privacy.extraction import difference, extraction
 from tokenmill.evaluation.privacy.membership import area_under_curve, membership
-from tokenmill.evaluation.privacy.personal_data import personal_data
+from tokenmill.evaluation.privacy.personal_data import searched
 from tokenmill.evaluation.privacy.settings import PrivacySettings
 from tokenmill.model.folder import load_model, save_model
 from tokenmill.model.heads import LanguageModel
@@ -110,14 +108,10 @@ def test_intervals() -> None:
     assert area["auc"] == pytest.approx(4.5 / 6) and area["auc_low"] < 0.75 < area["auc_high"]
 
 
-def test_personal_data_are_counted_and_looked_up(monkeypatch: pytest.MonkeyPatch, fresh: Any) -> None:
-    model, vocabulary = fresh
+def test_personal_data_are_counted_and_looked_up() -> None:
     written = ["call [PHONE] or write to a.person@example.com", "name@example.org [EMAIL]", "nothing"]
-    monkeypatch.setattr(
-        "tokenmill.evaluation.privacy.personal_data.generate", lambda *_args, **_settings: [written]
-    )
     training = pl.Series(["mail name@example.org to us", "other"])
-    found = personal_data(model, vocabulary, training, 3, 1)
+    found = searched(written, training)
     assert found["kinds"] == {"email": 2} and found["in_training"] == 1 and found["placeholders"] == 2
 
 

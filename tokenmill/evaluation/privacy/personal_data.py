@@ -19,10 +19,7 @@ NEW_TOKENS = 64
 def personal_data(
     model: LanguageModel, vocabulary: Vocabulary, training: pl.Series, count: int, seed: int
 ) -> dict[str, Any]:
-    """How many pieces of each kind stand in texts that the model writes from nothing, at temperature 1.
-
-    ``in_training`` of them stand so in the training text. ``placeholders`` were written in their place.
-    """
+    """What :func:`searched` finds in texts that the model writes from nothing, at temperature 1."""
     (texts,) = generate(
         model,
         vocabulary,
@@ -31,10 +28,18 @@ def personal_data(
         num_return_sequences=count,
         seed=seed,
     )
+    return searched(texts, training)
+
+
+def searched(texts: Sequence[str], training: pl.Series) -> dict[str, Any]:
+    """How many pieces of personal data of each kind stand in texts, and how many placeholders of them.
+
+    ``in_training`` of the pieces stand so in the training text, too.
+    """
     found = {kind.name: _found(texts, kind.name) for kind in KINDS}
     pieces = [piece for each in found.values() for piece in each]
     return {
-        "texts": count,
+        "texts": len(texts),
         "characters": sum(map(len, texts)),
         "kinds": {name: len(each) for name, each in found.items() if each},
         "in_training": sum(bool(training.str.contains(piece, literal=True).any()) for piece in pieces),

@@ -24,9 +24,8 @@ def measure_privacy(subject: Subject, name: str) -> dict[str, Any]:
     model, vocabulary = subject.model, subject.vocabulary
     assert isinstance(model, LanguageModel)
     if problem := settings.problem(context := model.config.context):
-        raise UserError(
-            f"params.yaml: evaluate.{name}.privacy.{problem}, but the context of {name} is {context}; lower it"
-        )
+        where = f"params.yaml: evaluate.{name}.privacy"
+        raise UserError(f"{where}.{problem}, but the context of {name} is {context}; lower it")
     train, test = (draw_documents(subject, split, settings.documents) for split in ("train", "test"))
     pretrain = subject.ancestry.get("pretrain", {})
     planted = pretrain.get("canaries")
