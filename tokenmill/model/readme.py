@@ -100,6 +100,8 @@ def model_readme(
         f"tokenmill.{function}(model, ...)",
         "```",
     ]
+    if ancestry.get("pretrain", {}).get("fim_rate"):
+        lines += ["", "It fills gaps, too: `tokenmill.generate(model, before, suffixes=behind)`."]
     if published:
         name, call = transformers_call(config.kind, HERE)
         lines += [
