@@ -212,6 +212,9 @@ def _asked(
     kind = _kind(name, params, project)
     if evaluate.choices and kind is not None and kind not in CHOOSING:
         yield f"evaluate.{name}.choices: {name} is a {kind}; only a {' or a '.join(CHOOSING)} chooses"
+    for group in ("code", "privacy"):
+        if getattr(evaluate, group) is not None and kind not in ("causal-lm", None):
+            yield f"evaluate.{name}.{group}: {name} is a {kind}, and this is for a causal-lm; remove it"
     for group in ("choices", "embeddings"):
         for entry, settings in getattr(evaluate, group).items():
             where, needs = f"evaluate.{name}.{group}.{entry}.source", ASKED.get(settings.kind)
@@ -300,6 +303,10 @@ def _sizes(params: Params) -> Iterator[str]:
                 f"evaluate.{name}.max_new_tokens is {evaluate.max_new_tokens}, but the context of {name} is "
                 f"{context}; lower it"
             )
+        for group in ("code", "privacy"):
+            asked = getattr(evaluate, group)
+            if asked is not None and context and (problem := asked.problem(context)):
+                yield f"evaluate.{name}.{group}.{problem}, but the context of {name} is {context}; lower it"
 
 
 def _shape_of(name: str | None, what: Literal["context", "width"], params: Params) -> int | None:

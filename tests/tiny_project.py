@@ -40,7 +40,9 @@ def write_params(folder: Path, **changes: dict[str, Any]) -> None:
     params = shipped()
     for model in params["pretrain"].values():
         model.update(layers=1, width=32, heads=2, context=32, tokens=6400, batch_rows=4)
-    params["evaluate"]["gpt"]["max_new_tokens"] = 8
+    params["evaluate"]["gpt"].update(
+        max_new_tokens=8, privacy={"documents": 20, "prefix_tokens": 4, "new_tokens": 4, "texts": 4}
+    )
     for entry in params["finetune"].values():
         entry.update(epochs=1, batch_size=8, max_tokens=32)
     params["finetune"]["sentiment"].update(

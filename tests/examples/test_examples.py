@@ -184,8 +184,23 @@ def write_cloze(path: Path, source: dict[str, Any]) -> None:
     path.write_text("".join(articles), "utf-8")
 
 
+def write_programs(path: Path, source: dict[str, Any]) -> None:
+    """Programs of functions, one a file, in folders of their own."""
+    draw = random.Random(path.parent.name)
+    for number in range(60):
+        lines = ["import math", ""]
+        for name in draw.sample(PLACES, 3):
+            lines += [f"def {name}(count):", f'    """{page(draw, 1)}"""', "    total = 0"]
+            lines += ["    for number in range(count):", f"        total += number * {draw.randint(2, 99)}"]
+            lines += [f"    return math.sqrt(total + {draw.randint(2, 99)})", "", ""]
+        program = path.parent / f"part{number % 12}" / f"module{number}.py"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text("\n".join(lines), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "cloze": write_cloze,
+    "file": write_programs,
     "txt": write_txt,
     "jsonl": write_jsonl,
     "csv": write_csv,
@@ -241,6 +256,8 @@ def made_small(params: dict[str, Any]) -> dict[str, Any]:
     for entry in params["evaluate"].values():
         if "max_new_tokens" in entry:
             entry["max_new_tokens"] = 4
+        if "code" in entry:
+            entry["code"] = {"lines": 20, "functions": 5, "max_new_tokens": 12}
         for asked in entry.get("choices", {}).values():
             asked.update({"shots": [0, 1], "draws": 1, "items": 8} if "shots" in asked else {})
             asked.update({"templates": ["{text}: {label}"]} if "templates" in asked else {})

@@ -196,6 +196,8 @@ WRONG: list[tuple[str, str, str]] = [
     ("task: classification", "task: clasification", 'finetune.sentiment.task should be one of chat, classification, generation, ner, question-answering, token-classification, got "clasification"'),
     ("task: classification\n    source: reviews", "task: question-answering\n    source: reviews", "finetune.sentiment.source: sources.reviews has no questions; give it `format: squad` or cloze, or name another source"),
     ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment.pooling is not a setting; known here: batch_size, control, dropout, epochs, freeze, init_from, keep, learning_rate, lora, max_tokens, seed, source, task"),
+    ("causal\n    layers", "prefix\n    fim_rate: 0.5\n    layers", "pretrain.gpt: fim_rate is for the objective causal, not for prefix; remove it"),
+    ("causal\n    layers", "prefix\n    canaries: 8\n    layers", "pretrain.gpt: canaries is for the objective causal, not for prefix; remove it"),
     # what would fail after hours, or never end
     ("seed: 1", f"seed: {2**63}", "pretrain.gpt.seed should be less than 9223372036854775808, got 9223372036854775808"),
     ("rate: 0.02", "rate: 1e308", "pretrain.gpt.learning_rate should be less than or equal to 1, got 1e+308"),
@@ -250,6 +252,9 @@ WRONG: list[tuple[str, str, str]] = [
     ("    dropout: 0.1", "    problem: multi-label\n    dropout: 0.1", 'register.sentiment.metric: the evaluation of sentiment writes no "accuracy"; use one of micro_f1, f1, subset_accuracy, calibration_error'),
     ("  sentiment: {sources: [own]}", "  sentiment: {sources: [own], counterfactuals: [[he]]}", "evaluate.sentiment.counterfactuals.0 should have at least 2 items, got ['he']"),
     ("  sentiment: {name", "  gpt: {name", 'register.gpt.metric: the evaluation of gpt writes no "accuracy"; use one of bits_per_byte, perplexity, loss'),
+    ("temperature: 0.8", "code: {max_new_tokens: 129}", "evaluate.gpt.code.max_new_tokens is 129, and may be half of it at most, but the context of gpt is 256; lower it"),
+    ("temperature: 0.8", "privacy: {prefix_tokens: 255, new_tokens: 1}", "evaluate.gpt.privacy.prefix_tokens and new_tokens are 256, but the context of gpt is 256; lower it"),
+    ("  sentiment: {sources: [own]}", "  sentiment: {sources: [own], privacy: {}}", "evaluate.sentiment.privacy: sentiment is a sequence-classifier, and this is for a causal-lm; remove it"),
     # what is asked without training
     ("temperature: 0.8", "choices: {x: {kind: riddles}}", "evaluate.gpt.choices.x.kind should be one of file, homophones, prompted, got \"riddles\""),
     ("temperature: 0.8", "choices: {x: {kind: homophones, source: own}}", "evaluate.gpt.choices.x.source: sources.own has no tags; give it `format: tagged`, or name its column of tagged text as `target` under `columns`, or name another source"),

@@ -132,6 +132,9 @@ def generate(
     prompts: Annotated[
         list[str] | None, typer.Argument(help="Texts to go on from; without any, one a line from stdin.")
     ] = None,
+    suffix: Annotated[
+        str | None, typer.Option(help="Fill the gap between a text and this, with a model that learned it.")
+    ] = None,
     max_new_tokens: Annotated[
         int | None, typer.Option(min=1, help="64, or what suits the task that the model was fine-tuned for.")
     ] = None,
@@ -164,6 +167,7 @@ def generate(
         model,
         prompts,
         as_json=as_json,
+        suffix=suffix,
         max_new_tokens=max_new_tokens,
         temperature=temperature,
         top_k=top_k,

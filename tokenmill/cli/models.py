@@ -10,6 +10,7 @@ from tokenmill.core.errors import UserError, one_line, shown
 from tokenmill.inference import api
 from tokenmill.inference.generation.generate import stream
 from tokenmill.inference.generation.sampling import GenerationConfig
+from tokenmill.inference.normalization import inner_texts
 from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.model.exchange import export_model, import_model, suggested_settings
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
@@ -96,10 +97,13 @@ def print_json(**values: Any) -> None:
     print(json.dumps(values, ensure_ascii=False), flush=True)
 
 
-def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **settings: Any) -> None:
+def generate(
+    name: str, prompts: Sequence[str] | None, *, as_json: bool, suffix: str | None = None, **settings: Any
+) -> None:
     """Print each prompt with each of its continuations, or a text-to-text model's answers alone.
 
-    On a terminal a single text appears as it is written. ``settings`` are those of
+    With a ``suffix``, what is written stands between the prompt and it. On a terminal a single text appears
+    as it is written. ``settings`` are those of
     :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
     """
     named = {name: value for name, value in settings.items() if value is not None}
@@ -111,19 +115,29 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
         single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
         if single and not as_json and sys.stdout.isatty():
             (read,) = read_prompts(loaded, chosen)
-            pieces = stream(loaded.model, loaded.vocabulary, read, **asked_with(loaded, given))
+            (behind,) = [None] if suffix is None else inner_texts(loaded.normalization, [suffix])
+            pieces = stream(
+                loaded.model,
+                loaded.vocabulary,
+                read,
+                suffix=behind,
+                infilling=loaded.infilling,
+                **asked_with(loaded, given),
+            )
             first = next(pieces, "")  # a mistake shows before anything is printed
             print("" if answers else chosen[0], end=first, flush=True)
             for piece in pieces:
                 print(piece, end="", flush=True)
-            print()
+            print(suffix or "")
             return
-        for prompt, texts in zip(chosen, api.generate(loaded, chosen, **given), strict=True):
+        suffixes = None if suffix is None else [suffix] * len(chosen)
+        written = api.generate(loaded, chosen, suffixes=suffixes, **given)
+        for prompt, texts in zip(chosen, written, strict=True):
             for text in texts:
                 if as_json:
                     print_json(prompt=prompt, text=text)
                 else:
-                    print(text if answers else f"{prompt}{text}", flush=True)
+                    print(text if answers else f"{prompt}{text}{suffix or ''}", flush=True)
 
     answer("generate", name, prompts, show)
 

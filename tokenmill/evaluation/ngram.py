@@ -8,6 +8,7 @@ All counting is done on sorted arrays: a k-gram is named by its rank among the k
 ``rank of its first k-1 tokens * vocab_size + its last token``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -115,6 +116,10 @@ class NGram:
                 place
             ]
         return probability
+
+    def next_probabilities(self, history: Sequence[int]) -> Floats:
+        """The probability of each id (vocab_size,) after tokens of one document, of which there is one at least."""
+        return self.after(np.array([history[-len(self.orders) :]], np.int64))[0]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from tokenmill.core.files import write_json, write_text
 from tokenmill.core.threads import compute_threads, reproducible_products
 from tokenmill.data.documents.parquet import write_parquet
 from tokenmill.evaluation.choices.run import measure_choices
+from tokenmill.evaluation.code.run import measure_code
 from tokenmill.evaluation.embeddings.run import measure_embeddings
 from tokenmill.evaluation.kinds import MEASURES
+from tokenmill.evaluation.privacy.run import measure_privacy
 from tokenmill.evaluation.scores import Bin
 from tokenmill.evaluation.settings import FIGURES, LOWER_IS_BETTER, EvaluateSettings, measured_as
 from tokenmill.evaluation.subject import Result, open_subject
@@ -50,6 +52,7 @@ def evaluate(
     result = MEASURES[kind](subject)
     choices = measure_choices(subject, name, job.out["evaluation"])
     embeddings = measure_embeddings(subject, name)
+    code, privacy = measure_code(subject, name), measure_privacy(subject, name)
     headline = FIGURES[kind][0]
     figures = _rounded(
         {
@@ -66,6 +69,8 @@ def evaluate(
             **({"analysis": result.analysis} if result.analysis else {}),
             "choices": choices,
             "embeddings": embeddings,
+            **({"code": code} if code else {}),
+            **({"privacy": privacy} if privacy else {}),
             "documents": result.documents,
             "test_digest": result.test_digest,
             "sources": list(subject.sources),

@@ -6,7 +6,9 @@ from pydantic import Field
 
 from tokenmill.core.settings import Name, Seed, Settings
 from tokenmill.evaluation.choices.settings import Choices
+from tokenmill.evaluation.code.settings import CodeSettings
 from tokenmill.evaluation.embeddings.settings import Embeddings
+from tokenmill.evaluation.privacy.settings import PrivacySettings
 from tokenmill.inference.generation.limits import (
     HIGHEST_TEMPERATURE,
     LOWEST_TEMPERATURE,
@@ -102,6 +104,10 @@ class EvaluateSettings(Settings):
     """What a causal or a masked model chooses among candidates, by names of their own."""
     embeddings: dict[Name, Embeddings] = Field(default={})
     """What the model's vectors of texts are used for, by names of their own."""
+    code: CodeSettings | None = None
+    """What of test programs a causal model is to complete."""
+    privacy: PrivacySettings | None = None
+    """What a causal model gives away of its training text."""
 
     @property
     def files(self) -> list[str]:

@@ -62,7 +62,9 @@ def load(folder: str | Path) -> LoadedModel:
     return read_model(Path(folder))
 
 
-def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **settings: Any) -> list[list[str]]:
+def generate(
+    model: AnyModel, prompts: Texts, *, suffixes: Texts | None = None, batch_size: int = 16, **settings: Any
+) -> list[list[str]]:
     """Continue each prompt, or answer it with a text-to-text model.
 
     One that was fine-tuned for that reads a prompt as its training texts: behind their prefix, and no more
@@ -71,6 +73,8 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
     Args:
         model: a causal language model or a text-to-text model.
         prompts: texts.
+        suffixes: what stands behind the gap after each prompt, of a model that learned to fill gaps
+            (``fim_rate`` of its pretraining).
         batch_size: so many prompts at a time.
         **settings: ``max_new_tokens``, ``temperature``, ``top_k``, ``top_p``, ``min_p``,
             ``repetition_penalty``, ``num_beams``, ``length_penalty``, ``stop``, ``num_return_sequences``,
@@ -85,8 +89,19 @@ def generate(model: AnyModel, prompts: Texts, *, batch_size: int = 16, **setting
             fit into the context.
     """
     loaded = _loaded(model)
-    read, chosen = read_prompts(loaded, _texts(prompts)), asked_with(loaded, settings)
-    return generation.generate(loaded.model, loaded.vocabulary, read, batch_size=batch_size, **chosen)
+    given, chosen = _texts(prompts), asked_with(loaded, settings)
+    behind = None if suffixes is None else inner_texts(loaded.normalization, _texts(suffixes))
+    if behind is not None and len(behind) != len(given):
+        raise UserError(f"{len(behind)} suffixes for {len(given)} prompts; give one for each prompt")
+    return generation.generate(
+        loaded.model,
+        loaded.vocabulary,
+        read_prompts(loaded, given),
+        suffixes=behind,
+        infilling=loaded.infilling,
+        batch_size=batch_size,
+        **chosen,
+    )
 
 
 def chat(model: AnyModel, messages: Sequence[Mapping[str, str]], **settings: Any) -> str:

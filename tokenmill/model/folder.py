@@ -22,12 +22,14 @@ from tokenmill.core.normalization import Normalization, read_normalization, writ
 from tokenmill.model.answering import Answering, read_answering
 from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import Model, build_model
+from tokenmill.model.infilling import read_infilling
 from tokenmill.model.published import architectures
 from tokenmill.model.published.settings import LONGEST, check_generation
 from tokenmill.model.readme import model_readme
 from tokenmill.model.tensors import WEIGHTS, Tensors, open_tensors, read_settings
 from tokenmill.text.chat_template import chat_generation, chat_settings
 from tokenmill.text.classes import read_tokenizer_settings
+from tokenmill.text.infill import InfillTokens
 from tokenmill.text.tokenizer import EOS, FIRST_TEXT_ID, fingerprint
 from tokenmill.text.tokenizer import FILE as TOKENIZER
 from tokenmill.text.vocabulary import (
@@ -127,6 +129,8 @@ class LoadedModel:
     """What its training texts went through, and what it is asked with must; None where nothing says it."""
     answering: Answering | None = None
     """How it is asked, if it was fine-tuned to answer texts."""
+    infilling: InfillTokens | None = None
+    """What stands around the parts of a text, if it learned to fill in their middle."""
 
 
 def load_model(folder: Path) -> tuple[Model, Vocabulary]:
@@ -173,6 +177,7 @@ def read_model(folder: Path) -> LoadedModel:
         tuple(placed.unexpected_keys),
         read_normalization(folder),
         read_answering(folder) if config.kind == "text-to-text" else None,
+        read_infilling(folder, vocabulary.tokenizer) if config.kind == "causal-lm" else None,
     )
 
 

@@ -47,6 +47,7 @@ STEPS = {
     "remove_html": "HTML removed",
     "simplify_chinese": "Traditional Chinese made Simplified",
     "replace_pii": "personal data replaced by placeholders such as [PHONE]",
+    "keep_white_space": "indentation kept",
 }
 """The steps of normalising in words."""
 
@@ -99,6 +100,8 @@ def model_readme(
         f"tokenmill.{function}(model, ...)",
         "```",
     ]
+    if ancestry.get("pretrain", {}).get("fim_rate"):
+        lines += ["", "It fills gaps, too: `tokenmill.generate(model, before, suffixes=behind)`."]
     if published:
         name, call = transformers_call(config.kind, HERE)
         lines += [

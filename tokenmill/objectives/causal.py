@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from tokenmill.objectives.examples import Examples, document_mask
+from tokenmill.objectives.middle import FillInTheMiddle, fill_in_the_middle
 from tokenmill.objectives.objective import Objective, RowShape
 from tokenmill.text.special import SpecialTokens
 
@@ -19,6 +20,8 @@ class Causal(Objective):
 
     isolated: bool = False
     """Documents of a row do not see each other."""
+    middle: FillInTheMiddle | None = None
+    """What is done to rows before, where the model is to fill gaps, too."""
 
     gives_text_probability = True
 
@@ -36,6 +39,8 @@ class Causal(Objective):
 
     def examples(self, rows_BL: Tensor, *, vocab_size: int, generator: torch.Generator) -> Examples:
         """(B, T+1) -> inputs (B, T), labels (B, T)."""
+        if self.middle is not None:
+            rows_BL = self.middle.rows(rows_BL, generator)
         inputs_BT, labels_BT = next_tokens(rows_BL)
         mask_BTS = document_mask(inputs_BT, bos=self.special.bos, causal=True) if self.isolated else None
         return Examples(inputs_BT, labels_BT, mask_BTS=mask_BTS)
@@ -47,5 +52,11 @@ def next_tokens(tokens_BT1: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def new_objective(settings: Mapping[str, Any], tokenizer: Tokenizer, special: SpecialTokens) -> Causal:
-    """The objective of an entry of ``pretrain``."""
-    return Causal(special, isolated=settings["packing"] == "isolated")
+    """The objective of an entry of ``pretrain``.
+
+    Raises:
+        UserError: gaps are to be filled, and the tokenizer has no tokens for them.
+    """
+    rate = settings.get("fim_rate")
+    middle = None if rate is None else fill_in_the_middle(rate, tokenizer, special)
+    return Causal(special, isolated=settings["packing"] == "isolated", middle=middle)

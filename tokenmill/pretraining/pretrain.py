@@ -7,11 +7,13 @@ from tokenmill.jobs.job import Job
 from tokenmill.jobs.progress import Progress
 from tokenmill.jobs.runtime import RuntimeSettings
 from tokenmill.model.folder import save_model
+from tokenmill.pretraining.canaries import plant
 from tokenmill.pretraining.language import LanguageModelling, language_scores
 from tokenmill.pretraining.plan import check_memory
 from tokenmill.pretraining.settings import PretrainSettings
 from tokenmill.pretraining.setup import Setup, set_up
 from tokenmill.text.shards import open_split
+from tokenmill.text.tokenizer import open_tokenizer
 from tokenmill.training.devices import check_processes
 from tokenmill.training.fit import fit
 from tokenmill.training.record import rounded, write_curve, write_record
@@ -39,6 +41,8 @@ def pretrain(
         open_split(tokens, split, sources=settings.sources, fingerprint=run.tokenizer)
         for split in ("train", "validation")
     )
+    if settings.canaries is not None:
+        train = plant(train, settings.canaries, settings.seed, open_tokenizer(tokens))
     check_memory(
         run.config,
         run.objective.row_shape(run.config.context),

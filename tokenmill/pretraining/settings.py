@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from tokenmill.core.settings import Count, Name, Seed, Settings
 from tokenmill.model.names import Decoder, Encoder, Family, Kind, TextToText
@@ -16,6 +16,8 @@ FRESH = (RANDOM, BIGRAMS)
 FAMILIES: dict[Kind, Any] = {"causal-lm": Decoder, "masked-lm": Encoder, "text-to-text": TextToText}
 SHAPE = ("family", "layers", "width", "heads", "context")
 """What fresh weights need to be told; a model to go on from knows it."""
+ONLY_WHERE_SET = ("fim_rate", "canaries")
+"""Left out of what a model's ancestry says where they are null."""
 
 
 class PretrainSettings(Settings):
@@ -40,6 +42,8 @@ class PretrainSettings(Settings):
     folder, but for a shorter context."""
     objective: str
     """What the model learns to predict: one of :data:`tokenmill.objectives.table.OBJECTIVES`."""
+    fim_rate: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of documents from whose middle a part is moved to their end (causal): fill in the middle."""
     mlm_probability: Annotated[float, Field(ge=0.001, lt=1)] = 0.15
     """Probability of a token to be hidden (masked)."""
     masking: Masking = "token"
@@ -63,6 +67,9 @@ class PretrainSettings(Settings):
     packing: Literal["stream", "documents", "isolated"] = "stream"
     """Rows are cut from the stream of documents, or packed from whole documents, of which some are cut off
     at the row's end; ``isolated``: and which do not see each other (causal, masked)."""
+    canaries: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Texts with a random secret that are planted among the training documents (causal), by which evaluation
+    tells what the model keeps of single ones (:mod:`tokenmill.text.canaries`)."""
     seed: Seed
 
     @property
@@ -76,6 +83,13 @@ class PretrainSettings(Settings):
         if problem:
             raise ValueError(problem)
         return self
+
+    @model_serializer(mode="wrap")
+    def _dumped(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = dump(self)
+        return {
+            name: value for name, value in values.items() if value is not None or name not in ONLY_WHERE_SET
+        }
 
     def _start_problem(self) -> str | None:
         for name in SHAPE:
@@ -112,6 +126,9 @@ class PretrainSettings(Settings):
             return f"packing can be isolated for causal and masked only, not for {self.objective}"
         if self.packing == "isolated" and self.family in ("rnn", "lstm"):
             return f"packing cannot be isolated for {self.family}, whose state runs through the row"
+        for name in ONLY_WHERE_SET:
+            if getattr(self, name) is not None and self.objective != "causal":
+                return f"{name} is for the objective causal, not for {self.objective}; remove it"
         return None
 
     def _budget_problem(self) -> str | None:

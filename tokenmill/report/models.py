@@ -11,10 +11,12 @@ from tokenmill.core.splits import SPLITS
 from tokenmill.report.analysis import behind
 from tokenmill.report.answers import answers, cut
 from tokenmill.report.charts import render
+from tokenmill.report.code import completed_code
 from tokenmill.report.curves import calibration_curves, learning_curves
 from tokenmill.report.entities import entity_section
 from tokenmill.report.entries import entries
 from tokenmill.report.evaluation import Evaluation
+from tokenmill.report.privacy import privacy
 from tokenmill.report.questions import shown_questions
 from tokenmill.report.sentences import headlines
 from tokenmill.report.words import FIGURES, KINDS, kind_of
@@ -56,6 +58,10 @@ def page(
         questions={e.name: asked for e in evaluations if (asked := shown_questions(e.predictions()))},
         entities=[section for e in evaluations if (section := entity_section(e))],
         entries={e.name: found for e in evaluations if (found := entries(e))},
+        completions={
+            e.name: shown for e in evaluations if (shown := completed_code(e.content.get("code", {})))
+        },
+        private={e.name: said for e in evaluations if (said := privacy(e.content.get("privacy", {})))},
         learnt={e.name: pieces for e in evaluations if (pieces := e.learnt())},
         samples={e.name: written for e in evaluations if (written := e.samples())},
         analyses={e.name: behind(parts) for e in evaluations if (parts := e.analysis)},

@@ -41,6 +41,7 @@ FIGURES = {
     "answer_f1": Figure("F1 of the answer", "{:.1%}", True),
     "exact_match_unseen_answer": Figure("exact, answers that training never had", "{:.1%}", True),
     "exact_match_without_answer": Figure("exact, questions without answer", "{:.1%}", True),
+    "parses": Figure("parses", "{:.1%}", True),
     "placeholders_kept": Figure("placeholders kept", "{:.1%}", True),
     "ended": Figure("ended by itself", "{:.1%}", True),
     "perplexity": Figure("perplexity of a token", "{:,.1f}", False),

@@ -18,7 +18,7 @@ RAW = (*COLUMNS, "fold")
 Row = tuple[str, str | None, str | None]
 """Text, label, target."""
 MEASURE = MeasureSettings(remove_html=True, simplify_chinese=False, replace_pii=True)
-STEPS = MEASURE.of_source(None)
+STEPS = MEASURE.of_source({})
 
 
 def settings(**changes: Any) -> CleanSettings:

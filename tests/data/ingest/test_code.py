@@ -66,7 +66,8 @@ def documents(template: str) -> dict[str, str]:
 
 def test_code_is_told_by_its_documents(tmp_path: Path) -> None:
     found, html = texts(tmp_path, documents(PROGRAM))
-    assert found[0].endswith('std::vector<i> a0;\nstd::cout << "<p>0</p> &amp;";\nreturn 0;\n}') and not html
+    assert found[0].endswith('    std::vector<i> a0;\n    std::cout << "<p>0</p> &amp;";\n    return 0;\n}')
+    assert not html
     (said,) = json.loads((tmp_path / "raw/manifest.json").read_text("utf-8"))["sources"]["mine"]["notes"]
     assert said.startswith("program code: ") and "`remove_html`" in said
 
@@ -80,5 +81,16 @@ def test_a_source_says_it_itself(tmp_path: Path) -> None:
     assert "<b>" not in found[0] and html
     found, html = texts(tmp_path / "prose", documents(PROSE), remove_html=False)
     assert "<b>this</b>" in found[0] and not html
+    found, _ = texts(tmp_path / "indented", {"a.py": "if  x:\n\ty = 1  \n"}, format="file")
+    assert found == ["if  x:\n\ty = 1"]
+    found, _ = texts(tmp_path / "flat", {"a.py": "if  x:\n\ty = 1\n"}, format="file", keep_white_space=False)
+    assert found == ["if x:\ny = 1"]
     found, html = texts(tmp_path / "plain", documents(PROSE))
     assert found[0].startswith("A page says this and that") and html
+
+
+def test_files_of_a_folder_belong_together(tmp_path: Path) -> None:
+    files = {f"{folder}/{name}.py": f"{name} = 1\n" for folder in ("a", "a/b") for name in "xy"}
+    read_source(tmp_path, files, format="file", group="folder")
+    groups = pl.read_parquet(tmp_path / "raw/mine.parquet")["group"].to_list()
+    assert groups == ["a/b", "a/b", "a", "a"]

@@ -24,7 +24,7 @@ from tokenmill.data.normalization.edited import Edited, apply, differences
 from tokenmill.data.normalization.text import normalize_text
 
 ALL = Normalization(remove_html=True, simplify_chinese=True, replace_pii=True)
-CHOICES = [Normalization(*(number >> bit & 1 == 1 for bit in range(3))) for number in range(8)]
+CHOICES = [Normalization(*(number >> bit & 1 == 1 for bit in range(4))) for number in range(16)]
 
 
 def measured(text: str, steps: Normalization) -> str:

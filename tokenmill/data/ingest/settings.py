@@ -60,6 +60,8 @@ class SourceSettings(Settings):
     remove_html: bool | None = None
     """Of this source alone, instead of ``measure.remove_html``; null: as there, but for program code, which
     is told by the names of its files or by its documents, and keeps all that looks like HTML."""
+    keep_white_space: bool | None = None
+    """Whether white space within lines and at their beginning stays; null: that of program code does."""
     max_bad_share: Share = 0.01
     """More unreadable lines than this share of a source fail the stage."""
     max_document_bytes: Count = 16 << 20
@@ -80,9 +82,10 @@ class FileSettings(SourceSettings):
     mark is text like any other (``none``); ``auto`` tells it from the whole file."""
     labels: dict[str, str] = Field(default={})
     """File name -> label of every document in it."""
-    group: Literal["article"] | None = None
-    """``article``: tagged lines are those of a newspaper (:mod:`tokenmill.data.documents.articles`), and the
-    lines of an article come to one split."""
+    group: Literal["article", "folder"] | None = None
+    """What comes to one split. ``article``: tagged lines are those of a newspaper
+    (:mod:`tokenmill.data.documents.articles`), and the lines of an article belong together. ``folder``: the
+    files of a folder do, such as the modules of a package."""
 
     target_paths: list[str] = Field(default=[])
     """Of parallel files: globs for those with the targets, which go with those of ``paths`` in order of their
@@ -90,8 +93,8 @@ class FileSettings(SourceSettings):
 
     @model_validator(mode="after")
     def _fits_the_format(self) -> Self:
-        if self.group is not None and self.format != "tagged":
-            raise ValueError(f"group: {self.group} is of lines with `format: tagged`, not {self.format}")
+        if self.group == "article" and self.format != "tagged":
+            raise ValueError(f"group: article is of lines with `format: tagged`, not {self.format}")
         if (self.format == "parallel") != bool(self.target_paths):
             raise ValueError("format: parallel and target_paths belong together; give both, or neither")
         return self

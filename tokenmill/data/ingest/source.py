@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from tokenmill.core.files import sha256_file
+from tokenmill.core.normalization import OF_SOURCE
 from tokenmill.data.ingest.articles import by_article
 from tokenmill.data.ingest.collect import Collector
 from tokenmill.data.ingest.files import SourceFile, file_labels, licence_of, local_files, package_files
 from tokenmill.data.ingest.formats import read_file
+from tokenmill.data.ingest.records import Record, Rows
 from tokenmill.data.ingest.settings import HuggingFaceSource, PackageSource, Source
 from tokenmill.data.ingest.table_writer import DOCUMENTS, REJECTS, TableWriter
 from tokenmill.data.ingest.tables import dataset_folder, read_dataset
@@ -42,6 +44,8 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
             rows = read_file(file, source.format, columns, source.quoting)
             if source.group == "article":
                 rows = by_article(file, rows)
+            elif source.group == "folder":
+                rows = _by_folder(file, rows)
             counts = collector.collect(file.name, rows, labels.get(file.name))
             read = [file] if file.target is None else [file, file.target]
             for each in read:
@@ -55,15 +59,24 @@ def ingest_source(name: str, source: Source, root: Path, out: Path, work: Path) 
     if rejects.rows:
         rejects.finish(out / f"{name}.rejects.parquet")
     notes = collector.notes()
-    if source.remove_html is not None:
-        entry["remove_html"] = source.remove_html
-    elif collector.is_code(file["name"] for file in entry.get("files", ())):
-        entry["remove_html"] = False
-        notes.append("program code: what looks like HTML stays; `remove_html` of the source says otherwise")
+    if collector.is_code(file["name"] for file in entry.get("files", ())):
+        entry |= {"remove_html": False, "keep_white_space": True}
+        notes.append(
+            "program code: what looks like HTML stays, and so does white space; `remove_html` and "
+            "`keep_white_space` of the source say otherwise"
+        )
+    entry |= {key: said for key in OF_SOURCE if (said := getattr(source, key)) is not None}
     if notes:
         entry["notes"] = notes
     digest = sha256_file(out / f"{name}.parquet")
     return {**entry, "license": licence, **collector.total.as_dict(), "sha256": digest}
+
+
+def _by_folder(file: SourceFile, rows: Rows) -> Rows:
+    """The documents of a file, with the folder that it is in as their group."""
+    folder = file.name.rpartition("/")[0]
+    for row in rows:
+        yield row._replace(group=folder) if isinstance(row, Record) else row
 
 
 def _describe_file(file: SourceFile) -> dict[str, Any]:

@@ -13,18 +13,26 @@ from tokenmill.core.normalization import Normalization
 from tokenmill.data.normalization.markup import MARKUP, remove_markup
 from tokenmill.data.normalization.mojibake import MOJIBAKE, repair_mojibake
 from tokenmill.data.normalization.simplify import HAN, converter
-from tokenmill.data.normalization.steps import AROUND, INVISIBLE_STEPS, PASSES, WHITE_SPACE_STEPS, WIDE
+from tokenmill.data.normalization.steps import (
+    AROUND,
+    AROUND_KEPT,
+    INVISIBLE_STEPS,
+    KEPT_WHITE_SPACE_STEPS,
+    PASSES,
+    WHITE_SPACE_STEPS,
+    WIDE,
+)
 
 
 def normalize(texts: pl.Series, steps: Normalization) -> pl.Series:
     """Texts repaired and in one form; null stays null. No text of a wanted language is invented or lost."""
-    result = tidy(_where(MOJIBAKE, repair_mojibake, texts))
+    result = tidy(_where(MOJIBAKE, repair_mojibake, texts), steps)
     rows = _repairable(result, steps).arg_true()
     for _ in range(PASSES):
         if not len(rows):
             break
         before = result.gather(rows)
-        after = tidy(_repaired(before, steps))
+        after = tidy(_repaired(before, steps), steps)
         changed = before != after
         rows, after = rows.filter(changed), after.filter(changed)
         result = result.scatter(rows, after)
@@ -32,7 +40,7 @@ def normalize(texts: pl.Series, steps: Normalization) -> pl.Series:
     return result
 
 
-def tidy(texts: pl.Series) -> pl.Series:
+def tidy(texts: pl.Series, steps: Normalization) -> pl.Series:
     """Line ends, invisible characters, widths and white space in one form, then Unicode NFC.
 
     Composing comes last: characters may meet only once those between them are gone. Not NFKC, which turns the
@@ -42,9 +50,10 @@ def tidy(texts: pl.Series) -> pl.Series:
     for found, new in INVISIBLE_STEPS:
         text = text.str.replace_all(found, new)
     text = text.str.replace_many(WIDE)
-    for found, new in WHITE_SPACE_STEPS:
+    for found, new in KEPT_WHITE_SPACE_STEPS if steps.keep_white_space else WHITE_SPACE_STEPS:
         text = text.str.replace_all(found, new)
-    return texts.to_frame().select(text.str.strip_chars(AROUND).str.normalize("NFC")).to_series()
+    text = text.str.strip_chars(AROUND_KEPT if steps.keep_white_space else AROUND)
+    return texts.to_frame().select(text.str.normalize("NFC")).to_series()
 
 
 def _repairable(texts: pl.Series, steps: Normalization) -> pl.Series:

@@ -11,6 +11,7 @@ import polars as pl
 
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, sha256_file, write_json
+from tokenmill.core.normalization import OF_SOURCE
 from tokenmill.data.measure.part import COLUMNS, Part, measure_part
 from tokenmill.data.measure.settings import MeasureSettings
 from tokenmill.jobs.runtime import RuntimeSettings
@@ -36,7 +37,7 @@ def measure(
     tables = raw_tables(raw)
     parts = [part for source, table in tables.items() for part in plan(source, table, PART_BYTES)]
     todo = [part for part in parts if not (work / part.name).exists()]
-    steps = {name: settings.of_source(entry.get("remove_html")) for name, entry in _ingested(raw).items()}
+    steps = {name: settings.of_source(entry) for name, entry in _ingested(raw).items()}
     function = partial(measure_part, raw.resolve(), work.resolve(), steps)
     workers = runtime.workers if len(todo) >= LEAST_PARTS else 1
     for name in each(function, todo, workers=workers, dask=runtime.dask):
@@ -111,7 +112,7 @@ def _manifest(raw: Path, tables: dict[str, Path], settings: MeasureSettings) -> 
                 "role": ingested[name]["role"],
                 "sha256": sha256_file(table),
                 "files": {file["name"]: file["sha256"] for file in ingested[name].get("files", [])},
-                **{key: value for key, value in ingested[name].items() if key == "remove_html"},
+                **{key: value for key, value in ingested[name].items() if key in OF_SOURCE},
             }
             for name, table in tables.items()
         },

@@ -1,6 +1,9 @@
 """How texts are normalised before they are measured: ``measure`` in params.yaml."""
 
-from tokenmill.core.normalization import Normalization
+from collections.abc import Mapping
+from typing import Any
+
+from tokenmill.core.normalization import OF_SOURCE, Normalization
 from tokenmill.core.settings import Settings
 
 
@@ -14,7 +17,7 @@ class MeasureSettings(Settings):
     replace_pii: bool
     """E-mail addresses, phone numbers and the like become placeholders."""
 
-    def of_source(self, remove_html: bool | None) -> Normalization:
-        """The steps for a source, which may say itself what becomes of HTML."""
-        steps = self.model_dump()
-        return Normalization(**(steps if remove_html is None else steps | {"remove_html": remove_html}))
+    def of_source(self, entry: Mapping[str, Any]) -> Normalization:
+        """The steps for a source, by its entry in the manifest of data/raw."""
+        own = {key: value for key, value in entry.items() if key in OF_SOURCE}
+        return Normalization(**(self.model_dump() | own))

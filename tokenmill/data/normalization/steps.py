@@ -21,9 +21,13 @@ INVISIBLE_STEPS = ((LINE_ENDS, "\n"), (CONTROL, ""))
 """Expressions and what stands in the place of what they find, in their order: before widths ..."""
 WHITE_SPACE_STEPS = ((SPACES, " "), (r" ?\n ?", "\n"), (r"\n{3,}", "\n\n"))
 """... and after them: one space for a run, none at the ends of a line, at most one empty line."""
+KEPT_WHITE_SPACE_STEPS = ((rf"{SPACES}\n", "\n"), (r"\n{4,}", "\n\n\n"))
+"""Where white space is kept: none at the end of a line, at most two empty lines."""
 
 AROUND = " \n"
-"""What is taken away at both ends of a text then."""
+"""What is taken away at both ends of a text then ..."""
+AROUND_KEPT = "\n"
+"""... and where white space is kept."""
 
 PASSES = 100
 """Repairs that uncover more to repair are repeated so often at most: a text may be made of nothing else."""

@@ -10,10 +10,19 @@ from tokenmill.data.normalization.mojibake import MOJIBAKE, repair_mojibake
 from tokenmill.data.normalization.pii.replace import pii_edits
 from tokenmill.data.normalization.pii.table import KINDS
 from tokenmill.data.normalization.simplify import HAN, converter
-from tokenmill.data.normalization.steps import AROUND, INVISIBLE_STEPS, PASSES, WHITE_SPACE_STEPS, WIDE
+from tokenmill.data.normalization.steps import (
+    AROUND,
+    AROUND_KEPT,
+    INVISIBLE_STEPS,
+    KEPT_WHITE_SPACE_STEPS,
+    PASSES,
+    WHITE_SPACE_STEPS,
+    WIDE,
+)
 
 BEFORE = tuple((re.compile(found), new) for found, new in INVISIBLE_STEPS)
 AFTER = tuple((re.compile(found), new) for found, new in WHITE_SPACE_STEPS)
+AFTER_KEPT = tuple((re.compile(found), new) for found, new in KEPT_WHITE_SPACE_STEPS)
 WIDE_RUN = re.compile(f"[{''.join(WIDE)}]+")
 NARROW = str.maketrans(WIDE)
 COMPOSED = re.compile(r"[\x00-\x7F]?[^\x00-\x7F]+")
@@ -31,7 +40,7 @@ def normalize_text(text: str, steps: Normalization) -> Edited:
     """
     edited = Edited(text)
     _repair(edited)
-    _tidy(edited)
+    _tidy(edited, steps)
     for _ in range(PASSES):
         before = edited.text
         _repair(edited)
@@ -43,7 +52,7 @@ def normalize_text(text: str, steps: Normalization) -> Edited:
             edited.convert(LINE, converter())
         if edited.text == before:
             break
-        _tidy(edited)
+        _tidy(edited, steps)
     if steps.replace_pii:
         for kind in KINDS:
             while edits := pii_edits(edited.text, kind):
@@ -56,12 +65,12 @@ def _repair(edited: Edited) -> None:
         edited.convert(ALL, repair_mojibake)
 
 
-def _tidy(edited: Edited) -> None:
+def _tidy(edited: Edited, steps: Normalization) -> None:
     for found, new in BEFORE:
         edited.replace(found, new)
     edited.convert(WIDE_RUN, lambda wide: wide.translate(NARROW))
-    for found, new in AFTER:
+    for found, new in AFTER_KEPT if steps.keep_white_space else AFTER:
         edited.replace(found, new)
-    edited.strip(AROUND)
+    edited.strip(AROUND_KEPT if steps.keep_white_space else AROUND)
     if not unicodedata.is_normalized("NFC", edited.text):
         edited.convert(COMPOSED, lambda text: unicodedata.normalize("NFC", text))

@@ -1,7 +1,7 @@
 """Continuations of prompts by a causal model, answers to them by a text-to-text model."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from tokenmill.inference.generation.sampling import (
 from tokenmill.inference.generation.streaming import TextStream, cut
 from tokenmill.inference.rows import check_texts
 from tokenmill.model.heads import LanguageModel, Model
+from tokenmill.text.infill import InfillTokens
 from tokenmill.text.vocabulary import Vocabulary
 
 LOGITS = 8
@@ -33,6 +34,8 @@ def generate(
     vocabulary: Vocabulary,
     prompts: Sequence[str],
     *,
+    suffixes: Sequence[str] | None = None,
+    infilling: InfillTokens | None = None,
     batch_size: int = 16,
     max_tokens: int | None = None,
     **settings: Any,
@@ -48,6 +51,8 @@ def generate(
         model: a causal language model or a text-to-text model.
         vocabulary: the model's own.
         prompts: texts; prompts of like length are computed together.
+        suffixes: what stands behind the gap after each prompt, which is filled then.
+        infilling: the tokens around the parts, of a model that learned to fill gaps.
         batch_size: so many prompts at a time.
         max_tokens: of a prompt with more tokens the first are read; None: it must fit into the context.
         **settings: of :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
@@ -56,11 +61,12 @@ def generate(
         For each prompt its ``num_return_sequences`` texts, without the prompt.
 
     Raises:
-        UserError: the model is of another kind, a setting is out of range, or prompt and new tokens do not
-            fit into the context.
+        UserError: the model is of another kind, or did not learn to fill gaps, a setting is out of range, or
+            prompt and new tokens do not fit into the context.
     """
     chosen = GenerationConfig(**settings)
-    language_model, rows = _prepare(model, vocabulary, prompts, chosen, max_tokens)
+    gaps = None if suffixes is None else _Gaps(suffixes, infilling)
+    language_model, rows = _prepare(model, vocabulary, prompts, chosen, max_tokens, gaps)
     return [
         [cut(vocabulary.decode(answer), chosen.stop) for answer in answers]
         for answers in generate_ids(language_model, vocabulary, rows, chosen, batch_size=batch_size)
@@ -93,9 +99,41 @@ def generate_ids(
     return results
 
 
+class _Gaps(NamedTuple):
+    """What stands behind the gaps after prompts, and the tokens around the parts."""
+
+    suffixes: Sequence[str]
+    tokens: InfillTokens | None
+
+    def rows(self, vocabulary: Vocabulary, prompts: Sequence[str]) -> list[list[int]]:
+        """Ids after which the model writes what is missing.
+
+        Raises:
+            UserError: it did not learn that.
+        """
+        if self.tokens is None:
+            raise UserError(
+                "this model did not learn to fill the gap before a suffix; give one whose pretraining has "
+                "`fim_rate`, or leave the suffix out"
+            )
+        begin = [] if vocabulary.bos is None else [vocabulary.bos]
+        encode = vocabulary.tokenizer.encode_batch_fast
+        parts = [encode(list(texts), add_special_tokens=False) for texts in (prompts, self.suffixes)]
+        return [
+            [*begin, *self.tokens.row(before.ids, behind.ids)] for before, behind in zip(*parts, strict=True)
+        ]
+
+
 @torch.inference_mode()
 def stream(
-    model: Model, vocabulary: Vocabulary, prompt: str, *, max_tokens: int | None = None, **settings: Any
+    model: Model,
+    vocabulary: Vocabulary,
+    prompt: str,
+    *,
+    suffix: str | None = None,
+    infilling: InfillTokens | None = None,
+    max_tokens: int | None = None,
+    **settings: Any,
 ) -> Iterator[str]:
     """The one text that :func:`generate` gives for a prompt, in pieces, as soon as each is certain.
 
@@ -107,7 +145,8 @@ def stream(
         raise UserError(
             "num_beams and num_return_sequences must be 1 for a text that is given out as it comes"
         )
-    language_model, rows = _prepare(model, vocabulary, [prompt], chosen, max_tokens)
+    gaps = None if suffix is None else _Gaps([suffix], infilling)
+    language_model, rows = _prepare(model, vocabulary, [prompt], chosen, max_tokens, gaps)
     text, row = TextStream(vocabulary, chosen.stop), list[int]()
     for (row,) in _sample(language_model, vocabulary, rows, chosen):
         if piece := text.take(row):
@@ -122,6 +161,7 @@ def _prepare(
     prompts: Sequence[str],
     settings: GenerationConfig,
     max_tokens: int | None,
+    gaps: _Gaps | None,
 ) -> tuple[LanguageModel, list[list[int]]]:
     """The model, known to be able to write, and the prompts as ids, known to fit."""
     if not isinstance(model, LanguageModel) or model.config.kind == "masked-lm":
@@ -131,7 +171,7 @@ def _prepare(
     model.eval()
     check_texts(prompts, "prompt")
     answers = model.config.kind == "text-to-text"
-    rows = vocabulary.encode(prompts, max_tokens)
+    rows = vocabulary.encode(prompts, max_tokens) if gaps is None else gaps.rows(vocabulary, prompts)
     begin = vocabulary.bos if vocabulary.bos is not None else vocabulary.eos
     for number, row in enumerate(rows):
         if not row and begin is not None:

@@ -1,0 +1,1 @@
+"""How well a causal model completes program code."""

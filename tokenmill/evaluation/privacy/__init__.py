@@ -1,0 +1,1 @@
+"""What a causal model gives away of its training text."""
