@@ -184,6 +184,16 @@ def write_cloze(path: Path, source: dict[str, Any]) -> None:
     path.write_text("".join(articles), "utf-8")
 
 
+def write_preferences(path: Path, source: dict[str, Any]) -> None:
+    """A better and a worse end to the beginning of a sentence."""
+    draw = random.Random(path.name)
+    rows = (
+        {"prompt": page(draw, 1), "chosen": draw.choice(GOOD), "rejected": draw.choice(BAD)}
+        for _ in range(160)
+    )
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "cloze": write_cloze,
     "txt": write_txt,
@@ -194,6 +204,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "po": write_po,
     "articles": write_paper,
     "messages": write_messages,
+    "preferences": write_preferences,
 }
 
 
