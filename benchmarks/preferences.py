@@ -9,6 +9,7 @@ says where the pairs go, in the format `preferences`. ``--model`` names a model 
 
 import argparse
 import json
+import random
 from collections import Counter, defaultdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +30,7 @@ def reviews() -> dict[str, list[str]]:
 
 
 def pairs() -> list[dict[str, str]]:
-    """``prompt``, ``chosen`` (positive) and ``rejected`` (negative)."""
+    """``prompt``, ``chosen`` (positive) and ``rejected`` (negative), in an order of chance."""
     begun: dict[str, defaultdict[str, list[str]]] = {}
     for label, texts in reviews().items():
         begun[label] = defaultdict(list)
@@ -44,6 +45,7 @@ def pairs() -> list[dict[str, str]]:
             {"prompt": prompt, "chosen": chosen, "rejected": rejected}
             for chosen, rejected in zip(*sides, strict=False)
         ]
+    random.Random(0).shuffle(made)
     return made
 
 

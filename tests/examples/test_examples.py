@@ -185,13 +185,18 @@ def write_cloze(path: Path, source: dict[str, Any]) -> None:
 
 
 def write_preferences(path: Path, source: dict[str, Any]) -> None:
-    """A better and a worse end to the beginning of a sentence."""
+    """Two answers to a question, short enough for the small models here."""
     draw = random.Random(path.name)
-    rows = (
-        {"prompt": page(draw, 1), "chosen": draw.choice(GOOD), "rejected": draw.choice(BAD)}
-        for _ in range(160)
-    )
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+
+    def pair() -> dict[str, str]:
+        chosen, rejected = draw.sample(PEOPLE, 2)
+        return {
+            "prompt": f"{draw.choice(PLACES)} {draw.randrange(900)}?",
+            "chosen": chosen,
+            "rejected": rejected,
+        }
+
+    path.write_text("".join(json.dumps(pair()) + "\n" for _ in range(160)), "utf-8")
 
 
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {

@@ -25,7 +25,7 @@ NGRAM_RATE = 0.1
 PUBLISHED: dict[str, Any] = {"muon": False, "betas": (0.9, 0.999), "eps": 1e-8}
 """AdamW as published weights were trained and are fine-tuned with (Devlin et al. 2019, A.2)."""
 
-HEAD_RATE = 0.002
+HEAD_RATE = 0.005
 """AdamW's learning rate of a last layer that begins with zeros beside weights that others trained, whatever
 theirs is: at their rate it would still be nearly zero after the usual number of steps; see
 docs/experiments.md."""
