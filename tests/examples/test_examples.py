@@ -198,6 +198,21 @@ def write_programs(path: Path, source: dict[str, Any]) -> None:
         program.write_text("\n".join(lines), "utf-8")
 
 
+def write_preferences(path: Path, source: dict[str, Any]) -> None:
+    """Two answers to a question, short enough for the small models here."""
+    draw = random.Random(path.name)
+
+    def pair() -> dict[str, str]:
+        chosen, rejected = draw.sample(PEOPLE, 2)
+        return {
+            "prompt": f"{draw.choice(PLACES)} {draw.randrange(900)}?",
+            "chosen": chosen,
+            "rejected": rejected,
+        }
+
+    path.write_text("".join(json.dumps(pair()) + "\n" for _ in range(160)), "utf-8")
+
+
 WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "cloze": write_cloze,
     "file": write_programs,
@@ -209,6 +224,7 @@ WRITERS: dict[str, Callable[[Path, dict[str, Any]], None]] = {
     "po": write_po,
     "articles": write_paper,
     "messages": write_messages,
+    "preferences": write_preferences,
 }
 
 

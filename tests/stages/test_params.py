@@ -193,7 +193,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("width: 256", "width: 100", "pretrain.gpt: width must be a multiple of 2 x heads (rotary positions pair up dimensions), got width 100 and heads 4"),
     ("validation: 0.05", "validation: 0.95", "clean.split: validation and test together must stay below 1, or nothing is left to train on"),
     ("max_characters: 1000", "max_characters: 1", "clean.thresholds.default: max_characters must be at least min_characters, got 1 and 2"),
-    ("task: classification", "task: clasification", 'finetune.sentiment.task should be one of chat, classification, generation, ner, question-answering, token-classification, got "clasification"'),
+    ("task: classification", "task: clasification", 'finetune.sentiment.task should be one of chat, classification, generation, ner, preference, question-answering, token-classification, got "clasification"'),
     ("task: classification\n    source: reviews", "task: question-answering\n    source: reviews", "finetune.sentiment.source: sources.reviews has no questions; give it `format: squad` or cloze, or name another source"),
     ("task: classification\n    source: reviews", "task: token-classification\n    pooling: mean\n    source: reviews", "finetune.sentiment.pooling is not a setting; known here: batch_size, control, dropout, epochs, freeze, init_from, keep, learning_rate, lora, max_tokens, seed, source, task"),
     ("causal\n    layers", "prefix\n    fim_rate: 0.5\n    layers", "pretrain.gpt: fim_rate is for the objective causal, not for prefix; remove it"),

@@ -14,6 +14,7 @@ BAD = ("书坏", "bad", "书/n 坏/a")
 SETTINGS = {"ner": {"labels": {"n": "THING"}}}
 SPANS = {
     "chat": '[[0,1,"user"],[1,2,"assistant"]]',
+    "preference": '[[0,1,"chosen"],[1,2,"rejected"]]',
     "question-answering": '[[0,1,"answer:0"],[1,2,"question"]]',
 }
 """Of both texts, for the tasks that learn from them."""
@@ -27,6 +28,7 @@ def test_a_task_makes_a_model_of_its_kind_that_can_be_trained(tmp_path: Path, ta
     assert (made.config.context, made.config.dropout) == (16, 0.1)
     assert made.documents == 2
     model = build_model(made.config).eval()
+    made.begin(model)
     examples = made.batch(0).examples
     parts = [float(examples[rows].loss(model).detach()) for rows in (slice(0, 1), slice(1, 2))]
     assert sum(parts) == pytest.approx(float(examples.loss(model).detach()), rel=1e-5)

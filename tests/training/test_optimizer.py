@@ -53,12 +53,14 @@ def test_every_parameter_is_in_one_group_and_block_matrices_in_muons() -> None:
     assert any(p is model.backbone.embeddings.token.weight for p in rest["params"])
 
 
-def test_adamw_alone_takes_every_weight_at_one_rate_and_lets_matrices_decay() -> None:
+def test_adamw_alone_takes_every_weight_but_the_last_layers_at_one_rate_and_lets_matrices_decay() -> None:
     model = tiny_model("sequence-classifier", ngrams=2)
-    matrices, rest, ngrams = parameter_groups(model, 5e-5, "adamw")
-    assert not any(group["muon"] for group in (matrices, rest, ngrams))
+    matrices, rest, head, ngrams = parameter_groups(model, 5e-5, "adamw")
+    assert not any(group["muon"] for group in (matrices, rest, head, ngrams))
     assert matrices["lr"] == rest["lr"] == 5e-5
     assert all(p.ndim == 2 for p in matrices["params"]) and all(p.ndim == 1 for p in rest["params"])
     assert matrices["weight_decay"] > 0 and "weight_decay" not in rest
     assert any(p is model.backbone.embeddings.token.weight for p in matrices["params"])
+    assert head["lr"] > matrices["lr"], "it begins with zeros"
+    assert [p.shape for p in head["params"]] == [p.shape for p in model.classifier.parameters()]
     assert [p.shape for p in ngrams["params"]] == [p.shape for p in model.ngrams.parameters()]

@@ -8,6 +8,7 @@ from tokenmill.evaluation.denoising import measure_denoising
 from tokenmill.evaluation.generation import measure_generation
 from tokenmill.evaluation.multi_label import measure_multi_label
 from tokenmill.evaluation.ner import measure_entities
+from tokenmill.evaluation.preference import measure_preference
 from tokenmill.evaluation.regression import measure_regression
 from tokenmill.evaluation.sequence_classifier import measure_classifier
 from tokenmill.evaluation.span_extractor import measure_extractor
@@ -25,6 +26,7 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "character-classifier": measure_entities,
     "generation": measure_generation,
     "chat": measure_chat,
+    "preference": measure_preference,
     "span-extractor": measure_extractor,
 }
 """What measures a model, by the names of settings.FIGURES."""

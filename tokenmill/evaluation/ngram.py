@@ -118,7 +118,7 @@ class NGram:
         return probability
 
     def next_probabilities(self, history: Sequence[int]) -> Floats:
-        """The probability of each id (vocab_size,) after tokens of one document, of which there is one at least."""
+        """The probability of each id (vocab_size,) after tokens of one document."""
         return self.after(np.array([history[-len(self.orders) :]], np.int64))[0]
 
 

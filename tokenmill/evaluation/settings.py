@@ -30,6 +30,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         *("placeholders_kept", "ended", "length_ratio", "copied"),
     ),
     "chat": ("bits_per_byte", "hits_at_1", "ended", "distinct_1", "distinct_2"),
+    "preference": ("accuracy", "reward_accuracy", "margin", "kl"),
     "span-extractor": ("exact_match", "answer_f1"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind
@@ -44,7 +45,7 @@ PROBLEMS = {
 """Classifiers of texts that give no single label, by the problem as models and as settings name it."""
 
 LOWER_IS_BETTER = frozenset(
-    {"bits_per_byte", "calibration_error", "loss", "mean_absolute_error", "perplexity"}
+    {"bits_per_byte", "calibration_error", "kl", "loss", "mean_absolute_error", "perplexity"}
 )
 """Of all other figures more is better."""
 

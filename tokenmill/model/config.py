@@ -102,6 +102,9 @@ class ModelConfig:
     tied: bool = True
     """The output layer is the embedding matrix (Press & Wolf 2017)."""
     output_bias: bool = False
+    pooler: bool = False
+    """BERT's layer over the first position stands beside a backbone without classes: a classifier of texts
+    starts from it, and always has one."""
     pooling: Literal["mean", "first", "last"] = "mean"
     """Which position stands for a text in a sequence classifier."""
     labels: tuple[str, ...] = ()
@@ -157,6 +160,11 @@ class ModelConfig:
             raise UserError(
                 "model config: a bilinear head needs a causal model with tied embeddings and a plain norm on "
                 f"them, as small-gpt has; got family {self.family}"
+            )
+        if self.pooler and not (self.head == "bert" and self.kind in ("features", "masked-lm")):
+            raise UserError(
+                "model config: pooler is for features and masked-lm with the head bert, got kind "
+                f"{self.kind} with the head {self.head}"
             )
         if self.problem_type != "single_label_classification" and self.kind != "sequence-classifier":
             raise UserError(
@@ -215,6 +223,8 @@ class ModelConfig:
         values = {**dataclasses.asdict(self), "labels": list(self.labels)}
         if self.problem_type == "single_label_classification":
             del values["problem_type"]  # as folders had it before there were others
+        if not self.pooler:
+            del values["pooler"]
         return values
 
     @classmethod

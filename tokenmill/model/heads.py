@@ -39,6 +39,14 @@ class Projection(nn.Module):
         return self.norm(self.activation(self.dense(hidden)))
 
 
+def _new_pooler(config: ModelConfig) -> nn.Linear:
+    """BERT's layer over the first position, which a tanh follows."""
+    layer = nn.Linear(config.width, config.width)
+    nn.init.normal_(layer.weight, std=config.width**-0.5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
 def _output_layer(config: ModelConfig, outputs: int, *, bias: bool) -> nn.Linear:
     """A last layer that begins with zeros: every answer is as likely as any other."""
     layer = nn.Linear(config.width, outputs, bias=bias)
@@ -58,6 +66,7 @@ class LanguageModel(nn.Module):
         self.projection = Projection(config) if config.head != "linear" else None
         self.output = None if config.tied else _output_layer(config, config.vocab_size, bias=False)
         self.output_bias = nn.Parameter(torch.zeros(config.vocab_size)) if config.output_bias else None
+        self.pooler = _new_pooler(config) if config.pooler else None
 
     def forward(
         self,
@@ -148,11 +157,7 @@ class TaskModel(nn.Module):
         self.config = config
         self.backbone = new_backbone(config)
         sequence = config.kind == "sequence-classifier"
-        self.pooler: nn.Linear | None = None
-        if config.head == "bert" and sequence:
-            self.pooler = nn.Linear(config.width, config.width)
-            nn.init.normal_(self.pooler.weight, std=config.width**-0.5)
-            nn.init.zeros_(self.pooler.bias)
+        self.pooler = _new_pooler(config) if config.head == "bert" and sequence else None
         self.projection = Projection(config) if config.head == "modernbert" else None
         self.dropout = nn.Dropout(config.dropout)
         bias = not (config.causal and sequence)  # as in the published classes
@@ -244,6 +249,7 @@ class Features(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = new_backbone(config)
+        self.pooler = _new_pooler(config) if config.pooler else None
 
     def forward(
         self, tokens_BT: Tensor, attention_mask_BT: Tensor | None = None, *, segments_BT: Tensor | None = None

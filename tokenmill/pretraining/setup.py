@@ -88,7 +88,8 @@ def set_up(name: str, settings: PretrainSettings, tokens: Path, *, project: Path
         config = family_config(settings.family, vocab_size=vocab_size, **settings.shape)
     else:
         base = _base_model(name, settings, project / settings.init_from, found)
-        config = replace(base.config, context=settings.context or base.config.context)
+        # No objective trains a pooler.
+        config = replace(base.config, context=settings.context or base.config.context, pooler=False)
     ancestry = project / settings.init_from / ANCESTRY
     special = SpecialTokens.from_json(manifest["special"])
     objective = new_objective(settings.model_dump(), tokenizer, special)

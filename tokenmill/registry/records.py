@@ -17,6 +17,8 @@ from tokenmill.core.files import read_json, write_json
 from tokenmill.jobs.tracking.tags import flatten
 from tokenmill.model.digest import model_digest
 from tokenmill.registry.settings import RegisteredModel
+from tokenmill.text.chat_template import CHAT_TEMPLATE
+from tokenmill.text.classes import SETTINGS
 
 REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
 
@@ -87,6 +89,9 @@ def _record(name: str, entry: RegisteredModel, models: Path, evaluation: Path, r
         )
     measured = read_json(evaluation / name / "figures.json", REMEDY)
     kind = measured["kind"]
+    if kind == "preference":  # it is asked as the model before was
+        settings = read_json(models / name / SETTINGS, REMEDY)
+        kind = "chat" if settings.get("chat_template") == CHAT_TEMPLATE else "causal-lm"
     if kind not in get_args(ServedKind):
         raise UserError(
             f"params.yaml: register.{name} is of the kind {kind}, which answers no requests; register one of "

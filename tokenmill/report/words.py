@@ -49,6 +49,9 @@ FIGURES = {
     "calibration_error": Figure("calibration error", "{:.3f}", False),
     "hits_at_1": Figure("right reply of ten", "{:.1%}", True),
     "distinct_1": Figure("distinct words", "{:.3f}", True),
+    "reward_accuracy": Figure("chosen has the higher reward", "{:.1%}", True),
+    "margin": Figure("reward margin (nats)", "{:.3f}", True),
+    "kl": Figure("KL to the model before (nats a token)", "{:.4f}", False),
     "distinct_2": Figure("distinct pairs of words", "{:.3f}", True),
 }
 """In the order of the tables' columns; a figure that is not named here is in no table."""
@@ -165,6 +168,17 @@ KINDS = {
         "answers in conversations",
         "chat",
         "",
+        "text-generation",
+    ),
+    "preference": Kind(
+        "Models that prefer one answer to another",
+        "Accuracy: share of the test pairs whose chosen answer is more probable than the rejected one. The "
+        "reward of an answer is beta times the logarithm of how much more probable it is than to the model "
+        "before (Rafailov et al. 2023). KL: of the next token, over answers that the model writes itself to "
+        "test prompts. Small figures: 95% intervals by drawing pairs anew.",
+        "continues text as was preferred",
+        "generate",
+        "Once upon a time",
         "text-generation",
     ),
     "span-extractor": Kind(

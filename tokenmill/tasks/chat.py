@@ -30,7 +30,7 @@ class Chat(ByLength):
     """Rows of conversations, and the model that answers in them."""
 
     figures: ClassVar[tuple[str, ...]] = ("loss",)
-    chat: ClassVar[bool] = True
+    chat = True
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ from tokenmill.tasks.task import FinetuneTask
 from tokenmill.tasks.tokenizer_fit import check_fit
 from tokenmill.text.tokenizer import copy_tokenizer, fingerprint
 from tokenmill.training.devices import check_processes
-from tokenmill.training.fit import fit
+from tokenmill.training.fit import fit, prepare_process
 from tokenmill.training.record import rounded, write_curve, write_record
 from tokenmill.training.runtime import Runtime
 from tokenmill.training.schedule import Schedule
@@ -85,11 +85,16 @@ def finetune(
     run = _Finetuning(
         name, settings, task, init_from, tokenizer, ancestry, recipe, normalization, job, runtime
     )
+    prepare_process(runtime)
+    task.begin(base)
     folder = job.out["model"]
     pretrained, pretrained_curve = run.train("pretrained", base, folder)
     metrics: dict[str, Any] = {"documents": task.documents, "validation": pretrained}
     curve = pretrained_curve
-    if settings.control:
+    if task.control_is_start:
+        known = ancestry or {"tokenizer": fingerprint(init_from)}
+        save_model(folder / CONTROL, base, tokenizer=init_from, ancestry=known, chat=task.chat)
+    elif settings.control:
         metrics["control"], control_curve = run.train("control", None, folder / CONTROL)
         curve = curve + control_curve
     write_curve(job.out["curve"], curve)

@@ -170,5 +170,6 @@ def label_config(
         labels=tuple(labels),
         dropout=settings.dropout,
         context=settings.max_tokens,
+        pooler=False,
         **{"problem_type": "single_label_classification", **changes},
     )

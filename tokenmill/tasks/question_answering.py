@@ -203,6 +203,7 @@ def new_task(
         labels=(),
         problem_type="single_label_classification",
         ngrams=0,
+        pooler=False,
         dropout=settings.dropout,
         context=settings.max_tokens,
         # Question and passage are read as a whole: no position need be blind to what follows it.

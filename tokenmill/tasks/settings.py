@@ -121,6 +121,16 @@ class ChatSettings(TaskSettings):
     task: Literal["chat"]
 
 
+class PreferenceSettings(TaskSettings):
+    """Of two answers to a prompt, which is the better one."""
+
+    task: Literal["preference"]
+    beta: Annotated[float, Field(gt=0, le=100)] = 0.1
+    """How strongly the model is held to the one that it starts from (Rafailov et al. 2023)."""
+    control: Literal[True] = True
+    """The model to start from, as it is: what it made of an answer is what rewards are measured from."""
+
+
 class QuestionAnsweringSettings(TaskSettings):
     """Answers to questions within a passage, or that it holds none."""
 
@@ -137,7 +147,8 @@ FinetuneSettings = Annotated[
     | NerSettings
     | GenerationSettings
     | QuestionAnsweringSettings
-    | ChatSettings,
+    | ChatSettings
+    | PreferenceSettings,
     Field(discriminator="task"),
 ]
 """An entry of ``finetune``; the names are those of :data:`tokenmill.tasks.table.TASKS`."""

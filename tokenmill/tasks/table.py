@@ -36,6 +36,7 @@ TASKS: dict[str, TaskEntry] = {
     "ner": TaskEntry("character-classifier", needs="entities"),
     "generation": TaskEntry("text-to-text", needs="targets", starts_from=("text-to-text",)),
     "chat": TaskEntry("causal-lm", needs="turns", starts_from=("causal-lm",)),
+    "preference": TaskEntry("causal-lm", needs="preferences", starts_from=("causal-lm",)),
     "question-answering": TaskEntry("span-extractor", needs="questions"),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""

@@ -6,6 +6,7 @@ from typing import ClassVar
 from torch import nn
 
 from tokenmill.model.config import ModelConfig
+from tokenmill.model.heads import Model
 from tokenmill.training.task import Examples, Task
 
 
@@ -15,7 +16,10 @@ class FinetuneTask(Task):
     skips_outliers = False  # a hard batch is no spike
     figures: ClassVar[tuple[str, ...]]
     """What :meth:`validate` gives, as the metrics file has it."""
-    chat: ClassVar[bool] = False
+    control_is_start: ClassVar[bool] = False
+    """Whether the model to start from stands beside the trained one as its control, as it is, in place of
+    one that is trained from random weights."""
+    chat: bool = False
     """Whether the model answers in conversations, which its folder is to say."""
     config: ModelConfig
     """Of the model that learns it."""
@@ -24,6 +28,9 @@ class FinetuneTask(Task):
     """For training."""
     tokenizer: str | None = None
     """tokenizer.json of the model, where it is not that of the model to start from."""
+
+    def begin(self, base: Model) -> None:
+        """Take what training needs of the model to start from: by default nothing."""
 
     def finish(self, model: nn.Module) -> None:
         """Make of a trained model what is stored: by default it stays as it is."""

@@ -25,6 +25,11 @@ NGRAM_RATE = 0.1
 PUBLISHED: dict[str, Any] = {"muon": False, "betas": (0.9, 0.999), "eps": 1e-8}
 """AdamW as published weights were trained and are fine-tuned with (Devlin et al. 2019, A.2)."""
 
+HEAD_RATE = 0.005
+"""AdamW's learning rate of a last layer that begins with zeros beside weights that others trained, whatever
+theirs is: at their rate it would still be nearly zero after the usual number of steps; see
+docs/experiments.md."""
+
 WEIGHT_DECAY = 0.01
 """Of matrices, not of vectors: biases and gains (Devlin et al. 2019, A.2)."""
 
@@ -162,16 +167,19 @@ def parameter_groups(
 
     AdamW's part takes EMBEDDING_RATE of that, but n-grams NGRAM_RATE and windows of characters WINDOW_RATE.
     Recurrent networks are AdamW's as a whole. With ``adamw`` all weights but these take AdamW at
-    ``learning_rate``, and matrices decay. Frozen weights are left out.
+    ``learning_rate``, a classifier's last layer at HEAD_RATE, and matrices decay. What is frozen is left out.
     """
     matrices: list[Tensor] = []
     rest: list[Tensor] = []
     wide: dict[str, list[Tensor]] = {"ngrams": [], "windows": []}
+    head: list[Tensor] = []
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
             continue
         if (part := name.partition(".")[0]) in wide:
             wide[part].append(parameter)
+        elif part == "classifier" and optimizer == "adamw":
+            head.append(parameter)
         else:
             hidden = any(part in name for part in (".blocks.", "projection.", "pooler."))
             matrix = parameter.ndim == 2 and (hidden or optimizer == "adamw")
@@ -184,6 +192,7 @@ def parameter_groups(
     groups = [
         {"params": matrices, **of_matrices},
         {"params": rest, **of_rest},
+        {"params": head, "lr": HEAD_RATE, **PUBLISHED},
         {"params": wide["ngrams"], "lr": NGRAM_RATE, "muon": False},
         {"params": wide["windows"], "lr": WINDOW_RATE, "muon": False, "eps": WINDOW_EPS},
     ]

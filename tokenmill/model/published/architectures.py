@@ -215,6 +215,7 @@ def from_state(config: ModelConfig, stored: Tensors) -> Placed:
         UserError: a tensor that the class holds several times is stored with different values.
     """
     module = MODULES[config.family]
+    config = _with_pooler(config, stored)
     wanted = {module.OUTPUT, *getattr(module, "COPIES", ()), *getattr(module, "PREFERRED", {}).values()}
     wanted.update(name for entry in entries(config) for name in entry.theirs)
     names = spelling(stored, wanted, module.PREFIX)
@@ -242,6 +243,16 @@ def from_state(config: ModelConfig, stored: Tensors) -> Placed:
     used |= copies | {names.get(module.OUTPUT, "")}
     unexpected = [name for name in stored.shapes if name not in used and not module.IGNORED.search(name)]
     return Placed(config, state, sorted(unexpected), missing, misshapen)
+
+
+def _with_pooler(config: ModelConfig, stored: Tensors) -> ModelConfig:
+    """The config of what is stored: BERT's files may have a pooler, which config.json does not tell."""
+    if config.family != "bert" or config.kind not in ("features", "masked-lm"):
+        return config
+    with_one = dataclasses.replace(config, pooler=True)
+    poolers = {name for entry in entries(with_one) if "pooler." in entry.ours for name in entry.theirs}
+    found = spelling(stored, poolers, bert.PREFIX)
+    return with_one if poolers <= set(found) else dataclasses.replace(config, pooler=False)
 
 
 def _embedding(config: ModelConfig) -> str:

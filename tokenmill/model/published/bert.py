@@ -100,8 +100,8 @@ def entries(config: ModelConfig) -> Layout:
         else:
             yield repeated("output_bias", ["cls.predictions.bias", "cls.predictions.decoder.bias"])
             yield same("output.weight", OUTPUT)
-    if config.kind == "sequence-classifier":
-        yield from with_bias(same, "pooler", "bert.pooler.dense")
+    if config.kind == "sequence-classifier" or config.pooler:
+        yield from with_bias(same, "pooler", f"{theirs}pooler.dense")
     if config.kind in CLASSIFIERS:
         yield from with_bias(same, "classifier", "classifier")
     if config.kind == "span-extractor":
