@@ -97,7 +97,7 @@ def print_json(**values: Any) -> None:
 
 
 def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **settings: Any) -> None:
-    """Print each prompt with each of its continuations, or a text-to-text model's answers alone.
+    """Print each prompt with each of its continuations, or the answers alone of a model that gives them.
 
     On a terminal a single text appears as it is written. ``settings`` are those of
     :class:`tokenmill.inference.generation.sampling.GenerationConfig`.
@@ -107,7 +107,7 @@ def generate(name: str, prompts: Sequence[str] | None, *, as_json: bool, **setti
 
     def show(loaded: LoadedModel, chosen: list[str]) -> None:
         given = named if loaded.answering else {**CONTINUING, **named}
-        answers = loaded.model.config.kind == "text-to-text"
+        answers = loaded.answering is not None or loaded.model.config.kind == "text-to-text"
         single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
         if single and not as_json and sys.stdout.isatty():
             (read,) = read_prompts(loaded, chosen)

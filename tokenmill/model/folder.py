@@ -172,7 +172,7 @@ def read_model(folder: Path) -> LoadedModel:
         vocabulary,
         tuple(placed.unexpected_keys),
         read_normalization(folder),
-        read_answering(folder) if config.kind == "text-to-text" else None,
+        read_answering(folder) if config.kind in GENERATES else None,
     )
 
 

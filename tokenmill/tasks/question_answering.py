@@ -25,7 +25,7 @@ from tokenmill.model.padding import pad_rows
 from tokenmill.tasks.by_length import ByLength
 from tokenmill.tasks.labelling import VALIDATION_ROWS
 from tokenmill.tasks.settings import QuestionAnsweringSettings
-from tokenmill.tasks.table import TASKS
+from tokenmill.tasks.table import kind_of
 from tokenmill.text.vocabulary import Vocabulary
 from tokenmill.training.task import Batch
 
@@ -199,7 +199,7 @@ def new_task(
         )
     config = dataclasses.replace(
         base,
-        kind=TASKS[settings.task].kind,
+        kind=kind_of(settings.task, base.kind),
         labels=(),
         problem_type="single_label_classification",
         ngrams=0,
