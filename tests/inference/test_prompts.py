@@ -69,6 +69,7 @@ def test_a_decoder_goes_on_behind_the_end_of_the_whole_text(
     loaded = tokenmill.load(decoder)
     ids = loaded.vocabulary.encode([PREFIX + TEXTS[2]], 16)[0]
     assert (ids[0], ids[-1], len(ids)) == (BOS, EOS, 16), "cut, with its end"
+    assert loaded.vocabulary.ended() is loaded.vocabulary, "fine-tuned again it has one end"
     found = [texts[0] for texts in tokenmill.generate(decoder, TEXTS)]
     model: Any = transformers.AutoModelForCausalLM.from_pretrained(decoder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(decoder)

@@ -111,6 +111,8 @@ class Vocabulary:
         if self.eos is None:
             raise UserError("the model's tokenizer has no token that ends a text; take one that has")
         with _failing():
+            if self.tokenizer.encode("a").ids[-1:] == [self.eos]:
+                return self
             around = self.tokenizer.encode("").ids
             tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
         tokenizer.post_processor = processors.TemplateProcessing(
