@@ -190,12 +190,14 @@ def new_task(
         )
     tokenizer = None
     if lost := lost_answers(train, vocabulary):
-        vocabulary = vocabulary.by_character()
-        tokenizer = vocabulary.tokenizer.to_str(pretty=True)
+        by_character = vocabulary.by_character()
+        left, done = lost_answers(train, by_character), "single characters would lose as many"
+        if left < lost:
+            vocabulary, tokenizer = by_character, by_character.tokenizer.to_str(pretty=True)
+            done = f"its tokenizer cuts scripts without spaces into characters, which leaves {left:,}"
         print(
             f"{name}: {lost:,} of {sum(len(q.answers) for q in train):,} training answers begin or end "
-            "inside a token; its tokenizer cuts scripts without spaces into characters, which leaves "
-            f"{lost_answers(train, vocabulary):,}"
+            f"inside a token; {done}"
         )
     config = dataclasses.replace(
         base,
