@@ -282,11 +282,15 @@ def _sizes(params: Params) -> Iterator[str]:
                 yield f"{place} is {wanted}, but the context of {entry.init_from} is {most}; lower it"
     for name, finetune in params.finetune.items():
         base = _entry(finetune.init_from)
-        answers, most = getattr(finetune, "max_target_tokens", None), _shape_of(base, "context", params)
-        if answers and most and answers > most:
-            place = f"finetune.{name}.max_target_tokens"
-            yield f"{place} is {answers}, but the context of {finetune.init_from} is {most}; lower it"
         kind, fitting = _kind(base, params, Path()) if base else None, TASKS[finetune.task].starts_from
+        answers, most = getattr(finetune, "max_target_tokens", None), _shape_of(base, "context", params)
+        both = finetune.max_tokens if kind == "causal-lm" else 0
+        if answers and most and both + answers > most:
+            place = f"finetune.{name}.max_target_tokens"
+            yield (
+                f"{place} is {answers}{f' and max_tokens {both}' if both else ''}, but the context of "
+                f"{finetune.init_from} is {most}; lower {'one' if both else 'it'}"
+            )
         if base in params.models and kind not in fitting:
             yield (
                 f"finetune.{name}.init_from: {finetune.task} cannot begin with {base}, a {kind} model; "
@@ -344,7 +348,9 @@ def _kind(name: str, params: Params, project: Path) -> Any:
     if name in params.pretrain:
         return OBJECTIVES[params.pretrain[name].objective]
     if name in params.finetune:
-        return TASKS[params.finetune[name].task].kind
+        entry = params.finetune[name]
+        base = _entry(entry.init_from)
+        return TASKS[entry.task].kind or (_kind(base, params, project) if base else None)
     return _config(name, project).get("kind")
 
 

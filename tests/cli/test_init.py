@@ -75,3 +75,17 @@ def test_every_example_begins_with_when_to_take_it_and_says_what_it_wants(exampl
     path = ROOT / "examples" / f"{example}.yaml"
     assert path.read_text("utf-8").startswith("# Take this when you ")
     assert "data/sources/" in wishes(path)
+
+
+def test_a_wish_goes_on_to_the_end_of_its_sentence(tmp_path: Path) -> None:
+    lines = (
+        "  # Put a at b, with",
+        "  # c: d.",
+        "  # More.",
+        "  e: # Put",
+        "  # Put f at g",
+        "  h: 1",
+        "  # i",
+    )
+    (tmp_path / "params.yaml").write_text("\n".join(lines), "utf-8")
+    assert wishes(tmp_path / "params.yaml") == "Put a at b, with c: d. Put f at g"

@@ -268,7 +268,7 @@ def made_small(params: dict[str, Any]) -> dict[str, Any]:
     for entry in params["finetune"].values():
         entry.update(epochs=1, batch_size=16, max_tokens=32)
         if "max_target_tokens" in entry:
-            entry["max_target_tokens"] = 32
+            entry.update(max_tokens=16, max_target_tokens=16)  # a decoder's context holds both
     for entry in params["evaluate"].values():
         if "max_new_tokens" in entry:
             entry["max_new_tokens"] = 4

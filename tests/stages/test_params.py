@@ -475,14 +475,16 @@ def test_nothing_that_can_be_put_anywhere_gives_a_traceback() -> None:
     assert refused > 400
 
 
-def test_answers_are_learned_from_targets_by_text_to_text_models(tmp_path: Path) -> None:
+def test_answers_are_learned_from_targets_by_models_that_write(tmp_path: Path) -> None:
     task, answers = "task: classification\n    source: reviews", "task: generation\n    source: [own, own]"
     asked = BASE.replace("label: Topic}", "target: Topic}").replace(task, answers)
+    encoder = asked.replace("objective: causal", "objective: masked").replace("small-gpt", "small-bert")
     with pytest.raises(UserError, match=r"finetune\.sentiment\.init_from: generation cannot begin with gpt"):
-        load(asked, tmp_path)
+        load(encoder, tmp_path)
     longer = asked.replace("max_tokens: 128", "max_tokens: 128\n    max_target_tokens: 300")
     with pytest.raises(
-        UserError, match=r"sentiment\.max_target_tokens is 300, but the context of .* is 256;"
+        UserError,
+        match=r"sentiment\.max_target_tokens is 300 and max_tokens 128, but the context of .* is 256; lower one",
     ):
         load(longer, tmp_path)
     with pytest.raises(

@@ -40,6 +40,16 @@ def both(passage: str, asked: Asked) -> pl.DataFrame:
     return passages((passage, asked, "train"), (passage, asked, "validation"))
 
 
+def test_the_tokenizer_stays_where_single_characters_would_save_no_answer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = new_task(tmp_path, TASK, both("books and films", [("a", [(1, 3)])]), max_tokens=32)
+    assert task.tokenizer is None
+    assert capsys.readouterr().out == (
+        "mine: 1 of 1 training answers begin or end inside a token; single characters would lose as many\n"
+    )
+
+
 def test_an_answer_is_learned_by_its_characters_whatever_the_tokens(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.tasks.helpers import documents, new_task
 from tokenmill.core.errors import UserError
 from tokenmill.model.heads import build_model
-from tokenmill.tasks.table import TASKS
+from tokenmill.tasks.table import TASKS, kind_of
 
 GOOD = ("我看书", "good", "我/r 看/v 书/n")
 BAD = ("书坏", "bad", "书/n 坏/a")
@@ -24,7 +24,7 @@ SPANS = {
 def test_a_task_makes_a_model_of_its_kind_that_can_be_trained(tmp_path: Path, task: str) -> None:
     frame = documents((*GOOD, "train"), (*BAD, "train"), (*BAD, "validation"), spans=SPANS.get(task))
     made = new_task(tmp_path, task, frame, **SETTINGS.get(task, {}))
-    assert made.config.kind == TASKS[task].kind
+    assert made.config.kind == kind_of(task, "text-to-text")
     assert (made.config.context, made.config.dropout) == (16, 0.1)
     assert made.documents == 2
     model = build_model(made.config).eval()

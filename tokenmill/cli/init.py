@@ -17,7 +17,7 @@ FOLDERS = ("stages", "flows", "tokenmill", "requirements", "data/init")
 SKELETON = (".gitignore", "README.md")
 """What comes along from below data; all else there is the checkout's own."""
 PUT = "# Put "
-"""Begins the lines of an example that say what it wants below data/sources."""
+"""Begins the comments of an example that say what it wants below data/sources."""
 
 
 def init(project: Path, folder: Path, example: str) -> None:
@@ -62,9 +62,15 @@ def _files(project: Path) -> list[Path]:
 
 
 def wishes(params: Path) -> str:
-    """What an example wants below data/sources, in its own words."""
-    lines = (line.strip() for line in params.read_text("utf-8").splitlines())
-    return " ".join(line.removeprefix("# ") for line in lines if line.startswith(PUT))
+    """What an example wants below data/sources, in its own words: from a line that begins with ``PUT`` to the
+    end of a sentence or of the comment."""
+    wanted, going = list[str](), False
+    for line in map(str.strip, params.read_text("utf-8").splitlines()):
+        going = line.startswith(PUT) or (going and line.startswith("# "))
+        if going:
+            wanted.append(line.removeprefix("# "))
+            going = not line.endswith(".")
+    return " ".join(wanted)
 
 
 def _commit(folder: Path, example: str) -> None:

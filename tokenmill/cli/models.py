@@ -100,7 +100,7 @@ def print_json(**values: Any) -> None:
 def generate(
     name: str, prompts: Sequence[str] | None, *, as_json: bool, suffix: str | None = None, **settings: Any
 ) -> None:
-    """Print each prompt with each of its continuations, or a text-to-text model's answers alone.
+    """Print each prompt with each of its continuations, or the answers alone of a model that gives them.
 
     With a ``suffix``, what is written stands between the prompt and it. On a terminal a single text appears
     as it is written. ``settings`` are those of
@@ -111,7 +111,7 @@ def generate(
 
     def show(loaded: LoadedModel, chosen: list[str]) -> None:
         given = named if loaded.answering else {**CONTINUING, **named}
-        answers = loaded.model.config.kind == "text-to-text"
+        answers = loaded.answering is not None or loaded.model.config.kind == "text-to-text"
         single = len(chosen) == settings["num_return_sequences"] == settings["num_beams"] == 1
         if single and not as_json and sys.stdout.isatty():
             (read,) = read_prompts(loaded, chosen)

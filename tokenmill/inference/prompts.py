@@ -9,7 +9,7 @@ from tokenmill.model.folder import LoadedModel
 
 def read_prompts(loaded: LoadedModel, texts: Sequence[str]) -> list[str]:
     """Texts as the model reads them: normalised, behind the prefix of its task."""
-    if loaded.model.config.kind != "text-to-text":
+    if loaded.answering is None and loaded.model.config.kind != "text-to-text":
         return beginnings(loaded.normalization, texts)
     prefix = "" if loaded.answering is None else loaded.answering.prefix
     return [prefix + text for text in whole_texts(loaded.normalization, texts)]

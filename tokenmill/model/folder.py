@@ -176,7 +176,7 @@ def read_model(folder: Path) -> LoadedModel:
         vocabulary,
         tuple(placed.unexpected_keys),
         read_normalization(folder),
-        read_answering(folder) if config.kind == "text-to-text" else None,
+        read_answering(folder) if config.kind in GENERATES else None,
         read_infilling(folder, vocabulary.tokenizer) if config.kind == "causal-lm" else None,
     )
 

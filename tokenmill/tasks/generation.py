@@ -1,4 +1,8 @@
-"""Generation: each document has a text that answers its own, such as a translation or a headline."""
+"""Generation: each document has a text that answers its own, such as a translation or a headline.
+
+A text-to-text model reads the text and writes the answer; a decoder reads the text and its end, and goes on
+with the answer, of which alone it is taught.
+"""
 
 import dataclasses
 import sys
@@ -34,8 +38,8 @@ class Pairs:
     targets: Sequence[Sequence[int]]
     """Each ends with <eos>, unless it was cut."""
     padding: int
-    start: int
-    """What the decoder reads before an answer."""
+    start: int | None
+    """What the decoder of a text-to-text model reads before an answer; None: a decoder reads the source."""
 
     def lengths(self, index: int) -> tuple[int, int]:
         """Tokens of a source and of its answer."""
@@ -43,6 +47,8 @@ class Pairs:
 
     def examples(self, chosen: Sequence[int]) -> Examples:
         """Some of the pairs as one padded batch, the answer's own tokens before each of its tokens."""
+        if self.start is None:
+            return self._continuations(chosen)
         source_BS, source_attention_mask_BS = pad_rows([self.sources[i] for i in chosen], self.padding)
         labels_BT, attention_mask_BT = pad_rows([self.targets[i] for i in chosen], self.padding)
         labels_BT = labels_BT.masked_fill(~attention_mask_BT, IGNORE_INDEX)
@@ -52,6 +58,16 @@ class Pairs:
             source_BS=source_BS,
             source_attention_mask_BS=source_attention_mask_BS,
         )
+
+    def _continuations(self, chosen: Sequence[int]) -> Examples:
+        """Answers behind their sources, in one row (B, S + T - 1)."""
+        rows = [(self.sources[i], self.targets[i]) for i in chosen]
+        inputs_BT, _ = pad_rows([[*source, *target[:-1]] for source, target in rows], self.padding)
+        read = [[IGNORE_INDEX] * (len(source) - 1) for source, _ in rows]
+        labels_BT, _ = pad_rows(
+            [[*ignored, *target] for ignored, (_, target) in zip(read, rows, strict=True)], IGNORE_INDEX
+        )
+        return Examples(inputs_BT, labels_BT)
 
 
 def new_task(
@@ -64,15 +80,22 @@ def new_task(
     """The task of an entry of ``finetune`` on its sources' documents, for the backbone of ``base``.
 
     Raises:
-        UserError: a split has no document with a target, or an answer may be longer than the context.
+        UserError: a split has no document with a target, or an answer (of a decoder: with its text) may be
+            longer than the context.
     """
-    most = settings.max_target_tokens or settings.max_tokens
-    if most > base.context:
+    most, decoder = settings.max_target_tokens or settings.max_tokens, base.kind == "causal-lm"
+    longest = most + settings.max_tokens if decoder else max(most, settings.max_tokens)
+    if longest > base.context:
+        both = f" and max_tokens {settings.max_tokens}" if decoder else ""
         raise UserError(
-            f"params.yaml: finetune.{name}.max_target_tokens is {most}, but the context of "
+            f"params.yaml: finetune.{name}.max_target_tokens is {most}{both}, but the context of "
             f"{settings.init_from} is {base.context}; lower it or start from a model with a longer context"
         )
-    encoder = _Encoder(settings, vocabulary, most)
+    tokenizer = None
+    if decoder:
+        vocabulary = vocabulary.ended()
+        tokenizer = vocabulary.tokenizer.to_str(pretty=True)
+    encoder = _Encoder(settings, vocabulary, most, decoder=decoder)
     train, validation = (encoder.pairs(documents, split) for split in ("train", "validation"))
     if encoder.cut:
         print(
@@ -81,19 +104,24 @@ def new_task(
             file=sys.stderr,
         )
     return Generation(
-        dataclasses.replace(base, dropout=settings.dropout, context=max(settings.max_tokens, most)),
+        dataclasses.replace(base, dropout=settings.dropout, context=longest),
         train=train,
         validation=validation,
         batch_size=settings.batch_size,
         seed=settings.seed,
+        tokenizer=tokenizer,
     )
 
 
 class _Encoder:
     """From documents to token ids."""
 
-    def __init__(self, settings: GenerationSettings, vocabulary: Vocabulary, max_target_tokens: int) -> None:
+    def __init__(
+        self, settings: GenerationSettings, vocabulary: Vocabulary, max_target_tokens: int, *, decoder: bool
+    ) -> None:
         self.settings, self.vocabulary, self.most = settings, vocabulary, max_target_tokens
+        start = vocabulary.pad if vocabulary.start is None else vocabulary.start
+        self.start = None if decoder else start
         self.cut = 0
         """Targets that were longer."""
 
@@ -111,14 +139,20 @@ class _Encoder:
                 "the column of answers as `target` under sources, and see clean.split in params.yaml"
             )
         sources, targets = zip(*found, strict=True)
-        rows = vocabulary.encode(targets)
+        rows = self._answers(targets)
         self.cut += sum(len(row) > self.most for row in rows)
         return Pairs(
             vocabulary.encode((settings.prefix + source for source in sources), settings.max_tokens),
             [row[: self.most] for row in rows],
             vocabulary.pad,
-            vocabulary.pad if vocabulary.start is None else vocabulary.start,
+            self.start,
         )
+
+    def _answers(self, targets: Sequence[str]) -> list[list[int]]:
+        """Their ids up to <eos>, without what a decoder's tokenizer puts before a text."""
+        rows = self.vocabulary.encode(targets)
+        begin = 0 if self.start is not None else len(self.vocabulary.encode([""])[0]) - 1
+        return [row[begin:] for row in rows]
 
 
 class Generation(ByLength):
@@ -127,20 +161,33 @@ class Generation(ByLength):
     figures: ClassVar[tuple[str, ...]] = ("loss", "accuracy")
 
     def __init__(
-        self, config: ModelConfig, *, train: Pairs, validation: Pairs, batch_size: int, seed: int
+        self,
+        config: ModelConfig,
+        *,
+        train: Pairs,
+        validation: Pairs,
+        batch_size: int,
+        seed: int,
+        tokenizer: str | None = None,
     ) -> None:
         documents = len(train.sources)
         lengths = [sum(train.lengths(index)) for index in range(documents)]
         super().__init__(lengths, documents=documents, batch_size=batch_size, seed=seed)
-        self.config, self.train, self.validation = config, train, validation
+        self.config, self.tokenizer = config, tokenizer
+        self.train, self.validation = train, validation
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest training source or answer."""
+        """Tokens of the longest training source or answer, of a decoder's longest row of both."""
+        if self.train.start is None:
+            return max(self._lengths) - 1
         return max(max(self.train.lengths(index)) for index in range(self.documents))
 
     def largest(self, rows: int) -> Examples:
         """As many pairs of the longest source and the longest answer, all of whose tokens are asked for."""
+        if self.train.start is None:
+            tokens_BT = torch.zeros(rows, self.longest, dtype=torch.long)
+            return FullExamples(tokens_BT, tokens_BT)
         source, target = (max(map(len, part)) for part in (self.train.sources, self.train.targets))
         inputs_BT, source_BS = (torch.zeros(rows, length, dtype=torch.long) for length in (target, source))
         mask_BS = torch.ones_like(source_BS, dtype=torch.bool)
@@ -157,6 +204,8 @@ class Generation(ByLength):
 
     def padding_share(self, steps: int) -> float:
         """Share of the positions which hold padding, of all that so many steps compute."""
+        if self.train.start is None:
+            return super().padding_share(steps)
         tokens = positions = 0
         for step in range(steps):
             pairs = [self.train.lengths(index) for index in self._chosen(step)]

@@ -13,7 +13,7 @@ from tokenmill.model.config import ModelConfig
 from tokenmill.model.heads import TaskModel
 from tokenmill.tasks.by_length import ByLength
 from tokenmill.tasks.settings import ClassificationSettings, NerSettings, TokenClassificationSettings
-from tokenmill.tasks.table import TASKS
+from tokenmill.tasks.table import kind_of
 from tokenmill.training.task import Batch
 
 VALIDATION_ROWS = 64
@@ -166,7 +166,7 @@ def label_config(
     """What gives these labels on the backbone of ``base``; ``changes`` are the task's own."""
     return dataclasses.replace(
         base,
-        kind=TASKS[settings.task].kind,
+        kind=kind_of(settings.task, base.kind),
         labels=tuple(labels),
         dropout=settings.dropout,
         context=settings.max_tokens,

@@ -25,7 +25,7 @@ from tokenmill.model.padding import pad_rows
 from tokenmill.tasks.by_length import ByLength
 from tokenmill.tasks.labelling import VALIDATION_ROWS
 from tokenmill.tasks.settings import QuestionAnsweringSettings
-from tokenmill.tasks.table import TASKS
+from tokenmill.tasks.table import kind_of
 from tokenmill.text.vocabulary import Vocabulary
 from tokenmill.training.task import Batch
 
@@ -190,16 +190,18 @@ def new_task(
         )
     tokenizer = None
     if lost := lost_answers(train, vocabulary):
-        vocabulary = vocabulary.by_character()
-        tokenizer = vocabulary.tokenizer.to_str(pretty=True)
+        by_character = vocabulary.by_character()
+        left, done = lost_answers(train, by_character), "single characters would lose as many"
+        if left < lost:
+            vocabulary, tokenizer = by_character, by_character.tokenizer.to_str(pretty=True)
+            done = f"its tokenizer cuts scripts without spaces into characters, which leaves {left:,}"
         print(
             f"{name}: {lost:,} of {sum(len(q.answers) for q in train):,} training answers begin or end "
-            "inside a token; its tokenizer cuts scripts without spaces into characters, which leaves "
-            f"{lost_answers(train, vocabulary):,}"
+            f"inside a token; {done}"
         )
     config = dataclasses.replace(
         base,
-        kind=TASKS[settings.task].kind,
+        kind=kind_of(settings.task, base.kind),
         labels=(),
         problem_type="single_label_classification",
         ngrams=0,

@@ -112,7 +112,8 @@ class GenerationSettings(TaskSettings):
     """Stands before each text, for a model that knows several tasks, as T5 does: ``"translate English to
     German: "``. It is kept with the model and put before what users send."""
     max_target_tokens: Context | None = None
-    """Tokens of an answer, its end among them; null: as many as ``max_tokens``, which is for the texts."""
+    """Tokens of an answer, its end among them; null: as many as ``max_tokens``, which is for the texts. A
+    decoder's context must hold both."""
 
 
 class ChatSettings(TaskSettings):

@@ -23,8 +23,8 @@ ONE_STACK: tuple[Kind, ...] = (
 class TaskEntry(NamedTuple):
     """What settings and params know of a task."""
 
-    kind: Kind
-    """Of the model that it makes."""
+    kind: Kind | None
+    """Of the model that it makes; None: that of the model to start from."""
     needs: Needs
     starts_from: tuple[Kind, ...] = ONE_STACK
     """Kinds of models that it can begin with."""
@@ -34,12 +34,17 @@ TASKS: dict[str, TaskEntry] = {
     "classification": TaskEntry("sequence-classifier", needs="labels"),
     "token-classification": TaskEntry("token-classifier", needs="tags"),
     "ner": TaskEntry("character-classifier", needs="entities"),
-    "generation": TaskEntry("text-to-text", needs="targets", starts_from=("text-to-text",)),
+    "generation": TaskEntry(None, needs="targets", starts_from=("text-to-text", "causal-lm")),
     "chat": TaskEntry("causal-lm", needs="turns", starts_from=("causal-lm",)),
     "preference": TaskEntry("causal-lm", needs="preferences", starts_from=("causal-lm",)),
     "question-answering": TaskEntry("span-extractor", needs="questions"),
 }
 """Each task's code is the file of that name beside this one; its settings stand in settings.py."""
+
+
+def kind_of(task: str, start: Kind) -> Kind:
+    """The kind of the model that a task makes from one of the kind ``start``."""
+    return TASKS[task].kind or start
 
 
 def module_of(name: str) -> str:

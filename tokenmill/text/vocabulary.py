@@ -102,6 +102,26 @@ class Vocabulary:
         with _failing():
             return replace(self, tokenizer=by_character(self.tokenizer))
 
+    def ended(self) -> "Vocabulary":
+        """The same vocabulary, with <eos> after each text that is encoded: what a decoder answers.
+
+        Raises:
+            UserError: there is no token that ends a text.
+        """
+        if self.eos is None:
+            raise UserError("the model's tokenizer has no token that ends a text; take one that has")
+        with _failing():
+            if self.tokenizer.encode("a").ids[-1:] == [self.eos]:
+                return self
+            around = self.tokenizer.encode("").ids
+            tokenizer = Tokenizer.from_str(self.tokenizer.to_str())
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=[*map(self.token, around), "$A", self.token(self.eos)],
+            special_tokens=[(self.token(id), id) for id in {*around, self.eos}],
+        )
+        tokenizer.encode_special_tokens = self.tokenizer.encode_special_tokens  # not in the file
+        return replace(self, tokenizer=tokenizer)
+
     def _cut(self, row: list[int], longest: int) -> list[int]:
         if len(row) <= longest:
             return row
