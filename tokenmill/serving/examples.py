@@ -16,11 +16,11 @@ from tokenmill.serving.describe import ancestry_of, sources_of
 from tokenmill.serving.models import Models
 
 CLEAN = Path("data/clean")
-MOST = 8
+MOST = 6
 """Examples that are shown."""
 LONGEST = 160
 """Characters of a text that is shown as an example; of a passage eight times as many."""
-SHORTEST = 8
+SHORTEST = 10
 
 WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*|[㐀-鿿]")
 """What may become a gap: a word, or a Chinese character."""
@@ -86,7 +86,7 @@ def _gapped(documents: pl.DataFrame, ancestry: Mapping[str, Any]) -> list[Exampl
     found = []
     for text in _texts(documents)["text"]:
         words = list(WORD.finditer(text))
-        if len(words) >= 6:
+        if len(words) >= 10:
             place = words[len(words) // 2]
             found.append({"text": text, "begin": place.start(), "end": place.end(), "expected": place[0]})
     return found

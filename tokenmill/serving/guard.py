@@ -7,6 +7,7 @@ being asked are refused.
 """
 
 import hmac
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -15,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tokenmill.serving.requests import problem
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
+"""What ``Host`` may hold where only this machine is answered."""
 OPEN = ("/", "/style.css", "/script.js")
 """What is sent without a token: a page that holds nothing, and asks for the token."""
 
@@ -75,7 +77,7 @@ class Guard:
 
     def _refusal(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
         host = headers.get("host", "")
-        if not self.any_host and _name(host) not in LOOPBACK_NAMES:
+        if not self.any_host and not LOOPBACK.fullmatch(host):
             return 403, "this server answers to the names localhost and 127.0.0.1 alone; use one of them"
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
@@ -89,11 +91,4 @@ class Guard:
             scheme, _, given = headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self.token.encode()):
                 return 401, "a token is needed; send it as `Authorization: Bearer TOKEN`"
-        return None
-
-
-def _name(host: str) -> str | None:
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
         return None

@@ -70,9 +70,7 @@ class Models:
             if worker is None or before != stamp or not worker.submit(job):
                 if worker is not None:
                     worker.close()
-                worker = Worker(folder)
-                self._workers[name] = stamp, worker
-                worker.submit(job)
+                self._workers[name] = stamp, Worker(folder, job)
                 self._make_room()
 
     def close(self) -> None:

@@ -75,13 +75,18 @@ class Job:
 
 
 class Worker:
-    """A model and its thread. The model is loaded there, so that a request waits for it and no other does."""
+    """A model and its thread. The model is loaded there, so that a request waits for it and no other does.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: the model's.
+        first: what is asked of it first; if it cannot be loaded, this learns of it.
+    """
+
+    def __init__(self, folder: Path, first: Job) -> None:
         self.folder = folder
         self.used = time.monotonic()
         self.closed = False
-        self._waiting: deque[Job] = deque()
+        self._waiting = deque([first])
         self._working = False
         self._changed = threading.Condition()
         threading.Thread(target=self._work, name=f"model {folder.name}", daemon=True).start()
