@@ -371,6 +371,7 @@ async function run() {
 function stop() {
   running?.abort();
   running = null;
+  $("#results").removeAttribute("aria-busy");
   drawButtons();
 }
 
