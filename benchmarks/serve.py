@@ -20,7 +20,8 @@ from pathlib import Path
 
 PROMPTS = ("中国", "这本书", "酒店的", "今天", "北京", "我们", "经济", "服务")
 CODE = """
-import sys
+import os, sys
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does before torch is loaded
 import tokenmill.serving.worker as worker
 worker.ROWS_AT_ONCE = int(sys.argv.pop(1))
 from tokenmill.cli.main import main
@@ -46,7 +47,7 @@ def ask(port: int, name: str, number: int, tokens: int, count: int) -> list[str]
     texts = []
     for each in range(count):
         prompt = f"{PROMPTS[(number + each) % len(PROMPTS)]}{number}"
-        body = {"model": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0.8, "seed": each}
+        body = {"model": name, "prompt": prompt, "max_tokens": tokens, "temperature": 0.8}
         content = json.dumps(body)
         connection.request("POST", "/v1/completions", content, {"content-type": "application/json"})
         answer = json.loads(connection.getresponse().read())

@@ -1,9 +1,9 @@
 """`tokenmill playground`: models on a page in the browser, and behind HTTP."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenmill.cli.models import REGISTRY, model_folder
 from tokenmill.core.errors import UserError
 
 
@@ -13,6 +13,9 @@ def playground(names: Sequence[str] | None, *, host: str, port: int, token: str 
     Raises:
         UserError: a model is not there, two have one name, or the address cannot be listened on.
     """
+    # OpenMP reads it when torch is loaded. Its threads otherwise spin at each of the many small products of a
+    # step until all have come, which beside other work, such as a training, takes many times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from tokenmill.serving.server import serve
 
     serve(folders(names) if names else None, host=host, port=port, token=token)
@@ -24,6 +27,8 @@ def folders(names: Sequence[str]) -> dict[str, Path]:
     Raises:
         UserError: a model is not there, or two have one name.
     """
+    from tokenmill.cli.models import REGISTRY, model_folder
+
     found: dict[str, Path] = {}
     for name in names:
         short = name.removeprefix(REGISTRY) if name.startswith(REGISTRY) else Path(name).resolve().name
