@@ -32,6 +32,7 @@ ROOMS = (
     ("evaluation",),
     ("report",),
     ("registry",),
+    ("serving",),
     ("cli",),
 )
 """Rooms of the library, each above those before it. Two in one line know nothing of each other."""

@@ -39,7 +39,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_it_holds_the_package_and_its_templates_alone(wheel: zipfile.ZipFile) -> None:
     names = [name for name in wheel.namelist() if ".dist-info/" not in name]
-    sources = [path for path in (ROOT / "tokenmill").rglob("*") if path.suffix in (".py", ".pyi", ".j2")]
+    kinds = (".py", ".pyi", ".j2", ".html", ".css", ".js")
+    sources = [path for path in (ROOT / "tokenmill").rglob("*") if path.suffix in kinds]
     assert sorted(names) == sorted(
         [*(path.relative_to(ROOT).as_posix() for path in sources), "tokenmill/py.typed"]
     )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tokenmill.cli.models import answer, print_json
 from tokenmill.inference import api
 from tokenmill.model.folder import LoadedModel
+from tokenmill.serving.answers import passage_answer
 
 
 def find_answers(
@@ -20,18 +21,7 @@ def find_answers(
         found = api.answer(loaded, asked, chosen, top_k=top_k, max_tokens=max_tokens)
         for passage, each in zip(chosen, found, strict=True):
             if as_json:
-                rows = [
-                    {"text": s.label, "score": round(s.probability, 6), "begin": s.start, "end": s.end}
-                    for s in each.spans
-                ]
-                best = "" if each.best is None else each.best.label
-                print_json(
-                    question=question,
-                    passage=passage,
-                    answer=best,
-                    answers=rows,
-                    no_answer=round(each.no_answer, 6),
-                )
+                print_json(question=question, passage=passage, **passage_answer(each))
                 continue
             if each.best is None:
                 print(f"{each.no_answer:.3f}", "", "(no answer)", sep="\t", flush=True)

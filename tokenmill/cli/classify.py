@@ -8,6 +8,7 @@ from tokenmill.inference import api
 from tokenmill.inference.classify import fitting
 from tokenmill.inference.explain import Explanation
 from tokenmill.model.folder import LoadedModel
+from tokenmill.serving.answers import influences_answer, labels_answer
 
 RAISES, LOWERS, PLAIN = "\033[42;30m", "\033[41;30m", "\033[0m"
 """Backgrounds of a terminal for what speaks for an answer, and against it."""
@@ -27,23 +28,13 @@ def classify(name: str, texts: Sequence[str] | None, *, explain: bool, as_json: 
         why = api.explain(loaded, chosen) if explain else [None] * len(chosen)
         for text, found, explanation in zip(chosen, api.classify(loaded, chosen), why, strict=True):
             if as_json:
-                parts = {} if explanation is None else {"influences": _influences(explanation)}
-                print_json(text=text, **_answer(loaded, found), **parts)
+                parts = {} if explanation is None else {"influences": influences_answer(explanation)}
+                print_json(text=text, **labels_answer(loaded.model.config.problem_type, found), **parts)
                 continue
             shown = text if explanation is None else marked(text, explanation, colours=sys.stdout.isatty())
             print(*_line(loaded, found), shown, sep="\t", flush=True)
 
     answer("classify", name, texts, show)
-
-
-def _answer(loaded: LoadedModel, found: dict[str, float]) -> dict[str, object]:
-    rounded = {name: round(value, 6) for name, value in found.items()}
-    match loaded.model.config.problem_type:
-        case "regression":
-            return {"value": next(iter(rounded.values()))}
-        case "multi_label_classification":
-            return {"labels": list(fitting(found)), "probabilities": rounded}
-    return {"label": next(iter(found)), "probabilities": rounded}
 
 
 def _line(loaded: LoadedModel, found: dict[str, float]) -> tuple[str, ...]:
@@ -71,10 +62,3 @@ def marked(text: str, explanation: Explanation, *, colours: bool) -> str:
                 piece = f"[{piece}]" if up else f"{{{piece}}}"
         pieces.append(piece)
     return "".join(pieces)
-
-
-def _influences(explanation: Explanation) -> list[dict[str, object]]:
-    return [
-        {"start": part.start, "end": part.end, "weight": round(part.weight, 6)}
-        for part in explanation.influences
-    ]

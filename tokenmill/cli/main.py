@@ -314,6 +314,33 @@ def answer(
 
 
 @app.command()
+def playground(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(help="Model folders, or models:/NAME@ALIAS; without any, all in data/models."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; one that others reach needs --token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="TOKENMILL_TOKEN", help="What clients must send as `Authorization: Bearer`."),
+    ] = None,
+) -> None:
+    """Try models on a page in the browser; programs reach them by the same address.
+
+    The page shows what each model can do: continue, answer or chat, fill gaps, classify and explain, find
+    entities, rank candidates, compare texts. Programs speak OpenAI's HTTP (/v1/completions,
+    /v1/chat/completions, /v1/embeddings) or the tasks under /api; docs/playground.md has both. Models are
+    loaded when they are first used.
+    """
+    from tokenmill.cli.playground import playground
+
+    playground(models, host=host, port=port, token=token)
+
+
+@app.command()
 def export(model: Model, folder: Annotated[str, typer.Argument(help="A new folder for the model.")]) -> None:
     """Write a model where stock transformers can load it."""
     from tokenmill.cli import models

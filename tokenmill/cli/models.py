@@ -15,11 +15,10 @@ from tokenmill.inference.prompts import asked_with, read_prompts
 from tokenmill.model.exchange import export_model, import_model, suggested_settings
 from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
+from tokenmill.serving.answers import gaps_answer
+from tokenmill.serving.limits import CONTINUING
 
 REGISTRY = "models:/"
-
-CONTINUING: dict[str, Any] = {"max_new_tokens": 64, "temperature": 0.8}
-"""How a model goes on that was not fine-tuned to answer, unless the command line says otherwise."""
 
 LINES_AT_ONCE = 1024
 """Of stdin: however many there are, so many are held, and answered before more are read."""
@@ -148,10 +147,7 @@ def fill(name: str, texts: Sequence[str] | None, *, as_json: bool, top_k: int) -
     def show(loaded: LoadedModel, chosen: list[str]) -> None:
         for text, gaps in zip(chosen, api.fill(loaded, chosen, top_k=top_k), strict=True):
             if as_json:
-                rows = [
-                    [{"text": c.text, "probability": round(c.probability, 6)} for c in gap] for gap in gaps
-                ]
-                print_json(text=text, gaps=rows)
+                print_json(text=text, gaps=gaps_answer(gaps))
                 continue
             for number, gap in enumerate(gaps, 1):
                 for candidate in gap:
