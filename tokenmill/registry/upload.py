@@ -14,6 +14,9 @@ from tokenmill.jobs.tracking.tags import git_commit
 from tokenmill.registry.files import DAMAGED_TAG, DIGEST_TAG, Stored, stored_version
 from tokenmill.registry.package import save_package
 from tokenmill.registry.records import Record
+from tokenmill.registry.trained_on import FILE, write_trained_on
+
+CLEAN = Path("data/clean")
 
 
 class LazyRun:
@@ -140,6 +143,7 @@ def _put_files(mlflow_client: Any, record: Record, model: Any | None, stored: St
         )
     try:
         save_package(scratch, Path(record.folder), record.kind, record.card, described)
+        write_trained_on(scratch / FILE, CLEAN, record.ancestry)
         if stored.folder is not None:
             publish({scratch: stored.folder})
         else:
