@@ -16,11 +16,14 @@ import numpy.typing as npt
 import polars as pl
 
 from tokenmill.core.files import digest_tree, digest_value, read_json, sha256_file
+from tokenmill.data.shingles.signatures import whole
+from tokenmill.data.shingles.similar import similar_texts
 from tokenmill.jobs.tracking.store import patient_http, tracking_uri
 from tokenmill.registry.files import Stored
 
 FILE = "trained_on.parquet"
 """In a version's package: hashes of ids and of texts, 16 bytes a document."""
+COLUMNS = ("id", "source", "text", "target", "group")
 COPIES = ("exact_duplicate", "near_duplicate", "contamination")
 """Rules whose values name the document that a dropped one is like."""
 
@@ -68,35 +71,41 @@ def read_trained_on(stored: Stored) -> pl.DataFrame | None:
 def left_out(trained_on: pl.DataFrame, clean: Path) -> frozenset[str]:
     """Ids of test documents in ``clean`` that a version was trained on, or that belong to such a one.
 
-    These are documents of equal text; those of which a document that it was trained on is a copy, a
-    near-duplicate or a part; and those of the group of any of these. Where texts were normalised otherwise
-    then, equal ids count, too.
+    These are documents of equal text; those of which a document that it was trained on is a copy, a part or a
+    near-duplicate, as long as that is still in the data; and those of the group of any of these. Where texts
+    were normalised otherwise then, equal ids count, too.
     """
-    texts = trained_on["text"].to_numpy()
-    ids = trained_on["id"].to_numpy() if _form(clean) not in trained_on["form"] else texts[:0]
+    known = _Known(trained_on, clean)
+    paths = sorted((clean / "documents").glob("*.parquet"))
+    frames = (pl.read_parquet(path, columns=[*COLUMNS, "split"], glob=False) for path in paths)
+    test = pl.concat(frame.filter(pl.col("split") == "test").drop("split") for frame in frames)
+    dropped = pl.concat(
+        known.among(pl.read_parquet(clean / "drops" / path.name, columns=[*COLUMNS, "reasons"], glob=False))
+        for path in paths
+    )
+    seen = pl.concat([known.among(test), dropped.drop("reasons")])
+    alike = similar_texts(whole(seen), whole(test), known.similarity)["other"]
+    ids = [*seen["id"], *originals(dropped), *test["id"].gather(alike)]
+    found = test.filter(pl.col("id").is_in(ids))
+    groups = pl.concat([seen, found]).select("source", "group").drop_nulls().unique()
+    return frozenset(found["id"]) | frozenset(test.join(groups, on=["source", "group"], how="semi")["id"])
 
-    def known(frame: pl.DataFrame) -> pl.DataFrame:
-        seen = np.isin(_hashes(frame["text"]), texts)
-        if len(ids):
-            seen |= np.isin(_hashes(frame["id"]), ids)
+
+class _Known:
+    """What a version was trained on, as hashes."""
+
+    def __init__(self, trained_on: pl.DataFrame, clean: Path) -> None:
+        self.texts = trained_on["text"].to_numpy()
+        self.ids = trained_on["id"].to_numpy() if _form(clean) not in trained_on["form"] else self.texts[:0]
+        near = _clean_params(clean).get("near_duplicates")
+        self.similarity = float(near["similarity"]) if near else 1.0
+
+    def among(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Those of some documents that are known."""
+        seen = np.isin(_hashes(frame["text"]), self.texts)
+        if len(self.ids):
+            seen |= np.isin(_hashes(frame["id"]), self.ids)
         return frame.filter(pl.Series(seen, dtype=pl.Boolean))
-
-    found: set[str] = set()
-    groups = [pl.DataFrame(schema={"source": pl.String, "group": pl.String})]
-    tests = []
-    for path in sorted((clean / "documents").glob("*.parquet")):
-        test = pl.read_parquet(path, glob=False).filter(pl.col("split") == "test")
-        dropped = known(pl.read_parquet(clean / "drops" / path.name, glob=False))
-        seen = known(test)
-        found.update(seen["id"], originals(dropped))
-        groups += [frame.select("source", "group") for frame in (seen, dropped) if "group" in frame.columns]
-        tests.append(test)
-    every = pl.concat(tests)
-    named = every.filter(pl.col("id").is_in(found))
-    if "group" in every.columns:
-        of_groups = pl.concat([*groups, named.select("source", "group")]).drop_nulls().unique()
-        named = pl.concat([named, every.join(of_groups, on=["source", "group"], how="semi")])
-    return frozenset(named["id"])
 
 
 def originals(dropped: pl.DataFrame) -> Iterable[str]:
@@ -124,8 +133,17 @@ def _hashes(values: pl.Series) -> npt.NDArray[np.uint64]:
 
 def _form(clean: Path) -> str:
     """Digest of the settings on which the form of a text depends."""
-    params = read_json(clean / "manifest.json", "make it with `dvc repro clean`").get("params", {})
-    return digest_value([params.get("measure"), params.get("clean", {}).get("substrings")])[:16]
+    return digest_value([_params(clean).get("measure"), _clean_params(clean).get("substrings")])[:16]
+
+
+def _params(clean: Path) -> dict[str, Any]:
+    params: dict[str, Any] = read_json(clean / "manifest.json", "make it with `dvc repro clean`")["params"]
+    return params
+
+
+def _clean_params(clean: Path) -> dict[str, Any]:
+    params: dict[str, Any] = _params(clean)["clean"]
+    return params
 
 
 def _descends(ancestry: Mapping[str, Any], clean: Path) -> bool:
