@@ -44,7 +44,7 @@ def weigh(mlflow_client: Any, record: Record, challenger: str, champion: Any) ->
         )
     reproducible_products()
     torch.set_num_threads(compute_threads(0))
-    settings = EvaluateSettings.model_validate(record.evaluate)
+    settings = EvaluateSettings.model_validate({**record.evaluate, "sources": list(record.sources)})
     folder = Path(record.folder)
     subject = open_subject(folder.name, settings, CLEAN, folder, digest_tree(CLEAN))
     where = f"champion version {champion.version}"
