@@ -34,7 +34,7 @@ def write_trained_on(path: Path, clean: Path, ancestry: Mapping[str, Any]) -> bo
     Returns:
         Whether it was written: not where ``clean`` is missing, or is not what the model descends from.
     """
-    if not _descends(ancestry, clean):
+    if not descends(ancestry, clean):
         return False
     frames = [
         pl.read_parquet(file, columns=["id", "text", "split"], glob=False).filter(pl.col("split") != "test")
@@ -146,7 +146,8 @@ def _clean_params(clean: Path) -> dict[str, Any]:
     return params
 
 
-def _descends(ancestry: Mapping[str, Any], clean: Path) -> bool:
+def descends(ancestry: Mapping[str, Any], clean: Path) -> bool:
+    """Whether a model was trained on the documents that stand in ``clean``."""
     if not (clean / "manifest.json").is_file():
         return False
     if "documents" in ancestry:
