@@ -1,4 +1,4 @@
-"""What a version comes from, beside the ancestry of its model: written into its package when it is registered."""
+"""What a version comes from, beside its model's ancestry: written into its package when it is registered."""
 
 import platform
 import subprocess
@@ -17,8 +17,8 @@ from tokenmill.registry.trained_on import descends
 
 FILE = "provenance.json"
 DECIDING = ("dvc.yaml", "params.yaml", "requirements", "stages", "tokenmill", "data/init")
-"""What decides about a result and stands in git: code, settings, versions of packages. Results do not: dvc.lock,
-metrics and plots differ from the commit after every run."""
+"""What decides about a result and stands in git: code, settings, versions of packages. dvc.lock, metrics and
+plots, which are results, differ from the commit after every run."""
 
 
 def write_provenance(path: Path, folder: Path, ancestry: Mapping[str, Any]) -> None:
@@ -76,8 +76,8 @@ def need_commit(name: str) -> None:
     if changed:
         more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise UserError(
-            f"{changed[0]}{more} is not committed, so this version of {name} could not be made again from its "
-            "commit; commit it and run `tokenmill register`, or run `tokenmill register --allow-dirty`"
+            f"{changed[0]}{more} is not committed, so that nobody could make this version of {name} again; "
+            "commit it and run `tokenmill register`, or run `tokenmill register --allow-dirty`"
         )
 
 
