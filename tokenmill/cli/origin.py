@@ -1,8 +1,13 @@
 """The commands about where a model comes from: its chain, and single texts."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenmill.core.errors import UserError
+
+if TYPE_CHECKING:
+    from tokenmill.registry.trace import Place
 
 SHOWN = 10
 """Documents that are told of."""
@@ -29,23 +34,24 @@ def trace(model: str, *, text: str | None, document: str | None) -> None:
         raise UserError("give either --text TEXT or --document ID")
     folder = local_model_folder(model) if model.startswith("models:/") else Path(model)
     found = trace(folder, text=text, document=document)
-    copied = dict.fromkeys(name for place in found[:SHOWN] for name in originals_of(place))
     known = {place.id for place in found}
-    found[SHOWN:] = []
-    for name in copied:
-        if name not in known:
-            found += trace(folder, document=name)
-    trained = [place for place in found if place.trained]
-    what = "text" if document is None else "document"
-    if not found:
-        print(f"no document is this {what} or much like it: it was not in training")
-        return
-    if not trained:
-        print(f"the {what} was not in training")
-    elif any(place.similarity == 1 and place.id not in copied for place in trained):
-        print(f"the {what} was in training")
-    else:
-        print(f"a text much like the {what} was in training")
-    for place in found:
+    for name in dict.fromkeys(name for place in found[:SHOWN] for name in originals_of(place)):
+        found += trace(folder, document=name) if name not in known else []
+    print(_answer(found, document))
+    for place in found[: 2 * SHOWN]:
         for line in words_of(place):
             print(line)
+
+
+def _answer(found: "Sequence[Place]", document: str | None) -> str:
+    """The answer in one line."""
+    what = "this text" if document is None else "this document"
+    if not found:
+        return f"{what} is not in the data, nor is one much like it: it was not in training"
+    same = [p for p in found if p.similarity == 1 and document in (None, p.id)]
+    for places, who in ((same, what), (found, f"not {what}, but one like it")):
+        if any(place.trained and place.split == "train" for place in places):
+            return f"{who} was in training"
+    if any(place.trained for place in found):
+        return f"{what} was not trained on, but it or one like it served for validation"
+    return f"{what} was not in training"

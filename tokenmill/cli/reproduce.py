@@ -1,4 +1,4 @@
-"""``tokenmill reproduce``: a registered version made again in a clone, and compared with what was registered."""
+"""``tokenmill reproduce``: a registered version made again in a clone, and compared."""
 
 import os
 import shutil
@@ -73,8 +73,8 @@ def _check_out(folder: Path, known: Mapping[str, Any]) -> None:
     source = git("rev-parse", "--show-toplevel") if here else known["remote"]
     if not source:
         raise UserError(
-            f"commit {commit[:DIGITS]}: not in this repository, and no remote was recorded; fetch it from where "
-            "the version was made"
+            f"commit {commit[:DIGITS]}: not in this repository, and no remote was recorded; fetch it from "
+            "where the version was made"
         )
     print(f"cloning {source} at commit {commit[:DIGITS]}", flush=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def _check_out(folder: Path, known: Mapping[str, Any]) -> None:
 
 
 def _bring_raw_files(folder: Path, known: Mapping[str, Any]) -> None:
-    """The files of data/sources: from git, from DVC's remote, or from this project where they are the same."""
+    """The files of data/sources: from git, from DVC's remote, or from this project where they are equal."""
     sources = folder / SOURCES
     if any(_missing(sources, known)) and (tracked := [str(p) for p in sources.rglob("*.dvc")]):
         command = [sys.executable, "-m", "dvc", "pull", "--quiet", *tracked]
@@ -109,8 +109,8 @@ def _bring_raw_files(folder: Path, known: Mapping[str, Any]) -> None:
         ]
         more = f", and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise UserError(
-            f"raw text is missing, in git, in DVC's remote and here: {', '.join(shown[:SHOWN])}{more}; put it "
-            f"into {sources} and run the same command again"
+            f"raw text is neither in git nor in DVC's remote nor here: {', '.join(shown[:SHOWN])}{more}; put "
+            f"it into {sources} and run the same command again"
         )
 
 
@@ -139,7 +139,7 @@ def _write_params(folder: Path, params: str, computed: Mapping[str, Any]) -> Non
 
 
 def _python(folder: Path) -> str:
-    """This interpreter, where the clone wants the same packages; else one of its own with its own packages."""
+    """This interpreter, where the clone wants the same packages; else one of its own with those."""
     own, theirs = ({path.name: path.read_bytes() for path in _locks(root)} for root in (Path(), folder))
     if own == theirs:
         return sys.executable

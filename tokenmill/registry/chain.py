@@ -11,9 +11,10 @@ from tokenmill.model.folder import ANCESTRY
 from tokenmill.registry.download import version_folder
 from tokenmill.registry.files import stored_version
 from tokenmill.registry.lookup import aliases_of, open_registry, version_at
-from tokenmill.registry.provenance import read_provenance
+from tokenmill.registry.provenance import known_here, read_provenance
 
 TRAINING = "training.json"
+REMEDY = "give models:/NAME/VERSION or the folder of a trained model"
 DIGITS = 12
 """Shown of a digest."""
 
@@ -33,7 +34,8 @@ def chain_of(model: str) -> Step:
         UserError: there is no such model, or what it says of itself cannot be read.
     """
     if not model.startswith("models:/"):
-        return _model(Path(model), model, {})
+        ancestry = read_json(Path(model) / ANCESTRY, REMEDY)
+        return _model(Path(model), model, known_here(ancestry))
     with open_registry() as mlflow_client:
         version = version_at(mlflow_client, model)
         folder = version_folder(mlflow_client, version, model)
@@ -67,7 +69,7 @@ def tree(step: Step) -> Iterator[str]:
 
 
 def _model(folder: Path, shown: str, known: Mapping[str, Any]) -> Step:
-    ancestry = read_json(folder / ANCESTRY, "give models:/NAME/VERSION or the folder of a trained model")
+    ancestry = read_json(folder / ANCESTRY, REMEDY)
     how = f"{shown}: {model_digest(folder)[:DIGITS]}"
     if (folder / TRAINING).is_file():
         record = read_json(folder / TRAINING, "")

@@ -23,8 +23,6 @@ plots, which are results, differ from the commit after every run."""
 
 def write_provenance(path: Path, folder: Path, ancestry: Mapping[str, Any]) -> None:
     """Write what the project in the current folder knows of the model in ``folder`` to ``path``."""
-    clean = Path("data/clean")
-    known = descends(ancestry, clean)
     write_json(
         path,
         {
@@ -37,10 +35,17 @@ def write_provenance(path: Path, folder: Path, ancestry: Mapping[str, Any]) -> N
             "machine": processor(),
             "python": platform.python_version(),
             "raw_files": dict(_raw_files(Path("data/sources"))),
-            "sources": _sources(Path("data/raw/manifest.json")) if known else {},
-            "clean": _counts(clean / "report.json") if known else {},
+            **known_here(ancestry),
         },
     )
+
+
+def known_here(ancestry: Mapping[str, Any]) -> dict[str, Any]:
+    """``sources`` and ``clean`` of a model that was trained on the data of the current folder; else {}."""
+    clean = Path("data/clean")
+    if not descends(ancestry, clean):
+        return {}
+    return {"sources": _sources(Path("data/raw/manifest.json")), "clean": _counts(clean / "report.json")}
 
 
 def read_provenance(stored: Stored) -> dict[str, Any] | None:
