@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from tests.registry.helpers import KINDS, METRICS, run_stage
 from tests.tiny_models import tiny_model
 from tokenmill.core.files import remove, write_json, write_text
+from tokenmill.evaluation.settings import EvaluateSettings
 from tokenmill.model.digest import CONTROL
 from tokenmill.model.folder import save_model
 from tokenmill.text.tokenizer import SPECIAL_TOKENS, fingerprint
@@ -66,6 +67,8 @@ def write_evaluation(project: Path) -> Callable[..., None]:
             "name": name,
             "figures": {METRICS[name]: value, "by_source": {"news": value}},
             "test_digest": test,
+            "sources": ["letters"],
+            "settings": EvaluateSettings().model_dump(),
             "ancestry": {"tokenizer": "t", "data": {"raw": raw, "clean": "c" * 64}},
         }
         write_json(project / "data" / "evaluation" / name / "figures.json", figures)

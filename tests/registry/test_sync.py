@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.jobs.tracking.helpers import runs_of
-from tests.registry.helpers import run_stage
+from tests.registry.helpers import SETTINGS, run_stage
+from tests.samples import reviews, splits, write_clean
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import digest_tree
 from tokenmill.jobs.tracking.store import client
@@ -164,22 +165,36 @@ def test_a_second_model_is_challenger_and_the_better_one_champion(
     assert aliases("our-mood") == {"challenger": "2", "champion": champion}
 
 
-def test_other_test_data_leaves_the_champion_until_a_person_decides(
+def test_without_the_documents_a_version_waits_for_its_comparison(
     evaluated: Path, make_model: MakeModel, write_evaluation: WriteEvaluation
 ) -> None:
     stage_and_sync()
     make_model("mood", seed=2)
     write_evaluation("mood", 0.99, test="2" * 64)
-    standing = mood(stage_and_sync())
-    assert "not measured by accuracy on this test data" in standing.reason
-    assert "`tokenmill promote our-mood 2`" in standing.reason
+    with pytest.raises(UserError, match="data/clean: missing, so our-mood version 2 cannot be compared"):
+        stage_and_sync()
     assert aliases("our-mood") == {"challenger": "2", "champion": "1"}
+    assert "decision" not in versions("our-mood")[1].tags
 
     promoted = promote("our-mood", "2")
     assert str(promoted) == (
         "our-mood: version 2 (challenger, champion): promoted by hand in place of version 1"
     )
     assert mood(sync()) == promoted
+
+
+def test_a_gate_that_is_never_open(
+    evaluated: Path, make_model: MakeModel, write_evaluation: WriteEvaluation
+) -> None:
+    stage_and_sync()
+    make_model("mood", seed=2)
+    write_evaluation("mood", 0.99)
+    run_stage({"mood": SETTINGS["mood"].model_copy(update={"gate": "never"})})
+    (standing,) = sync()
+    assert standing.reason == (
+        "version 1 stays champion: the gate is never; `tokenmill promote our-mood 2` makes this one champion "
+        "all the same"
+    )
 
 
 def test_a_champion_measured_on_the_new_test_data_too_is_compared_on_it(
@@ -200,9 +215,11 @@ def test_a_champion_of_somebody_elses_making_is_not_compared_with(evaluated: Pat
     mlflow_client.create_registered_model("our-scribe")
     mlflow_client.create_model_version("our-scribe", (evaluated / "theirs").as_uri())
     mlflow_client.set_registered_model_alias("our-scribe", "champion", "1")
+    write_clean(evaluated / "data/clean", {"letters": splits(reviews(100, seed=3))})
     standing = stage_and_sync()[0]
     assert (standing.version, standing.aliases) == ("2", ("challenger",))
-    assert "champion version 1 was not measured" in standing.reason
+    assert "champion version 1 cannot be measured on this test data: " in standing.reason
+    assert "its files are gone from" in standing.reason
 
 
 def test_a_promotion_of_nothing_is_refused(evaluated: Path) -> None:

@@ -360,12 +360,16 @@ def import_(
 
 
 @app.command()
-def register() -> None:
+def register(
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Also versions whose code or settings are not committed.")
+    ] = False,
+) -> None:
     """Make the MLflow registry hold the models that data/registry.json names."""
     need_project()
     from tokenmill.cli.store import register
 
-    register()
+    register(allow_dirty=allow_dirty)
 
 
 @app.command()
@@ -377,6 +381,41 @@ def promote(
     from tokenmill.cli.store import set_champion
 
     set_champion(name, version)
+
+
+@app.command()
+def lineage(model: Model) -> None:
+    """Print what a model comes from: training, tokens, cleaning, and the raw files by their digests."""
+    from tokenmill.cli.origin import lineage
+
+    lineage(model)
+
+
+@app.command()
+def trace(
+    model: Model,
+    text: Annotated[str | None, typer.Option(help="A text, as it stands.")] = None,
+    document: Annotated[str | None, typer.Option(help="The id of a document, SOURCE:FILE:LINE.")] = None,
+) -> None:
+    """Say whether a text was in a model's training, where it stands, and why it was dropped."""
+    need_project()
+    from tokenmill.cli.origin import trace
+
+    trace(model, text=text, document=document)
+
+
+@app.command()
+def reproduce(
+    version: Annotated[str, typer.Argument(help="models:/NAME/VERSION or models:/NAME@ALIAS.")],
+    folder: Annotated[
+        Path | None, typer.Option("--in", help="A new folder; default: one below .work/reproduce.")
+    ] = None,
+) -> None:
+    """Make a registered version again from its commit, and say whether the result is the same."""
+    need_project()
+    from tokenmill.cli.reproduce import reproduce
+
+    reproduce(version, folder)
 
 
 @app.command()

@@ -7,11 +7,11 @@ from tokenmill.registry.examine import Incomplete, incomplete_versions
 from tokenmill.registry.records import REGISTRY
 
 
-def register() -> None:
+def register(*, allow_dirty: bool) -> None:
     """Register what data/registry.json names and the MLflow registry lacks; says how each model stands."""
     from tokenmill.registry.sync import sync
 
-    standings = sync()
+    standings = sync(allow_dirty=allow_dirty)
     for standing in standings:
         print(standing)
     if not standings:
@@ -64,7 +64,7 @@ def _without_files(fix: bool, lost: bool) -> list[Incomplete]:
 
     found = incomplete_versions()
     if fix and (lost or any(version.mendable for version in found)):
-        for standing in sync():
+        for standing in sync(allow_dirty=True):
             print(standing)
     for version in found:
         _tell(version.problem, version.remedy, fix and version.mendable)

@@ -7,13 +7,16 @@ import numpy.typing as npt
 
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.ngram import NGram
+from tokenmill.evaluation.parts import Parts, documents_and_groups
+from tokenmill.evaluation.resampling import Counts, Figure
 from tokenmill.evaluation.samples import generate_samples
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.tokens import encode_split, encode_training, predict
 from tokenmill.model.heads import LanguageModel
 from tokenmill.objectives.causal import Causal
-from tokenmill.objectives.scoring import bits_per_byte, stream_nats
+from tokenmill.objectives.scoring import bits_per_byte, label_nats, stream_nats
 from tokenmill.text.shards import TokenSplit
+from tokenmill.text.tokenizer import fingerprint
 
 CALIBRATION_TOKENS = 1 << 16
 """Tokens of the test split from which the calibration curve is made: a smooth one at little cost."""
@@ -69,3 +72,39 @@ def _score_ngram(
 
 def _is_text(stream: npt.NDArray[Any], split: TokenSplit) -> npt.NDArray[np.bool_]:
     return ~np.isin(stream, split.special.ids)
+
+
+def _loss(sums: Counts) -> Counts:
+    return np.asarray(sums[..., 0] / sums[..., 2])
+
+
+_FIGURES: dict[str, Figure] = {
+    "bits_per_byte": lambda sums: np.asarray(sums[..., 0] / np.log(2) / sums[..., 1]),
+    "loss": _loss,
+    "perplexity": lambda sums: np.exp(_loss(sums)),
+}
+"""Of nats, bytes and tokens (..., 3)."""
+
+
+def causal_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by document; None of one that has none."""
+    if metric not in _FIGURES:
+        return None
+    model = subject.model
+    assert isinstance(model, LanguageModel)
+    documents = subject.documents("test", subject.sources)
+    test = encode_split(subject, "test", subject.sources)
+    stream = test.stream()
+    places = np.flatnonzero(_is_text(stream[1:], test)) + 1
+    owners = np.searchsorted(test.ends[0].astype(np.int64), places, "right")
+    nats = label_nats(model, stream, special=test.special.ids)
+    counts = [
+        np.bincount(owners, nats, documents.height),
+        documents["text"].str.len_bytes().to_numpy(),
+        np.bincount(owners, minlength=documents.height),
+    ]
+    units, groups = documents_and_groups(documents)
+    tokenizer = "" if metric == "bits_per_byte" else f"tokenizer {fingerprint(subject.folder)[:12]}"
+    return Parts(
+        tuple(units), tuple(groups), np.stack(counts, axis=1).astype(np.float64), _FIGURES[metric], tokenizer
+    )

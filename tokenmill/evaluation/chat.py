@@ -14,6 +14,7 @@ from tokenmill.core.splits import Split
 from tokenmill.data.documents.conversations import Turn, read_turns
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.answers import Floats, asked_tokens, choices, ngram_nats, score_answers
+from tokenmill.evaluation.parts import Parts, documents_and_groups, ratio
 from tokenmill.evaluation.replies import Question, Retrieval, ask, distinct
 from tokenmill.evaluation.resampling import Counts, compare_resampled, interval
 from tokenmill.evaluation.scores import Bin, calibration
@@ -176,22 +177,19 @@ class _Test:
 
     def bits(self, nats: Floats) -> dict[str, float]:
         """Bits per byte of the nats (rows,), with their interval."""
-        counts = self._counts(nats)
-        low, high = interval(_ratio, counts, self.owners, self.seed)
-        value = float(_ratio(counts.sum(0)))
+        counts = self.counts(nats)
+        low, high = interval(ratio, counts, self.owners, self.seed)
+        value = float(ratio(counts.sum(0)))
         return {"bits_per_byte": value, "bits_per_byte_low": low, "bits_per_byte_high": high}
 
     def compare(self, nats: Floats, theirs: Floats) -> dict[str, float]:
         """By how many bits per byte the first are fewer."""
-        counts, others = self._counts(theirs), self._counts(nats)
-        return asdict(compare_resampled(_ratio, counts, others, self.owners, self.seed))
+        counts, others = self.counts(theirs), self.counts(nats)
+        return asdict(compare_resampled(ratio, counts, others, self.owners, self.seed))
 
-    def _counts(self, nats: Floats) -> Counts:
+    def counts(self, nats: Floats) -> Counts:
+        """Bits and bytes (rows, 2)."""
         return np.stack([nats / np.log(2), self.text_bytes], axis=1)
-
-
-def _ratio(sums: Counts) -> Counts:
-    return sums[..., 0] / sums[..., 1]
 
 
 def _numbered(owners: Sequence[int]) -> npt.NDArray[np.int64]:
@@ -232,7 +230,7 @@ def _reply(
 def _hits(subject: Subject, right: npt.NDArray[np.bool_], questions: Sequence[Question]) -> dict[str, float]:
     counts = np.stack([right, np.ones(len(right))], axis=1).astype(np.float64)
     owners = _numbered([question.conversation for question in questions])
-    low, high = interval(_ratio, counts, owners, subject.settings.seed)
+    low, high = interval(ratio, counts, owners, subject.settings.seed)
     return {"hits_at_1": float(right.mean()), "hits_at_1_low": low, "hits_at_1_high": high}
 
 
@@ -256,3 +254,23 @@ def _shown(questions: Sequence[Question], replies: Sequence[str]) -> list[dict[s
 def _sample(turns: Sequence[Turn], reply: str) -> dict[str, Any]:
     said = "".join(f"{turn.role}: {turn.content}\n" for turn in turns)
     return {"prompt": f"{said}assistant: ", "continuations": [reply]}
+
+
+def chat_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of bits per byte by conversation; None of another figure.
+
+    A conversation of which nothing fits into the model's context counts nothing.
+    """
+    if metric != "bits_per_byte":
+        return None
+    model = subject.model
+    assert isinstance(model, LanguageModel)
+    documents, conversations = _conversations(subject, "test", subject.sources)
+    context, seed = model.config.context, subject.settings.seed
+    test = _Test.of(subject.vocabulary, conversations, context, seed)
+    owners = [number for number, _ in _rows(subject.vocabulary, conversations, context)]
+    nats = score_answers(model, subject.vocabulary.pad, test.rows, ends=False).nats
+    counts = np.zeros((len(conversations), 2))
+    np.add.at(counts, owners, test.counts(nats))
+    units, groups = documents_and_groups(documents)
+    return Parts(tuple(units), tuple(groups), counts, ratio)

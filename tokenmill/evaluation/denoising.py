@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from tokenmill.core.files import digest_value
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.both_sides import BothSides, gaps
+from tokenmill.evaluation.parts import Parts, ratio
+from tokenmill.evaluation.resampling import Figure
 from tokenmill.evaluation.samples import generate_samples
 from tokenmill.evaluation.scores import clustered_mean
 from tokenmill.evaluation.subject import Result, Subject
@@ -16,6 +19,7 @@ from tokenmill.objectives.masked import Masked
 from tokenmill.objectives.objective import Objective, new_objective
 from tokenmill.text.shards import TokenSplit
 from tokenmill.text.special import SpecialTokens
+from tokenmill.text.tokenizer import fingerprint
 
 DEFAULTS: dict[str, Any] = {
     "mlm_probability": 0.15,
@@ -96,3 +100,35 @@ def _measure_unigram(training: TokenSplit, found: Predictions, vocab_size: int) 
         "label": "always the most frequent token of training; its frequencies as probabilities",
         **_figures(float(nats.mean()), float(guessed.mean())),
     }
+
+
+BLOCK = 32
+"""Targets of a stretch of text that are drawn together (Künsch 1989)."""
+
+_FIGURE_OF: dict[str, tuple[int, Figure]] = {
+    "accuracy": (0, ratio),
+    "loss": (1, ratio),
+    "perplexity": (1, lambda sums: np.exp(ratio(sums))),
+}
+
+
+def denoising_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by stretches of BLOCK targets; None of one that has none.
+
+    Two models are asked for the same tokens where tokenizer, context and objective are the same.
+    """
+    if metric not in _FIGURE_OF:
+        return None
+    model = subject.model
+    assert isinstance(model, LanguageModel)
+    test = encode_split(subject, "test", subject.sources)
+    objective = _objective(subject, test.special)
+    found = predict(model, test.stream(), objective, seed=subject.settings.seed)
+    place, figure = _FIGURE_OF[metric]
+    values = (found.right.astype(np.float64), found.nats)[place]
+    blocks = np.arange(len(values)) // BLOCK
+    counts = np.stack([np.bincount(blocks, values), np.bincount(blocks)], axis=1).astype(np.float64)
+    names = tuple(f"targets {number}" for number in range(len(counts)))
+    targets = digest_value(found.targets.tolist())[:12]
+    shared = f"tokenizer {fingerprint(subject.folder)[:12]} and targets {targets}"
+    return Parts(names, names, counts, figure, shared)

@@ -28,6 +28,7 @@ from tokenmill.evaluation.overlap import (
     rouge,
     rouge_units,
 )
+from tokenmill.evaluation.parts import Parts, documents_and_groups, means
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.inference.generation.generate import generate_ids
 from tokenmill.inference.generation.sampling import GenerationConfig
@@ -210,13 +211,11 @@ class _System:
     def figures(self) -> dict[str, Any]:
         """From 0 to 1, but for the ratio of lengths; with intervals where the name ends in _low and _high."""
         pairs = list(zip(self.answers, self.references, strict=True))
-        right = np.array(
-            [[*rouge(*pair), " ".join(pair[0].split()) == " ".join(pair[1].split())] for pair in pairs]
-        )
+        right = np.array([_means_of(*pair) for pair in pairs])
         bleu = self.bleu.corpus_score(list(self.answers), [list(self.references)])
         figures: dict[str, Any] = {"chrf": float(chrf(self.counts.sum(0))), "bleu": bleu.score / 100}
         figures["chrf_low"], figures["chrf_high"] = interval(self.resampled_chrf)
-        for number, name in enumerate(("rouge1", "rouge2", "rougeL", "exact_match")):
+        for number, name in enumerate(MEANS):
             figures[name] = float(right[:, number].mean())
             means = self.draws @ right[:, number] / self.draws.sum(1)
             figures[f"{name}_low"], figures[f"{name}_high"] = interval(means)
@@ -244,6 +243,14 @@ class _System:
         return {"gain": gain, "low": low, "high": high, "p_value": p_value(gains)}
 
 
+MEANS = ("rouge1", "rouge2", "rougeL", "exact_match")
+"""Figures that are means over documents."""
+
+
+def _means_of(answer: str, reference: str) -> tuple[float, ...]:
+    return *rouge(answer, reference), float(answer.split() == reference.split())
+
+
 def _predictions(
     frame: pl.DataFrame,
     test: Sequence[Pair],
@@ -267,3 +274,22 @@ def _predictions(
         pl.Series("similarity", [round(match.similarity, 4) for match in recalled]),
     ]
     return frame.select("id").with_columns(columns).sort("id")
+
+
+def generation_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by document; None of one that has none."""
+    if metric not in ("chrf", *MEANS):
+        return None
+    answering = answering_of(subject.ancestry)
+    assert answering is not None
+    frame, test = _pairs(subject, "test", subject.sources)
+    texts, references = [source for source, _ in test], [target for _, target in test]
+    answers, _ = _answer(subject.model, subject.vocabulary, texts, answering, subject.settings.num_beams)
+    units, groups = documents_and_groups(frame)
+    direction = f"reverse: {str(subject.ancestry['finetune']['reverse']).lower()}"
+    pairs = list(zip(answers, references, strict=True))
+    if metric == "chrf":
+        counts = np.array([chrf_counts(*pair) for pair in pairs], np.float64)
+        return Parts(tuple(units), tuple(groups), counts, chrf, direction)
+    values = np.array([_means_of(*pair)[MEANS.index(metric)] for pair in pairs], np.float64)
+    return means(units, groups, values, measured_in=direction)

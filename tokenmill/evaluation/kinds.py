@@ -1,19 +1,20 @@
-"""How each kind of model is measured: one line and one file a kind."""
+"""How each kind of model is measured: two lines and one file a kind."""
 
 from collections.abc import Callable, Mapping
 
-from tokenmill.evaluation.causal_lm import measure_causal
-from tokenmill.evaluation.chat import measure_chat
-from tokenmill.evaluation.denoising import measure_denoising
-from tokenmill.evaluation.generation import measure_generation
-from tokenmill.evaluation.multi_label import measure_multi_label
-from tokenmill.evaluation.ner import measure_entities
+from tokenmill.evaluation.causal_lm import causal_parts, measure_causal
+from tokenmill.evaluation.chat import chat_parts, measure_chat
+from tokenmill.evaluation.denoising import denoising_parts, measure_denoising
+from tokenmill.evaluation.generation import generation_parts, measure_generation
+from tokenmill.evaluation.multi_label import measure_multi_label, multi_label_parts
+from tokenmill.evaluation.ner import entity_parts, measure_entities
+from tokenmill.evaluation.parts import Parts
 from tokenmill.evaluation.preference import measure_preference
-from tokenmill.evaluation.regression import measure_regression
-from tokenmill.evaluation.sequence_classifier import measure_classifier
-from tokenmill.evaluation.span_extractor import measure_extractor
+from tokenmill.evaluation.regression import measure_regression, regression_parts
+from tokenmill.evaluation.sequence_classifier import classifier_parts, measure_classifier
+from tokenmill.evaluation.span_extractor import extractor_parts, measure_extractor
 from tokenmill.evaluation.subject import Result, Subject
-from tokenmill.evaluation.token_classifier import measure_tagger
+from tokenmill.evaluation.token_classifier import measure_tagger, tagger_parts
 
 MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "causal-lm": measure_causal,
@@ -30,3 +31,18 @@ MEASURES: Mapping[str, Callable[[Subject], Result]] = {
     "span-extractor": measure_extractor,
 }
 """What measures a model, by the names of settings.FIGURES."""
+
+PARTS: Mapping[str, Callable[[Subject, str], Parts | None]] = {
+    "causal-lm": causal_parts,
+    "masked-lm": denoising_parts,
+    "text-to-text": denoising_parts,
+    "sequence-classifier": classifier_parts,
+    "multi-label-classifier": multi_label_parts,
+    "regressor": regression_parts,
+    "token-classifier": tagger_parts,
+    "character-classifier": entity_parts,
+    "generation": generation_parts,
+    "chat": chat_parts,
+    "span-extractor": extractor_parts,
+}
+"""What a figure of a model is made of, by document (parts.py); likewise."""

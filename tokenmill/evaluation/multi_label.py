@@ -9,6 +9,7 @@ import polars as pl
 from tokenmill.evaluation.analysis import analysis, groups_of
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.labelled import Matrix, control_outputs, label_matrix, labelled, separator_of
+from tokenmill.evaluation.parts import Parts, documents_and_groups, means
 from tokenmill.evaluation.resampling import Counts, compare_resampled, interval
 from tokenmill.evaluation.scores import Probabilities, calibration, calibration_error
 from tokenmill.evaluation.subject import Result, Subject
@@ -123,3 +124,19 @@ def _predictions(
             pl.Series(f"{prefix}probability", sure),
         ]
     return test.select("id", "text").with_columns(columns).sort("id")
+
+
+def multi_label_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by document; None of one that has none."""
+    if metric not in ("micro_f1", "f1", "subset_accuracy"):
+        return None
+    test = labelled(subject, "test", subject.sources)
+    units, groups = documents_and_groups(test)
+    actual = label_matrix(test, subject)
+    outputs = classify(subject.model, subject.vocabulary, test["text"].to_list())
+    labels = f"the labels {', '.join(sorted(subject.model.config.labels))}"
+    if metric == "subset_accuracy":
+        right = ((outputs >= THRESHOLD) == actual).all(1).astype(np.float64)
+        return means(units, groups, right, measured_in=labels)
+    figure = micro_f1 if metric == "micro_f1" else macro_f1_of
+    return Parts(tuple(units), tuple(groups), counts_of(actual, outputs), figure, labels)

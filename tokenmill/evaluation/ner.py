@@ -1,5 +1,6 @@
 """Finders of named entities: on test documents, beside their control, a dictionary and a random field."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -15,6 +16,8 @@ from tokenmill.evaluation import entity_scores as scoring
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.entity_rivals import crf_entities, dictionary_entities
 from tokenmill.evaluation.entity_scores import Found
+from tokenmill.evaluation.parts import Parts
+from tokenmill.evaluation.resampling import Counts, Figure
 from tokenmill.evaluation.scores import calibration
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.inference.classify import Span as Answer
@@ -131,3 +134,31 @@ def _predictions(
         **{f"{name}_predicted": [write_spans(r) for r in said] for name, said in found.items() if name},
     }
     return pl.DataFrame(columns, schema_overrides={"probabilities": pl.List(pl.Float64)}).sort("id")
+
+
+def _share(right: Counts, of: Counts) -> Counts:
+    return np.asarray(right / np.maximum(of, 1))
+
+
+_FIGURES: dict[str, Figure] = {
+    "f1": lambda sums: _share(2 * sums[..., 0], sums[..., 1] + sums[..., 2]),
+    "precision": lambda sums: _share(sums[..., 0], sums[..., 2]),
+    "recall": lambda sums: _share(sums[..., 0], sums[..., 1]),
+}
+"""Of entities (..., 3) as entity_scores.counts has them."""
+
+
+def entity_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by document; None of one that has none."""
+    if metric not in _FIGURES:
+        return None
+    test = _documents(subject, "test", subject.sources)
+    answers = _answers(subject.model, subject.vocabulary, [document.text for document in test])
+    labels = json.dumps(subject.ancestry.get("finetune", {}).get("labels"), sort_keys=True)
+    return Parts(
+        tuple(document.id for document in test),
+        tuple(document.group for document in test),
+        scoring.counts(test, answers).astype(np.float64),
+        _FIGURES[metric],
+        f"entities of {labels}",
+    )

@@ -11,6 +11,8 @@ from scipy.stats import spearmanr
 from tokenmill.evaluation.analysis import analysis, groups_of
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.labelled import control_outputs, label_numbers, labelled
+from tokenmill.evaluation.parts import Parts, documents_and_groups, means
+from tokenmill.evaluation.resampling import Counts
 from tokenmill.evaluation.scores import clustered_mean
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.evaluation.tfidf import tfidf_ridge
@@ -89,3 +91,24 @@ def _predictions(test: pl.DataFrame, actual: Numbers, outputs: Mapping[str, Numb
             pl.Series(f"{prefix}error", np.abs(found - actual).round(4)),
         ]
     return test.select("id", "text", "label").with_columns(columns).sort("id")
+
+
+def regression_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by document; None of one that has none."""
+    if metric not in ("mean_absolute_error", "r2"):
+        return None
+    test = labelled(subject, "test", subject.sources)
+    units, groups = documents_and_groups(test)
+    actual = label_numbers(test, subject)
+    found = classify(subject.model, subject.vocabulary, test["text"].to_list())[:, 0].astype(np.float64)
+    if metric == "mean_absolute_error":
+        return means(units, groups, np.abs(found - actual))
+    counts = np.stack([(found - actual) ** 2, actual**2, actual, np.ones(len(actual))], axis=1)
+    return Parts(tuple(units), tuple(groups), counts, _r2)
+
+
+def _r2(sums: Counts) -> Counts:
+    """Of sums (..., 4) of squared errors, of squares, of values, and their number."""
+    around_mean = sums[..., 1] - sums[..., 2] ** 2 / sums[..., 3]
+    wrong = np.divide(sums[..., 0], around_mean, out=np.ones_like(around_mean), where=around_mean > 0)
+    return np.asarray(1 - wrong)

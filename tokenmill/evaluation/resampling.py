@@ -10,6 +10,9 @@ from tokenmill.evaluation.scores import CONFIDENCE, Comparison
 DRAWS = 2000
 """Of the test documents, with replacement (Efron & Tibshirani 1993)."""
 
+PORTION = 1 << 24
+"""Numbers of draws in memory at a time, 128 MiB."""
+
 Counts = npt.NDArray[np.float64]
 """What a figure is made of: sums over documents (documents, K)."""
 Figure = Callable[[Counts], Counts]
@@ -23,9 +26,13 @@ def resampled(counts: Counts, groups: npt.NDArray[np.int64], seed: int) -> Count
     """
     of_groups = np.zeros((int(groups.max()) + 1, counts.shape[1]))
     np.add.at(of_groups, groups, counts)
-    draw = np.random.default_rng(seed)
-    times = draw.multinomial(len(of_groups), np.full(len(of_groups), 1 / len(of_groups)), size=DRAWS)
-    return times @ of_groups
+    draw, number = np.random.default_rng(seed), len(of_groups)
+    each = max(1, PORTION // number)
+    sums = [
+        draw.multinomial(number, np.full(number, 1 / number), size=min(each, DRAWS - begin)) @ of_groups
+        for begin in range(0, DRAWS, each)
+    ]
+    return np.concatenate(sums)
 
 
 def interval(figure: Figure, counts: Counts, groups: npt.NDArray[np.int64], seed: int) -> tuple[float, float]:

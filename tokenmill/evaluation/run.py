@@ -74,6 +74,7 @@ def evaluate(
             "documents": result.documents,
             "test_digest": result.test_digest,
             "sources": list(subject.sources),
+            "settings": settings.model_dump(),
             "parameters": sum(parameter.numel() for parameter in subject.model.parameters()),
             "ancestry": subject.ancestry,
         }

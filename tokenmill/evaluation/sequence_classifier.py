@@ -9,6 +9,8 @@ import polars as pl
 from tokenmill.evaluation.analysis import analysis
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.labelled import control_outputs, known_labels, labelled
+from tokenmill.evaluation.multi_label import macro_f1_of
+from tokenmill.evaluation.parts import Parts, documents_and_groups, means
 from tokenmill.evaluation.scores import (
     Labels,
     Probabilities,
@@ -97,3 +99,22 @@ def _confusion(actual: Labels, predicted: Labels, labels: tuple[str, ...]) -> pl
         (label, other, int(matrix[i, j])) for i, label in enumerate(labels) for j, other in enumerate(labels)
     ]
     return pl.DataFrame(rows, ["actual", "predicted", "documents"], orient="row")
+
+
+def classifier_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by document; None of one that has none.
+
+    A label that the model lacks is missed.
+    """
+    if metric not in ("accuracy", "f1"):
+        return None
+    test = labelled(subject, "test", subject.sources)
+    units, groups = documents_and_groups(test)
+    actual, labels = test["label"].to_numpy(), np.array(subject.model.config.labels)
+    said = labels[classify(subject.model, subject.vocabulary, test["text"].to_list()).argmax(1)]
+    if metric == "accuracy":
+        return means(units, groups, (said == actual).astype(np.float64))
+    names = np.unique(np.concatenate([labels, actual]))
+    is_, says = actual[:, None] == names, said[:, None] == names
+    counts = np.concatenate([is_ & says, says & ~is_, is_ & ~says], axis=1).astype(np.float64)
+    return Parts(tuple(units), tuple(groups), counts, macro_f1_of)

@@ -14,6 +14,7 @@ from tokenmill.data.documents.spans import Span, write_spans
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.candidates import candidates, most_alike, most_frequent
 from tokenmill.evaluation.exact_match import answer_f1, exact_match
+from tokenmill.evaluation.parts import Parts, means
 from tokenmill.evaluation.scores import calibration, clustered_mean
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.inference.answer import MAX_TOKENS, STRIDE, answer
@@ -186,3 +187,14 @@ def _predictions(
         },
         schema_overrides={"begin": pl.Int64, "end": pl.Int64},
     )
+
+
+def extractor_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by question; None of one that has none."""
+    figure = {"exact_match": exact_match, "answer_f1": answer_f1}.get(metric)
+    if figure is None:
+        return None
+    _, test = _questions(subject, "test", subject.sources)
+    answers = _texts(test, _by_model(subject, subject.model, subject.vocabulary, test))
+    units, groups = [question.id for question in test], [question.group for question in test]
+    return means(units, groups, _each(figure, test, answers))

@@ -33,6 +33,8 @@ class Subject:
     rival_sources: tuple[str, ...]
     """Whose training documents its rivals learn from: those of the model, as far as they are known."""
     settings: EvaluateSettings
+    left_out: frozenset[str] = frozenset()
+    """Ids of test documents on which it is not measured."""
 
     def documents(self, split: Split, sources: Sequence[str]) -> pl.DataFrame:
         """Documents of a split, source after source; columns as in data/clean.
@@ -41,6 +43,8 @@ class Subject:
             UserError: there is none.
         """
         frame = pl.concat([read_documents(self.clean, source, split) for source in sources])
+        if split == "test" and self.left_out:
+            frame = frame.filter(~pl.col("id").is_in(self.left_out))
         if frame.is_empty():
             raise UserError(
                 f"{self.clean}: no {split} documents of {', '.join(sources)}; see clean.split in params.yaml"

@@ -18,6 +18,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.splits import Split
 from tokenmill.data.documents.tagged import tagged_documents, word_tags
 from tokenmill.evaluation.ancestry import documents_digest
+from tokenmill.evaluation.parts import Parts, documents_and_groups, ratio
 from tokenmill.evaluation.scores import calibration, clustered_mean
 from tokenmill.evaluation.subject import Result, Subject
 from tokenmill.inference.classify import Span, tag
@@ -141,3 +142,16 @@ def _accuracy(right: npt.NDArray[np.float64], documents: npt.NDArray[Any]) -> di
     """Share of words that are right, with its 95% interval."""
     found = clustered_mean(right, documents)
     return {"accuracy": found.gain, "accuracy_low": max(found.low, 0), "accuracy_high": min(found.high, 1)}
+
+
+def tagger_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of a figure by document; None of one that has none."""
+    if metric != "accuracy":
+        return None
+    test = _tagged(subject, "test", subject.sources)
+    words = _words(test)
+    right = _right(words, _answers(subject.model, subject.vocabulary, test)["predicted"])
+    owners = words["document"].to_numpy()
+    sums = [np.bincount(owners, right, test.height), np.bincount(owners, minlength=test.height)]
+    units, groups = documents_and_groups(test)
+    return Parts(tuple(units), tuple(groups), np.stack(sums, axis=1).astype(np.float64), ratio)

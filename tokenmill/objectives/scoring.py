@@ -40,29 +40,35 @@ def _windows(stream: npt.NDArray[Any], context: int, stride: int) -> tuple[Tenso
 
 
 @torch.inference_mode()
-def stream_nats(
+def label_nats(
     model: LanguageModel, stream: npt.NDArray[Any], *, special: Iterable[int], stride: int | None = None
-) -> tuple[float, int]:
-    """Negative log-likelihood of a token stream (1-D, two tokens at least) under a causal model.
+) -> npt.NDArray[np.float64]:
+    """Negative log-likelihood (labels,) of each token of a stream (1-D, two at least) under a causal model.
 
     Windows of the model's context move on by ``stride`` (half a context unless given); a label is counted
-    once, with at least ``context - stride`` tokens before it. Tokens that are ``special`` are
-    read but are no labels, since no byte of text stands behind them.
-
-    Returns:
-        The sum in nats, and the number of labels.
+    once, with at least ``context - stride`` tokens before it. Labels are all tokens but the first, in their
+    order, without those that are ``special``: these are read, but no byte of text stands behind them.
     """
     context = min(model.config.context, len(stream) - 1)
     inputs, labels = _windows(stream, context, min(stride or max(1, context // 2), context))
     labels = labels.masked_fill(~is_text(labels, tuple(special)), IGNORE_INDEX)
     device = next(model.parameters()).device
-    total, rows = 0.0, max(1, BATCH_TOKENS // context)
+    parts, rows = [np.zeros(0)], max(1, BATCH_TOKENS // context)
     for start in range(0, len(inputs), rows):
         hidden = model.backbone(inputs[start : start + rows].to(device))
         label = labels[start : start + rows].to(device)
         kept = label != IGNORE_INDEX
-        total += float(F.cross_entropy(model.logits(hidden[kept]).float(), label[kept], reduction="sum"))
-    return total, int((labels != IGNORE_INDEX).sum())
+        nats = F.cross_entropy(model.logits(hidden[kept]).float(), label[kept], reduction="none")
+        parts.append(nats.double().cpu().numpy())
+    return np.concatenate(parts)
+
+
+def stream_nats(
+    model: LanguageModel, stream: npt.NDArray[Any], *, special: Iterable[int], stride: int | None = None
+) -> tuple[float, int]:
+    """The sum of :func:`label_nats`, and the number of labels."""
+    nats = label_nats(model, stream, special=special, stride=stride)
+    return float(nats.sum()), len(nats)
 
 
 @torch.inference_mode()

@@ -1,12 +1,11 @@
 """Which version is champion: by comparing a new one with it, or by a person's word."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tokenmill.registry.lookup import aliases_of, version_at
-from tokenmill.registry.promotion import decide
+from tokenmill.registry.promotion import Decision, first
 from tokenmill.registry.records import Record
-from tokenmill.registry.upload import measured_tag
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 DECISION_TAG = "decision"
@@ -51,21 +50,24 @@ def compare_with_champion(mlflow_client: Any, record: Record, version: Any) -> N
         reason = version.tags.get(REASON_TAG, "made champion by hand")
         set_champion(mlflow_client, version, True, reason)
         return
-    champion_value = None
-    if champion is not None:
-        tags = mlflow_client.get_model_version(record.name, champion).tags
-        figure = tags.get(measured_tag(record.metric, record.test_digest))
-        champion_value = None if figure is None else float(figure)
-    decision = decide(
-        record.name,
-        number,
-        metric=record.metric,
-        value=record.value,
-        better=record.better,
-        champion=champion,
-        champion_value=champion_value,
-    )
+    if champion is None:
+        decision = first(record)
+    else:
+        from tokenmill.registry.gate import weigh
+
+        of_champion = mlflow_client.get_model_version(record.name, champion)
+        decision = weigh(mlflow_client, record, number, of_champion)
+        _write_gain(mlflow_client, version, decision, champion)
     set_champion(mlflow_client, version, decision.promote, decision.reason)
+
+
+def _write_gain(mlflow_client: Any, version: Any, decision: Decision, champion: str) -> None:
+    """The gain over the champion and its interval, to search by."""
+    if decision.comparison is not None:
+        tags = {"against": champion, **asdict(decision.comparison)}
+        for key, value in tags.items():
+            name = key if key == "against" or key.startswith("gain") else f"gain.{key}"
+            mlflow_client.set_model_version_tag(version.name, version.version, name, str(value))
 
 
 def set_champion(mlflow_client: Any, version: Any, promoted: bool, reason: str) -> None:

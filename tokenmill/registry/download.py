@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from tokenmill.core.errors import UserError
 from tokenmill.jobs.publish import project_home
@@ -23,23 +24,27 @@ def local_model_folder(uri: str) -> Path:
         UserError: the registry does not hold it, its files are gone or damaged, or MLflow cannot be used.
     """
     with open_registry() as mlflow_client:
-        from mlflow.exceptions import MlflowException
+        return version_folder(mlflow_client, version_at(mlflow_client, uri), uri)
 
-        version = version_at(mlflow_client, uri)
-        stored = stored_version(mlflow_client, version)
-        target = project_home() / ".work" / "models" / (stored.digest or f"{version.name}-{version.version}")
-        if stored.folder is None and target.is_dir():
-            return target
-        problem = file_problem(mlflow_client, version)
-        if problem is not None:
-            raise UserError(f"{uri}: its files are {problem}; {remedy(version)}")
-        if stored.folder is not None:
-            return model_in_package(stored.folder)
-        if not _download(stored, target):
-            with suppress(MlflowException):  # who may only read cannot say so
-                mlflow_client.set_model_version_tag(version.name, version.version, DAMAGED_TAG, "true")
-            raise UserError(f"{uri}: its files are damaged in {stored.shown}; {remedy(version)}")
+
+def version_folder(mlflow_client: Any, version: Any, uri: str) -> Path:
+    """:func:`local_model_folder` of a version at hand."""
+    from mlflow.exceptions import MlflowException
+
+    stored = stored_version(mlflow_client, version)
+    target = project_home() / ".work" / "models" / (stored.digest or f"{version.name}-{version.version}")
+    if stored.folder is None and target.is_dir():
         return target
+    problem = file_problem(mlflow_client, version)
+    if problem is not None:
+        raise UserError(f"{uri}: its files are {problem}; {remedy(version)}")
+    if stored.folder is not None:
+        return model_in_package(stored.folder)
+    if not _download(stored, target):
+        with suppress(MlflowException):  # who may only read cannot say so
+            mlflow_client.set_model_version_tag(version.name, version.version, DAMAGED_TAG, "true")
+        raise UserError(f"{uri}: its files are damaged in {stored.shown}; {remedy(version)}")
+    return target
 
 
 def _download(stored: Stored, target: Path) -> bool:

@@ -16,7 +16,7 @@ from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, write_json
 from tokenmill.jobs.tracking.tags import flatten
 from tokenmill.model.digest import model_digest
-from tokenmill.registry.settings import RegisteredModel
+from tokenmill.registry.settings import Gate, RegisteredModel
 from tokenmill.text.chat_template import CHAT_TEMPLATE
 from tokenmill.text.classes import SETTINGS
 
@@ -56,11 +56,17 @@ class Record(BaseModel):
     """Dotted place of the deciding figure among those of its evaluation."""
     value: float
     better: Literal["higher", "lower"]
+    gate: Gate
+    minimum_gain: float
     test_digest: str
     """Of the test data that the figure was measured on: figures on other data do not compare."""
     card: str
     """Its model card, Markdown with front matter."""
     ancestry: dict[str, Any]
+    sources: tuple[str, ...]
+    """Whose test documents the figure was measured on."""
+    evaluate: dict[str, Any]
+    """The settings of that evaluation, for measuring the champion alike."""
 
 
 def make_records(
@@ -107,9 +113,13 @@ def _record(name: str, entry: RegisteredModel, models: Path, evaluation: Path, r
         metric=entry.metric,
         value=_figure(measured["figures"], entry.metric, name, evaluation / name / "figures.json"),
         better=entry.better,
+        gate=entry.gate,
+        minimum_gain=entry.minimum_gain,
         test_digest=measured["test_digest"],
         card=_read_card(report / "cards" / f"{name}.md"),
         ancestry=measured["ancestry"],
+        sources=tuple(measured["sources"]),
+        evaluate=measured["settings"],
     )
 
 

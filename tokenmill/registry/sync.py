@@ -20,6 +20,7 @@ from tokenmill.registry.champion import (
 )
 from tokenmill.registry.files import file_problem
 from tokenmill.registry.lookup import aliases_of, find_version, open_registry, search_versions
+from tokenmill.registry.provenance import need_commit
 from tokenmill.registry.records import REGISTRY, Record, check_folder, read_records
 from tokenmill.registry.upload import LazyRun, create_version, measured_tag, upload_again
 
@@ -29,20 +30,21 @@ def registry_lock() -> Path:
     return project_home() / ".work" / "registry.lock"
 
 
-def sync(path: Path = REGISTRY) -> list[Standing]:
+def sync(path: Path = REGISTRY, *, allow_dirty: bool = False) -> list[Standing]:
     """Register every model that ``path`` names, whatever DVC restored and from where; says how each stands.
 
     What the registry holds already is left, and files of it that are gone or damaged are uploaded again. A
     version that was not compared with the champion yet is. Two machines that register the same model in the
-    same moment may make two versions of it; the older one is then used.
+    same moment may make two versions of it; the older one is then used. A new version whose code or settings
+    are not committed could not be made again: it is refused unless ``allow_dirty``.
 
     Raises:
         UserError: a file is missing or not what was recorded, or MLflow cannot be used.
     """
-    return register_models(read_records(path))
+    return register_models(read_records(path), allow_dirty=allow_dirty)
 
 
-def register_models(records: list[Record]) -> list[Standing]:
+def register_models(records: list[Record], *, allow_dirty: bool = False) -> list[Standing]:
     """:func:`sync` for records at hand. An MLflow run is opened when there is something to do."""
     if not records:
         return []
@@ -50,7 +52,7 @@ def register_models(records: list[Record]) -> list[Standing]:
     with exclusive(registry_lock()), open_registry() as mlflow_client:
         run = LazyRun(key)
         try:
-            standings = [_register(mlflow_client, record, run) for record in records]
+            standings = [_register(mlflow_client, record, run, allow_dirty) for record in records]
         except BaseException:
             run.close("FAILED")
             raise
@@ -68,11 +70,13 @@ def promote(name: str, version: str) -> Standing:
         return promote_version(mlflow_client, name, version)
 
 
-def _register(mlflow_client: Any, record: Record, run: LazyRun) -> Standing:
+def _register(mlflow_client: Any, record: Record, run: LazyRun, allow_dirty: bool) -> Standing:
     version = find_version(mlflow_client, record)
     if version is None or Path(record.folder).exists():
         check_folder(record)
     if version is None:
+        if not allow_dirty:
+            need_commit(record.name)
         version = create_version(mlflow_client, record, run)
     number = str(version.version)
     problem = file_problem(mlflow_client, version)

@@ -11,9 +11,13 @@ from tokenmill.jobs.tracking.description import find_model_run
 from tokenmill.jobs.tracking.run import Run, start_run
 from tokenmill.jobs.tracking.store import experiment_id, patient_http
 from tokenmill.jobs.tracking.tags import git_commit
+from tokenmill.registry import provenance, trained_on
 from tokenmill.registry.files import DAMAGED_TAG, DIGEST_TAG, Stored, stored_version
 from tokenmill.registry.package import save_package
 from tokenmill.registry.records import Record
+from tokenmill.registry.trained_on import write_trained_on
+
+CLEAN = Path("data/clean")
 
 
 class LazyRun:
@@ -140,6 +144,8 @@ def _put_files(mlflow_client: Any, record: Record, model: Any | None, stored: St
         )
     try:
         save_package(scratch, Path(record.folder), record.kind, record.card, described)
+        write_trained_on(scratch / trained_on.FILE, CLEAN, record.ancestry)
+        provenance.write_provenance(scratch / provenance.FILE, Path(record.folder), record.ancestry)
         if stored.folder is not None:
             publish({scratch: stored.folder})
         else:
