@@ -9,7 +9,7 @@ from tokenmill.evaluation.generation import generation_parts, measure_generation
 from tokenmill.evaluation.multi_label import measure_multi_label, multi_label_parts
 from tokenmill.evaluation.ner import entity_parts, measure_entities
 from tokenmill.evaluation.parts import Parts
-from tokenmill.evaluation.preference import measure_preference
+from tokenmill.evaluation.preference import measure_preference, preference_parts
 from tokenmill.evaluation.regression import measure_regression, regression_parts
 from tokenmill.evaluation.sequence_classifier import classifier_parts, measure_classifier
 from tokenmill.evaluation.span_extractor import extractor_parts, measure_extractor
@@ -43,6 +43,7 @@ PARTS: Mapping[str, Callable[[Subject, str], Parts | None]] = {
     "character-classifier": entity_parts,
     "generation": generation_parts,
     "chat": chat_parts,
+    "preference": preference_parts,
     "span-extractor": extractor_parts,
 }
 """What a figure of a model is made of, by document (parts.py); likewise."""

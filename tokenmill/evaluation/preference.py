@@ -16,6 +16,7 @@ from tokenmill.data.documents.conversations import Turn
 from tokenmill.data.documents.preferences import read_preference
 from tokenmill.evaluation.ancestry import documents_digest
 from tokenmill.evaluation.answers import Floats, score_answers
+from tokenmill.evaluation.parts import Parts, documents_and_groups, means
 from tokenmill.evaluation.resampling import compare_resampled, interval
 from tokenmill.evaluation.samples import generate_samples
 from tokenmill.evaluation.scores import calibration
@@ -92,6 +93,15 @@ def measure_preference(subject: Subject) -> Result:
         comparisons={"control": asdict(compare_resampled(_ratio, prefers, preferred, test.groups, seed))},
         samples=samples,
     )
+
+
+def preference_parts(subject: Subject, metric: str) -> Parts | None:
+    """The parts of accuracy by pair; None of a figure that hangs on each model's own start."""
+    if metric != "accuracy":
+        return None
+    test = _test(subject)
+    right = _counts(-np.diff(_log_probabilities(subject, subject.model, test))[:, 0])[:, 0]
+    return means(*documents_and_groups(test.documents), right)
 
 
 def _test(subject: Subject) -> _Test:
