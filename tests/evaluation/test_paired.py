@@ -14,8 +14,8 @@ from tokenmill.evaluation.parts import LEAST_GROUPS
 from tokenmill.evaluation.settings import FIGURES, EvaluateSettings
 from tokenmill.evaluation.subject import Subject, open_subject
 
-NO_SUMS = {"calibration_error", "recall_unseen"}
-"""Figures that do not come apart into documents."""
+NO_SUMS = {"calibration_error", "recall_unseen", "reward_accuracy", "margin", "kl"}
+"""Figures that do not come apart into documents, or hang on each model's own start."""
 
 
 def opened(project: Project, name: str) -> Subject:

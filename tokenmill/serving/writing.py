@@ -8,7 +8,7 @@ import torch
 
 from tokenmill.core.errors import UserError
 from tokenmill.inference.chat import read_messages
-from tokenmill.inference.generation.generate import _prepare as prepare
+from tokenmill.inference.generation.generate import prompt_ids
 from tokenmill.inference.generation.generate import _sample as sample
 from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.inference.generation.streaming import TextStream, cut
@@ -142,7 +142,7 @@ def _prompts(
     """Prompts, or conversations, as ids that leave room for what is to be written."""
     if all(isinstance(each, str) for each in inputs):
         texts = read_prompts(loaded, inputs)
-        return prepare(loaded.model, loaded.vocabulary, texts, settings, most)[1]
+        return prompt_ids(loaded.model, loaded.vocabulary, texts, settings, most)[1]
     if not isinstance(loaded.model, LanguageModel) or not is_chat(loaded.vocabulary):
         raise UserError(
             f"this model ({loaded.model.config.kind}) was not fine-tuned for conversations; ask "

@@ -66,7 +66,7 @@ def generate(
     """
     chosen = GenerationConfig(**settings)
     gaps = None if suffixes is None else _Gaps(suffixes, infilling)
-    language_model, rows = _prepare(model, vocabulary, prompts, chosen, max_tokens, gaps)
+    language_model, rows = prompt_ids(model, vocabulary, prompts, chosen, max_tokens, gaps)
     return [
         [cut(vocabulary.decode(answer), chosen.stop) for answer in answers]
         for answers in generate_ids(language_model, vocabulary, rows, chosen, batch_size=batch_size)
@@ -146,7 +146,7 @@ def stream(
             "num_beams and num_return_sequences must be 1 for a text that is given out as it comes"
         )
     gaps = None if suffix is None else _Gaps([suffix], infilling)
-    language_model, rows = _prepare(model, vocabulary, [prompt], chosen, max_tokens, gaps)
+    language_model, rows = prompt_ids(model, vocabulary, [prompt], chosen, max_tokens, gaps)
     text, row = TextStream(vocabulary, chosen.stop), list[int]()
     for (row,) in _sample(language_model, vocabulary, rows, chosen):
         if piece := text.take(row):
@@ -155,13 +155,13 @@ def stream(
         yield piece
 
 
-def _prepare(
+def prompt_ids(
     model: Model,
     vocabulary: Vocabulary,
     prompts: Sequence[str],
     settings: GenerationConfig,
     max_tokens: int | None,
-    gaps: _Gaps | None,
+    gaps: _Gaps | None = None,
 ) -> tuple[LanguageModel, list[list[int]]]:
     """The model, known to be able to write, and the prompts as ids, known to fit."""
     if not isinstance(model, LanguageModel) or model.config.kind == "masked-lm":
