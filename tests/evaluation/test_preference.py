@@ -58,7 +58,11 @@ def preferring(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
 def test_figures_are_those_of_the_pairs_beside_the_model_before(preferring: Project) -> None:
     found = preferring.evaluate("picky", prompts=["books"], max_new_tokens=6)
     figures, before = found["figures"], found["rivals"]["control"]
-    assert (found["kind"], found["documents"], found["headline"]["metric"]) == ("preference", 20, "accuracy")
+    assert (found["kind"], found["documents"], found["headline"]["metric"]) == (
+        "preference",
+        20,
+        "reward_accuracy",
+    )
     nats = []
     for folder in (preferring.model("picky"), preferring.model("picky") / CONTROL):
         model, vocabulary = load_model(folder)
@@ -75,7 +79,8 @@ def test_figures_are_those_of_the_pairs_beside_the_model_before(preferring: Proj
     assert figures["margin"] == pytest.approx(float(margins.mean()), abs=1e-4)
     assert figures["reward_accuracy"] == pytest.approx(float((margins > 0).mean()))
     assert math.isfinite(figures["kl"]) and figures["kl"] > 0
-    gain = figures["accuracy"] - before["accuracy"]
+    assert before["reward_accuracy"] == 0.5, "it rewards nothing"
+    gain = figures["reward_accuracy"] - 0.5
     assert found["comparisons"]["control"]["gain"] == pytest.approx(gain, abs=1e-5)
     samples = json.loads((preferring.out["evaluation"] / "samples.json").read_text("utf-8"))
     assert len(samples) == 2 and samples[1]["prompt"].startswith("the model before: ")
@@ -85,7 +90,7 @@ def test_a_model_that_has_not_moved_is_no_distance_from_its_start(preferring: Pr
     folder = preferring.model("picky")
     (folder / "model.safetensors").write_bytes((folder / CONTROL / "model.safetensors").read_bytes())
     figures = preferring.evaluate("picky", max_new_tokens=6)["figures"]
-    assert (figures["kl"], figures["margin"], figures["reward_accuracy"]) == (0, 0, 0)
+    assert (figures["kl"], figures["margin"], figures["reward_accuracy"]) == (0, 0, 0.5)
 
 
 def test_without_the_model_before_one_line_says_so(preferring: Project) -> None:

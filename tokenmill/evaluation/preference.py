@@ -55,10 +55,11 @@ class _Test:
 def measure_preference(subject: Subject) -> Result:
     """Figures on the test pairs, beside those of the model before, which is the control in its folder.
 
-    ``accuracy`` is the share of pairs whose chosen answer is more probable than the rejected one, each with
-    its end; ``reward_accuracy`` that of a higher reward, ``margin`` the mean difference of rewards; ``kl``
-    the Kullback-Leibler divergence of the start's next token from the model's, in nats a token, over answers
-    that the model writes to the prompts of the pairs at temperature 1.
+    ``reward_accuracy`` is the share of pairs whose chosen answer has the higher reward, which for the model
+    before is a half: it rewards nothing. ``margin`` is the mean difference of rewards; ``accuracy`` the share
+    of pairs whose chosen answer is more probable than the rejected one, each with its end; ``kl`` the
+    Kullback-Leibler divergence of the start's next token from the model's, in nats a token, over answers that
+    the model writes to the prompts of the pairs at temperature 1.
 
     Raises:
         UserError: there is no test pair that fits into the context, or no control.
@@ -73,16 +74,18 @@ def measure_preference(subject: Subject) -> Result:
     test, seed = _test(subject), subject.settings.seed
     now, before = (_log_probabilities(subject, model, test) for model in (subject.model, start))
     margins = subject.ancestry["finetune"]["beta"] * np.diff(before - now)[:, 0]
-    prefers, preferred, rewarded = (
-        _counts(values) for values in (-np.diff(now)[:, 0], -np.diff(before)[:, 0], margins)
-    )
+    rewarded, unrewarded = _counts(margins), _counts(np.zeros(len(margins)))
     figures = {
-        **_share("accuracy", prefers, test, seed),
         **_share("reward_accuracy", rewarded, test, seed),
+        **_share("accuracy", _counts(-np.diff(now)[:, 0]), test, seed),
         "margin": float(margins.mean()),
         "kl": _divergence(subject, start, test.prompts),
     }
-    rival = {"label": "the model before", **_share("accuracy", preferred, test, seed)}
+    rival = {
+        "label": "the model before",
+        **_share("reward_accuracy", unrewarded, test, seed),
+        **_share("accuracy", _counts(-np.diff(before)[:, 0]), test, seed),
+    }
     certain = 1 / (1 + np.exp(-np.abs(margins)))
     return Result(
         figures=figures,
@@ -90,7 +93,7 @@ def measure_preference(subject: Subject) -> Result:
         documents=test.documents.height,
         test_digest=documents_digest(test.documents, labels=False),
         calibration=calibration(certain, margins > 0),
-        comparisons={"control": asdict(compare_resampled(_ratio, prefers, preferred, test.groups, seed))},
+        comparisons={"control": asdict(compare_resampled(_ratio, rewarded, unrewarded, test.groups, seed))},
         samples=samples,
     )
 
@@ -130,8 +133,8 @@ def _log_probabilities(subject: Subject, model: Model, test: _Test) -> Floats:
 
 
 def _counts(differences: Floats) -> Floats:
-    """(pairs, 2): whether a pair is right, and 1."""
-    return np.stack([differences > 0, np.ones(len(differences))], axis=1).astype(np.float64)
+    """(pairs, 2): 1 where a pair is right, a half where nothing tells its answers apart; and 1."""
+    return np.stack([(np.sign(differences) + 1) / 2, np.ones(len(differences))], axis=1)
 
 
 def _ratio(sums: Floats) -> Floats:

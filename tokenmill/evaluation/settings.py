@@ -30,7 +30,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
         *("placeholders_kept", "ended", "length_ratio", "copied"),
     ),
     "chat": ("bits_per_byte", "hits_at_1", "ended", "distinct_1", "distinct_2"),
-    "preference": ("accuracy", "reward_accuracy", "margin", "kl"),
+    "preference": ("reward_accuracy", "accuracy", "margin", "kl"),
     "span-extractor": ("exact_match", "answer_f1"),
 }
 """What can be measured, and its figures, the first of which is the headline: a model by its kind

@@ -161,10 +161,10 @@ class ModelConfig:
                 "model config: a bilinear head needs a causal model with tied embeddings and a plain norm on "
                 f"them, as small-gpt has; got family {self.family}"
             )
-        if self.pooler and not (self.head == "bert" and self.kind in ("features", "masked-lm")):
+        if self.pooler and not (self.family == "bert" and self.kind in ("features", "masked-lm")):
             raise UserError(
-                "model config: pooler is for features and masked-lm with the head bert, got kind "
-                f"{self.kind} with the head {self.head}"
+                "model config: pooler is for features and masked-lm of the family bert, got kind "
+                f"{self.kind} of the family {self.family}"
             )
         if self.problem_type != "single_label_classification" and self.kind != "sequence-classifier":
             raise UserError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tokenmill.core.normalization import FILE, Normalization
+from tokenmill.model.digest import converses
 from tokenmill.model.heads import Model
 from tokenmill.model.names import Kind
 from tokenmill.model.published.architectures import published_class
@@ -68,19 +69,13 @@ def transformers_call(kind: Kind, folder: str) -> tuple[str, str]:
     return call.split("(")[0].split(".")[0], call
 
 
-def _converses(ancestry: Mapping[str, Any]) -> bool:
-    """Whether the model was fine-tuned for conversations, and at most learned preferences since."""
-    task = ancestry.get("task")
-    return task == "chat" or (task == "preference" and _converses(ancestry.get("parent", {})))
-
-
 def model_readme(
     model: Model, ancestry: Mapping[str, Any], normalization: Normalization | None = None
 ) -> str:
     """The text of README.md, as Markdown with the hub's front matter."""
     config, published = model.config, published_class(model.config)
     use = USE[config.kind]
-    function = "chat" if _converses(ancestry) else use.function
+    function = "chat" if converses(ancestry) else use.function
     parameters = sum(parameter.numel() for parameter in model.parameters())
     layers = f"{config.layers} + {config.decoder_layers}" if config.decoder_layers else str(config.layers)
     lines = [

@@ -15,10 +15,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json, write_json
 from tokenmill.jobs.tracking.tags import flatten
-from tokenmill.model.digest import model_digest
+from tokenmill.model.digest import converses, model_digest
 from tokenmill.registry.settings import Gate, RegisteredModel
-from tokenmill.text.chat_template import CHAT_TEMPLATE
-from tokenmill.text.classes import SETTINGS
 
 REMEDY = "restore it with `dvc checkout` or make it with `dvc repro`"
 
@@ -96,8 +94,7 @@ def _record(name: str, entry: RegisteredModel, models: Path, evaluation: Path, r
     measured = read_json(evaluation / name / "figures.json", REMEDY)
     kind = measured["kind"]
     if kind == "preference":  # it is asked as the model before was
-        settings = read_json(models / name / SETTINGS, REMEDY)
-        kind = "chat" if settings.get("chat_template") == CHAT_TEMPLATE else "causal-lm"
+        kind = "chat" if converses(measured["ancestry"]) else "causal-lm"
     if kind not in get_args(ServedKind):
         raise UserError(
             f"params.yaml: register.{name} is of the kind {kind}, which answers no requests; register one of "

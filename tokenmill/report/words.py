@@ -172,10 +172,10 @@ KINDS = {
     ),
     "preference": Kind(
         "Models that prefer one answer to another",
-        "Accuracy: share of the test pairs whose chosen answer is more probable than the rejected one. The "
-        "reward of an answer is beta times the logarithm of how much more probable it is than to the model "
-        "before (Rafailov et al. 2023). KL: of the next token, over answers that the model writes itself to "
-        "test prompts. Small figures: 95% intervals by drawing pairs anew.",
+        "The reward of an answer is beta times the logarithm of how much more probable it is than to the "
+        "model before (Rafailov et al. 2023), which therefore has a half. Accuracy: share of the test pairs "
+        "whose chosen answer is more probable than the rejected one. KL: of the next token, over answers "
+        "that the model writes itself to test prompts. Small figures: 95% intervals by drawing pairs anew.",
         "continues text as was preferred",
         "generate",
         "Once upon a time",
