@@ -208,7 +208,8 @@ def _packed(vector: list[float]) -> str:
 
 
 def _job(inputs: list[Any], body: Writing, longest: int | None) -> Job:
-    return Job(write, inputs, body.settings(longest), rows=len(inputs) * (body.n or 1))
+    rows = len(inputs) * (body.n or 1)
+    return Job(write, inputs, body.settings(longest), rows=rows, streamed=bool(body.stream))
 
 
 async def _answer(request: Request, models: Models, body: Writing, job: Job, shape: Shape) -> Response:
