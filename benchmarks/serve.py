@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.serve MODEL``, a model folder that writes. Every client asks for a completion, waits
 for it and asks again; prompts differ. "one at a time" is the same server with batches of one row. Rounds of
-both alternate; figures are medians of their rounds. The texts of both must be equal.
+both alternate; figures are medians of their rounds, by the clock and by the server's processor time, which
+other work on the machine disturbs less. The texts of both must be equal.
 """
 
 import argparse
@@ -18,6 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 PROMPTS = ("中国", "这本书", "酒店的", "今天", "北京", "我们", "经济", "服务")
 CODE = """
 import os, sys
@@ -30,13 +33,13 @@ main()
 
 
 @contextmanager
-def server(folder: Path, rows: int) -> Iterator[int]:
-    """The port of a playground whose batches have at most so many rows."""
+def server(folder: Path, rows: int) -> Iterator[tuple[int, psutil.Process]]:
+    """The port and the process of a playground whose batches have at most so many rows."""
     command = [sys.executable, "-c", CODE, str(rows), "playground", str(folder), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield int(process.stdout.readline().rpartition(":")[2])
+            yield int(process.stdout.readline().rpartition(":")[2]), psutil.Process(process.pid)
         finally:
             process.terminate()
 
@@ -56,12 +59,16 @@ def ask(port: int, name: str, number: int, tokens: int, count: int) -> list[str]
     return texts
 
 
-def measure(port: int, name: str, clients: int, tokens: int, count: int) -> tuple[float, list[list[str]]]:
-    """Requests a second, and the texts of all clients."""
+def measure(
+    served: tuple[int, psutil.Process], name: str, clients: int, tokens: int, count: int
+) -> tuple[float, float, list[list[str]]]:
+    """Requests a second, requests a second of the processor, and the texts of all clients."""
+    port, process = served
     with ThreadPoolExecutor(clients) as pool:
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), sum(process.cpu_times()[:2])
         texts = list(pool.map(lambda number: ask(port, name, number, tokens, count), range(clients)))
-        return clients * count / (time.perf_counter() - begun), texts
+        seconds, used = time.perf_counter() - begun, sum(process.cpu_times()[:2]) - used
+    return clients * count / seconds, clients * count / used, texts
 
 
 def main() -> None:
@@ -74,25 +81,26 @@ def main() -> None:
     arguments = parser.parse_args()
     name = arguments.model.resolve().name
     with server(arguments.model, 64) as batched, server(arguments.model, 1) as single:
-        ports = {"batched": batched, "one at a time": single}
-        for port in ports.values():
+        servers = {"batched": batched, "one at a time": single}
+        for port, _ in servers.values():
             ask(port, name, 0, 4, 1)  # loads the model
-        print(
-            f"{os.cpu_count()} cores, {arguments.tokens} tokens at most\n{'clients':>7} ",
-            *ports,
-            " ratio  texts",
-        )
+        print(f"{os.cpu_count()} cores, {arguments.tokens} tokens at most")
+        print("clients  requests a second         a second of the processor  texts")
+        print("         batched    one  ratio     batched    one  ratio")
         for clients in (1, 16):
-            rates: dict[str, list[float]] = {kind: [] for kind in ports}
+            count = max(1, arguments.requests // clients)
+            rates: dict[str, list[tuple[float, float]]] = {kind: [] for kind in servers}
             written = {}
             for _ in range(arguments.rounds):
-                for kind, port in ports.items():
-                    count = max(1, arguments.requests // clients)
-                    rate, written[kind] = measure(port, name, clients, arguments.tokens, count)
-                    rates[kind].append(rate)
-            many, one = (statistics.median(rates[kind]) for kind in ports)
+                for kind, served in servers.items():
+                    *rate, written[kind] = measure(served, name, clients, arguments.tokens, count)
+                    rates[kind].append((rate[0], rate[1]))
+            cells = ""
+            for clock in (0, 1):
+                many, one = (statistics.median(rate[clock] for rate in rates[kind]) for kind in servers)
+                cells += f"{many:9.2f}{one:7.2f}{many / one:7.2f}   "
             same = "equal" if written["batched"] == written["one at a time"] else "DIFFERENT"
-            print(f"{clients:7} {many:8.2f} {one:14.2f} {many / one:6.2f}  {same}", flush=True)
+            print(f"{clients:7}{cells} {same}", flush=True)
 
 
 if __name__ == "__main__":

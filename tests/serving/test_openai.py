@@ -150,6 +150,7 @@ def test_a_mistake_among_many_is_told_to_who_made_it(server: Server) -> None:
         ({"n": 9}, 400, "n should be less than or equal to 8"),
         ({"stop": list("abcde")}, 400, "stop has 5 texts; give at most 4"),
         ({"logit_bias": {"3": 1}}, 400, "logit_bias is not supported here; leave it out"),
+        ({"logprobs": 1}, 400, "logprobs is not supported here"),
         ({"echo": True}, 400, "echo is not supported here"),
     ],
 )
@@ -160,6 +161,7 @@ def test_mistakes_are_one_line(server: Server, body: dict, status: int, message:
 
 def test_fields_that_ask_for_nothing_are_taken(server: Server) -> None:
     more = {"user": "me", "logprobs": None, "echo": False, "best_of": 1, "logit_bias": {}, "suffix": None}
+    more |= {"presence_penalty": 0.0, "frequency_penalty": 0, "response_format": {"type": "text"}}
     assert text(server.ask("/v1/completions", model="gpt", prompt="我", **GREEDY, **more))
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-import time
+import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,15 +26,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_model(tmp_path_factory.mktemp("models") / "gpt")
 
 
-def recorder() -> tuple[list[list[str]], Callable[..., Any]]:
-    """A task that notes the inputs of each of its batches."""
+def recorder(gate: threading.Event | None = None) -> tuple[list[list[str]], Callable[..., Any]]:
+    """A task that notes the inputs of each of its batches; "wait" lasts until the gate is open."""
     batches: list[list[str]] = []
 
     @together
     def run(loaded: object, inputs: list[str], **settings: object) -> Sequence[str]:
         batches.append(inputs)
-        if "wait" in inputs:
-            time.sleep(0.3)
+        if "wait" in inputs and gate is not None:
+            assert gate.wait(60)
         if "bad" in inputs:
             raise UserError("bad: not good; give another")
         return [text.upper() for text in inputs]
@@ -50,6 +50,15 @@ async def loaded(folder: Path, task: Callable[..., Any]) -> Worker:
     return worker
 
 
+async def begun(worker: Worker, task: Callable[..., Any], batches: list[list[str]]) -> Job:
+    """A job that is being computed until its gate is open."""
+    job = Job(task, ["wait"])
+    worker.submit(job)
+    while batches[-1] != ["wait"]:
+        await asyncio.sleep(0.01)
+    return job
+
+
 async def gathered(worker: Worker, jobs: Sequence[Job]) -> list[Any]:
     for job in jobs:
         assert worker.submit(job)
@@ -61,17 +70,17 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 def test_what_waits_with_equal_settings_is_one_batch(folder: Path) -> None:
-    batches, task = recorder()
+    gate = threading.Event()
+    batches, task = recorder(gate)
 
     async def main() -> list[Any]:
         worker = await loaded(folder, task)
-        first = asyncio.ensure_future(gathered(worker, [Job(task, ["wait"])]))
-        await asyncio.sleep(0.05)  # it is being computed
-        found = await gathered(
-            worker,
-            [Job(task, ["a", "b"]), Job(task, ["c"], (("k", 1),)), Job(task, ["d"]), Job(write, ["e"])],
-        )
-        await first
+        first = await begun(worker, task, batches)
+        jobs = [Job(task, ["a", "b"]), Job(task, ["c"], (("k", 1),)), Job(task, ["d"]), Job(write, ["e"])]
+        for job in jobs:
+            worker.submit(job)
+        gate.set()
+        found = await asyncio.gather(*(job.results() for job in (*jobs, first)))
         worker.close()
         return found
 
@@ -95,21 +104,20 @@ def test_a_mistake_is_told_to_who_made_it(folder: Path) -> None:
 
 
 def test_a_batch_has_a_bound_and_so_has_the_queue(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    batches, task = recorder()
+    gate = threading.Event()
+    batches, task = recorder(gate)
     monkeypatch.setattr(workers, "ROWS_AT_ONCE", 3)
     monkeypatch.setattr(workers, "MOST_WAITING", 4)
 
     async def main() -> None:
         worker = await loaded(folder, task)
-        first = Job(task, ["wait"])
-        worker.submit(first)
-        while batches[-1] != ["wait"]:
-            await asyncio.sleep(0.01)
+        first = await begun(worker, task, batches)
         jobs = [Job(task, [text], rows=2 if text == "a" else 1) for text in "abcd"]
         for job in jobs:
             worker.submit(job)
         with pytest.raises(Busy):
             worker.submit(Job(task, ["e"]))
+        gate.set()
         await asyncio.gather(*(job.results() for job in (first, *jobs)))
         worker.close()
 
@@ -215,13 +223,14 @@ def test_a_text_is_not_written_on_when_its_client_leaves(server: Server) -> None
 
 def test_the_text_of_a_job_that_is_cancelled_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[int] = []
+    gate = threading.Event()
     sample = writing.sample
 
     def counted(*arguments: Any) -> Iterator[list[list[int]]]:
         for written in sample(*arguments):
             steps.append(len(written[0]))
-            time.sleep(0.02)
             yield written
+            assert gate.wait(60)
 
     monkeypatch.setattr(writing, "sample", counted)
 
@@ -231,9 +240,10 @@ def test_the_text_of_a_job_that_is_cancelled_ends(folder: Path, monkeypatch: pyt
         events = job.events()
         assert isinstance(await anext(events), Begun)
         await events.aclose()
+        gate.set()
         while not worker.idle:
             await asyncio.sleep(0.01)
         worker.close()
 
     run(main())
-    assert len(steps) < 25
+    assert len(steps) <= 2

@@ -28,8 +28,16 @@ IGNORED = frozenset(
     {"user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "timeout"}
 )
 """Fields that change no answer."""
-NOTHING: tuple[object, ...] = (None, False, 0, 1, "", "text", "auto", "none", [], {})
-"""Values of other fields that ask for nothing: ``logprobs: false``, ``best_of: 1``."""
+NOTHING: tuple[object, ...] = (None, False, 0, 0.0, "", [], {})
+"""Values that ask for nothing in any other field: ``logprobs: false``."""
+USUAL: dict[str, object] = {
+    "best_of": 1,
+    "response_format": {"type": "text"},
+    "modalities": ["text"],
+    "tool_choice": "none",
+    "parallel_tool_calls": True,
+}
+"""Values of fields that ask for what is done anyhow."""
 
 
 class StreamOptions(BaseModel):
@@ -52,7 +60,8 @@ class Body(BaseModel):
             UserError: there is one.
         """
         for name, value in (self.model_extra or {}).items():
-            if name not in IGNORED and not any(type(value) is type(no) and value == no for no in NOTHING):
+            empty = (*NOTHING, USUAL.get(name))
+            if name not in IGNORED and not any(type(value) is type(no) and value == no for no in empty):
                 raise UserError(f"{shown(name, 40)} is not supported here; leave it out")
 
 
@@ -199,7 +208,8 @@ def _packed(vector: list[float]) -> str:
 
 
 def _job(inputs: list[Any], body: Writing, longest: int | None) -> Job:
-    return Job(write, inputs, body.settings(longest), rows=len(inputs) * (body.n or 1))
+    rows = len(inputs) * (body.n or 1)
+    return Job(write, inputs, body.settings(longest), rows=rows, streamed=bool(body.stream))
 
 
 async def _answer(request: Request, models: Models, body: Writing, job: Job, shape: Shape) -> Response:

@@ -39,10 +39,20 @@ class Job:
         inputs: texts and the like.
         settings: hashable; jobs with the same ``run`` and settings may be answered together.
         rows: so many rows of a batch it takes.
+        streamed: whether texts are wanted in pieces, as they come.
     """
 
-    def __init__(self, run: Run, inputs: Sequence[Any], settings: Hashable = (), *, rows: int = 1) -> None:
+    def __init__(
+        self,
+        run: Run,
+        inputs: Sequence[Any],
+        settings: Hashable = (),
+        *,
+        rows: int = 1,
+        streamed: bool = False,
+    ) -> None:
         self.run, self.inputs, self.settings, self.rows = run, list(inputs), settings, rows
+        self.streamed = streamed
         self.cancelled = False
         """Whether nobody waits for the answer any more."""
         self._loop = asyncio.get_running_loop()

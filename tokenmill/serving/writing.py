@@ -73,8 +73,9 @@ class _Row:
             self.end(ids, settings)
             return
         self.tokens = len(ids)
-        if piece := self.stream.take(ids):
-            self.answer.job.emit(Piece(self.number, piece))
+        job = self.answer.job
+        if job.streamed and not job.cancelled and (piece := self.stream.take(ids)):
+            job.emit(Piece(self.number, piece))
 
     def end(self, ids: Sequence[int], settings: GenerationConfig) -> None:
         """Give out what is left, and why no more follows."""
