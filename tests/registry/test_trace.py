@@ -110,7 +110,7 @@ def test_the_chain_of_a_folder(model: Path, capsys: pytest.CaptureFixture[str]) 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("(12,345 tokens seen, CPU with AVX512, float32, 2 threads)")
     assert lines[1] == "├─ fine-tuned for classification on s"
-    counts = "(26 kept of 29; most dropped: "
+    counts = "(27 kept of 29; most dropped: "
     assert counts in lines[2]
     raw = sha256_file(Path("data/raw/s.parquet"))[:12]
     assert f"raw s: {raw} (" in lines[3] and "28 documents, CC0-1.0" in lines[3]
