@@ -37,7 +37,9 @@ def compare_models(
         raise NotComparable(f"it is a {other_kind}, this one a {kind}")
     parts, others = PARTS[kind](subject, metric), PARTS[kind](other, metric)
     if parts is None or others is None:
-        value, other_value = (flatten(MEASURES[kind](each).figures)[metric] for each in (subject, other))
+        value, other_value = (flatten(MEASURES[kind](each).figures).get(metric) for each in (subject, other))
+        if value is None or other_value is None:
+            raise NotComparable(f"one of the two has no {metric} on these documents")
         return Paired(float(value), float(other_value), 0, None)
     if parts.measured_in != others.measured_in:
         raise NotComparable(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenmill.core.errors import UserError
 from tokenmill.core.files import read_json
 from tokenmill.model.digest import model_digest
 from tokenmill.model.folder import ANCESTRY
@@ -15,6 +16,8 @@ from tokenmill.registry.provenance import known_here, read_provenance
 
 TRAINING = "training.json"
 REMEDY = "give models:/NAME/VERSION or the folder of a trained model"
+FILES = 8
+"""Shown of a source."""
 DIGITS = 12
 """Shown of a digest."""
 
@@ -78,7 +81,10 @@ def _model(folder: Path, shown: str, known: Mapping[str, Any]) -> Step:
         parts += [str(computed[key]) for key in ("device", "precision") if key in computed]
         parts += [f"{computed['threads']} threads"] if "threads" in computed else []
         how += f" ({', '.join(parts)})" if parts else ""
-    return Step(how, tuple(_trained(ancestry, known)))
+    try:
+        return Step(how, tuple(_trained(ancestry, known)))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UserError(f"{folder / ANCESTRY}: not what a training writes; {REMEDY}") from None
 
 
 def _trained(ancestry: Mapping[str, Any], known: Mapping[str, Any]) -> Iterator[Step]:
@@ -130,6 +136,8 @@ def _source(name: str, digest: str | None, entry: Mapping[str, Any] | None) -> S
         return Step(f"raw {name}" + (f": {digest[:DIGITS]}" if digest else ""))
     package = entry.get("package")
     origin = f"{package['name']} {package['version']}, " if package else ""
-    files = tuple(Step(f"{file}: {value[:DIGITS]}") for file, value in entry["files"].items())
+    every = list(entry["files"].items())
+    files = [Step(f"{file}: {value[:DIGITS]}") for file, value in every[:FILES]]
+    files += [Step(f"and {len(every) - FILES} more files")] if len(every) > FILES else []
     more = f"{entry['documents']:,} documents, {origin}{entry.get('license') or 'licence not said'}"
-    return Step(f"raw {name}: {entry['sha256'][:DIGITS]} ({more})", files)
+    return Step(f"raw {name}: {entry['sha256'][:DIGITS]} ({more})", tuple(files))

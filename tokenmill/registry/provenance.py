@@ -112,7 +112,7 @@ def _sources(path: Path) -> dict[str, Any]:
     """Of each source what ingest noted: licence, package, files with their digests."""
     sources: dict[str, Any] = read_json(path, "")["sources"] if path.is_file() else {}
     return {
-        name: {key: entry[key] for key in ("license", "package", "documents", "sha256") if entry.get(key)}
+        name: {key: entry[key] for key in ("license", "package", "documents", "sha256") if key in entry}
         | {"files": {file["name"]: file["sha256"] for file in entry["files"]}}
         for name, entry in sources.items()
     }
