@@ -54,8 +54,9 @@ lock: ## make requirements/*.txt anew from pyproject.toml (needs uv)
 sbom: setup ## write a software bill of materials, build/sbom.cdx.json
 	$(BIN)/python -m docs.sbom
 
-readme: setup ## write the generated blocks of the two READMEs
+readme: setup ## write the generated blocks of the two READMEs, docs/settings.md and params.schema.json
 	$(BIN)/python -m docs.readme
+	$(BIN)/python -m docs.settings
 
 mlflow: setup ## MLflow's UI on http://127.0.0.1:5000
 	@$(BIN)/python -c "from tokenmill.jobs.tracking.store import main; main()"

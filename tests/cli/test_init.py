@@ -26,7 +26,14 @@ def test_a_project_has_all_that_it_needs_and_nothing_of_the_sample(
     folder = tmp_path / "mine"
     init(ROOT, folder, "english-gpt")
     assert (folder / "params.yaml").read_bytes() == (ROOT / "examples/english-gpt.yaml").read_bytes()
-    for name in ("dvc.yaml", ".dvc/config", "Makefile", "stages/clean.py", "tokenmill/cli/main.py"):
+    for name in (
+        "dvc.yaml",
+        "params.schema.json",
+        ".dvc/config",
+        "Makefile",
+        "stages/clean.py",
+        "tokenmill/cli/main.py",
+    ):
         assert (folder / name).read_bytes() == (ROOT / name).read_bytes()
     assert (folder / "data/init/random").exists() and (folder / "data/models/.gitignore").exists()
     for name in ("dvc.lock", "tests", "docs", "examples", "data/metrics", "data/plots", "data/raw"):
@@ -73,7 +80,9 @@ def test_it_wants_a_checkout(tmp_path: Path) -> None:
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_every_example_begins_with_when_to_take_it_and_says_what_it_wants(example: str) -> None:
     path = ROOT / "examples" / f"{example}.yaml"
-    assert path.read_text("utf-8").startswith("# Take this when you ")
+    schema, first = path.read_text("utf-8").splitlines()[:2]
+    assert schema == "# yaml-language-server: $schema=params.schema.json"
+    assert first.startswith("# Take this when you ")
     assert "data/sources/" in wishes(path)
 
 

@@ -11,7 +11,8 @@ EXAMPLES = Path("examples")
 PARAMS = Path("params.yaml")
 FILES = (
     *("dvc.yaml", ".dvcignore", ".dvc/config", ".dvc/.gitignore", ".gitignore", "Makefile", "pyproject.toml"),
-    *("prefect.toml", "prefect.yaml", "LICENSE", "README.md", "README.zh-CN.md", "SECURITY.md"),
+    *("params.schema.json", "prefect.toml", "prefect.yaml"),
+    *("LICENSE", "README.md", "README.zh-CN.md", "SECURITY.md"),
 )
 FOLDERS = ("stages", "flows", "tokenmill", "requirements", "data/init")
 SKELETON = (".gitignore", "README.md")
