@@ -1,4 +1,4 @@
-"""The graph of dvc.yaml as DVC itself sees it: the only module that touches DVC's Python objects.
+"""The graph of dvc.yaml as DVC itself sees it. Only this and flows/revisions.py touch DVC's Python objects.
 
 They are not a documented interface of DVC: pyproject.toml bounds its version, and tests/flows/test_dag.py
 holds what is used here.

@@ -85,6 +85,23 @@ def _let_go_of_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        print(f"tokenmill {version('tokenmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Raw text in, a registered language model out."""
+
+
 @app.command()
 def results() -> None:
     """Show the last run: stages, seconds, main figures, and where to look next."""
@@ -92,6 +109,18 @@ def results() -> None:
     from tokenmill.cli.results import show
 
     show(Path("."))
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A git revision, a DVC experiment or models:/NAME/VERSION.")],
+    second: Annotated[str, typer.Argument(help="Another; `workspace` is the project as it stands.")],
+    everything: Annotated[bool, typer.Option("--all", help="Also show what is equal.")] = False,
+) -> None:
+    """Show two runs side by side: settings, figures and digests that differ."""
+    from tokenmill.cli.compare import compare
+
+    compare(first, second, everything=everything)
 
 
 @app.command()
