@@ -64,8 +64,9 @@ def test_table_and_where_to_look(project: Path, capsys: pytest.CaptureFixture[st
     assert "bits per byte 1.950 (ngram 1.980)" in by_stage["evaluate@scribe"]
     assert "accuracy 86.1% (control 81.2%, tfidf 85.3%)" in by_stage["evaluate@mood"]
     assert "our-scribe (bits per byte 1.950)" in by_stage["register"]
-    assert [line.split(":")[0] for line in after] == ["report", "MLflow", "try it"]
+    assert [line.split(":")[0] for line in after] == ["report", "MLflow", "try it", "try it"]
     assert after[2].endswith("""tokenmill generate data/models/scribe 'it'"'"'s'""")
+    assert after[3].endswith("tokenmill classify data/models/mood 'a text'")
 
 
 def test_committed_metrics_have_figures() -> None:

@@ -17,8 +17,11 @@ from tokenmill.model.folder import LoadedModel, warn_of_unexpected
 from tokenmill.model.readme import transformers_call
 from tokenmill.serving.answers import gaps_answer
 from tokenmill.serving.limits import CONTINUING
+from tokenmill.serving.models import Models
 
 REGISTRY = "models:/"
+SHOWN = 3
+"""Models that a hint names."""
 
 LINES_AT_ONCE = 1024
 """Of stdin: however many there are, so many are held, and answered before more are read."""
@@ -38,8 +41,10 @@ def model_folder(name: str) -> Path:
         return Path(local_model_folder(name))
     folder = Path(name)
     if not folder.is_dir():
+        there = [model.as_posix() for model in Models().folders.values()] or ["a model folder"]
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
         raise UserError(
-            f"{name}: no such folder; give a model folder (data/models/gpt) or {REGISTRY}NAME@ALIAS"
+            f"{name}: no such folder; give {', '.join(there[:SHOWN])}{more}, or {REGISTRY}NAME@ALIAS"
         )
     if not (folder / "config.json").is_file():
         raise UserError(

@@ -1,16 +1,14 @@
 """``tokenmill results``: what ran, how long it took, what came out, and where to look next."""
 
 import json
-import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tokenmill.cli.figures import Metrics, beside, headline, read_metrics, words_and_value
-from tokenmill.core.errors import UserError
+from tokenmill.cli.tries import tries
 from tokenmill.core.files import read_json
-from tokenmill.report.words import KINDS
 
 GROUPS = ("tokenize", "pretrain", "finetune", "evaluate")
 """Groups of params.yaml, each entry of which is a stage."""
@@ -46,7 +44,7 @@ def show(root: Path) -> None:
     console.print(table)
     console.print()
     for line in where_next(root, trained):
-        console.print(line, markup=False)
+        console.print(line, markup=False, soft_wrap=True)  # a command can be copied
 
 
 def stage_names(trained: dict[str, dict[str, Any]]) -> list[str]:
@@ -95,26 +93,8 @@ def registered(root: Path) -> list[str]:
 
 
 def where_next(root: Path, trained: dict[str, dict[str, Any]]) -> list[str]:
-    """The report, MLflow's UI, and a command for a model that is there: a causal one if there is one."""
+    """The report, MLflow's UI, and commands that try the models that are there."""
     lines = ["MLflow:  make mlflow, then open http://127.0.0.1:5000"]
     if (root / "data" / "report").exists():
         lines.insert(0, "report:  data/report/report.html")
-    names = [*trained["pretrain"], *trained["finetune"]]
-    kinds = {name: _kind(root / "data" / "models" / name) for name in names}
-    program = ".venv/bin/tokenmill" if (root / ".venv").exists() else "tokenmill"
-    for kind, words in KINDS.items():
-        for name in (name for name, found in kinds.items() if found == kind):
-            prompts = trained["evaluate"].get(name, {}).get("prompts") or [words.example]
-            text = prompts[0] if kind == "causal-lm" else words.example
-            return [*lines, f"try it:  {program} {words.command} data/models/{name} {shlex.quote(text)}"]
-    return lines
-
-
-def _kind(folder: Path) -> str | None:
-    """The kind of the model in a folder; None where none is."""
-    try:
-        config = read_json(folder / "config.json", "")
-    except UserError:
-        return None
-    ours = config.get("tokenmill")
-    return ours.get("kind") if isinstance(ours, dict) else None
+    return [*lines, *(f"try it:  {command}" for command in tries(root, trained))]
