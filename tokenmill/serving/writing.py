@@ -8,8 +8,7 @@ import torch
 
 from tokenmill.core.errors import UserError
 from tokenmill.inference.chat import read_messages
-from tokenmill.inference.generation.generate import sample_ids
-from tokenmill.inference.generation.generate import prompt_ids
+from tokenmill.inference.generation.generate import prompt_ids, sample_ids
 from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.inference.generation.streaming import TextStream, cut
 from tokenmill.inference.normalization import whole_texts
