@@ -27,7 +27,7 @@ repro: setup ## run the pipeline, register the models and show the results
 	@$(BIN)/python -m flows.doctor # a killed dvc may have left files that it cannot read
 	@$(BIN)/tokenmill check
 	$(BIN)/dvc repro || { $(BIN)/tokenmill doctor --fix; exit 1; } # DVC removes outs before a stage runs
-	@$(BIN)/tokenmill register
+	@$(BIN)/tokenmill register --allow-dirty # a person looks on; a nightly run refuses what is not committed
 	@$(BIN)/tokenmill results
 
 test: setup ## run the tests, in two processes

@@ -1,6 +1,8 @@
 """Figures by document, and two models on the same documents."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,8 +55,11 @@ def test_a_gain_has_its_interval_and_what_is_equal_gains_nothing(made: Project, 
     assert one.low == pytest.approx(-two.high)
 
 
-def test_bits_per_byte_compare_across_tokenizers_and_a_loss_by_token_does_not(made: Project) -> None:
-    subject = opened(made, "scribe")
+def test_bits_per_byte_compare_across_tokenizers_and_a_loss_by_token_does_not(
+    made: Project, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(made.model("scribe"), tmp_path / "before")
+    subject = replace(opened(made, "scribe"), folder=folder)
     write_tokenizer(made.tokenizer, vocab_size=300)
     made.save_model("scribe")
     other = opened(made, "scribe")

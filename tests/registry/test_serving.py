@@ -132,7 +132,18 @@ def test_what_is_sent_is_normalised_as_training_texts_were(
 def test_nothing_in_a_package_is_a_pickle(registered: Path) -> None:
     sync()
     suffixes = {path.suffix for path in (registered / "mlruns").rglob("*") if path.is_file()}
-    assert suffixes == {".py", ".json", ".safetensors", ".yaml", ".txt", ".md", ".j2", ".pyi", ".typed", ""}
+    assert suffixes == {
+        ".py",
+        ".json",
+        ".safetensors",
+        ".yaml",
+        ".txt",
+        ".md",
+        ".j2",
+        ".pyi",
+        ".typed",
+        "",
+    } | {".html", ".css", ".js"}
     bare = {path.name for path in (registered / "mlruns").rglob("*") if path.is_file() and not path.suffix}
     assert bare == {"MLmodel"}
 

@@ -7,7 +7,7 @@ from tokenmill.registry.examine import Incomplete, incomplete_versions
 from tokenmill.registry.records import REGISTRY
 
 
-def register(*, allow_dirty: bool) -> None:
+def register(*, allow_dirty: bool = False) -> None:
     """Register what data/registry.json names and the MLflow registry lacks; says how each model stands."""
     from tokenmill.registry.sync import sync
 

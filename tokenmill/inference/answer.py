@@ -18,6 +18,8 @@ STRIDE = 64
 """Tokens that neighbouring windows of a long passage share."""
 MAX_TOKENS = 30
 """Of an answer (Devlin et al. 2019)."""
+CANDIDATES = 256
+"""Spans of a window, the likeliest, among which equal texts are looked for."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def answer(
 
     The probability of an answer is that of its first token as a beginning times that of its last as an end,
     both among a window's tokens of the passage and its first position, which stands for no answer (Devlin et
-    al. 2019). A passage that is too long for one row is read in windows.
+    al. 2019). Those of one text add up, as they do in training (Kadlec et al. 2016): where it stands several
+    times, its likeliest place is given. A passage that is too long for one row is read in windows.
 
     Raises:
         UserError: the model extracts no spans, a passage is empty, or a question leaves no room for it.
@@ -74,9 +77,7 @@ def answer(
             owner, window = owners[index], windows[index]
             nothing[owner] = min(nothing[owner], float(begin_T[0] * end_T[0]))
             passage = passages[owner]
-            for first, last, probability in _spans(window, begin_T, end_T, top_k, max_tokens):
-                begin, end = _trimmed(passage, window.offsets[first][0], window.offsets[last][1])
-                found[owner].append(Span(begin, end, passage[begin:end], probability))
+            found[owner] += _spans(passage, window, begin_T, end_T, top_k, max_tokens)
     return [Answers(_apart(spans, top_k), least) for spans, least in zip(found, nothing, strict=True)]
 
 
@@ -102,19 +103,35 @@ def _eligible(window: Encoding) -> list[int]:
 
 
 def _spans(
-    window: Encoding, begin_T: Tensor, end_T: Tensor, top_k: int, max_tokens: int
-) -> Iterator[tuple[int, int, float]]:
-    """First and last token of the likeliest spans, none of which overlap, and their probabilities."""
+    passage: str, window: Encoding, begin_T: Tensor, end_T: Tensor, top_k: int, max_tokens: int
+) -> list[Span]:
+    """The likeliest texts of a window, each at its likeliest place."""
     first = window.sequence_ids.index(1) if 1 in window.sequence_ids else 0
     length = window.sequence_ids.count(1)
     begin, end = begin_T[first : first + length], end_T[first : first + length]
     joint = (begin[:, None] * end[None, :]).triu().tril(max_tokens - 1)
-    for _ in range(top_k):
-        probability, place = float(joint.max()), int(joint.argmax())
-        if not probability:
-            return
+    likeliest = joint.flatten().topk(min(CANDIDATES, joint.numel())).indices.tolist()
+    found: dict[str, dict[tuple[int, int], tuple[int, int]]] = {}
+    for place in [*likeliest, *_disjoint(joint.clone(), top_k)]:
         one, other = divmod(place, length)
-        yield first + one, first + other, probability
+        if not joint[one, other]:
+            continue
+        span = _trimmed(passage, window.offsets[first + one][0], window.offsets[first + other][1])
+        found.setdefault(passage[slice(*span)], {}).setdefault(span, (one, other))
+    spans = []
+    for text, places in found.items():
+        begins, ends = zip(*places.values(), strict=True)
+        probability = float(begin[[*begins]].sum() * end[[*ends]].sum())
+        spans.append(Span(*next(iter(places)), text, probability))
+    return spans
+
+
+def _disjoint(joint: Tensor, top_k: int) -> Iterator[int]:
+    """Places in ``joint``, which is changed, of the likeliest spans, none of which overlap."""
+    for _ in range(top_k):
+        place = int(joint.argmax())
+        yield place
+        one, other = divmod(place, len(joint))
         joint[: other + 1, one:] = 0  # whatever begins before its end and ends after its beginning
 
 

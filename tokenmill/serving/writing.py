@@ -8,8 +8,7 @@ import torch
 
 from tokenmill.core.errors import UserError
 from tokenmill.inference.chat import read_messages
-from tokenmill.inference.generation.generate import _sample as sample
-from tokenmill.inference.generation.generate import prompt_ids
+from tokenmill.inference.generation.generate import prompt_ids, sample_ids
 from tokenmill.inference.generation.sampling import GenerationConfig
 from tokenmill.inference.generation.streaming import TextStream, cut
 from tokenmill.inference.normalization import whole_texts
@@ -117,7 +116,7 @@ def write(loaded: LoadedModel, jobs: Sequence[Job]) -> None:
         return
     assert isinstance(loaded.model, LanguageModel)
     written: list[list[int]] = []
-    for written in sample(loaded.model, loaded.vocabulary, prompts, settings):
+    for written in sample_ids(loaded.model, loaded.vocabulary, prompts, settings):
         for row, ids in zip(rows, written, strict=True):
             row.look(ids, settings)
         if all(row.answer.job.cancelled for row in rows if row.open):

@@ -148,7 +148,7 @@ def stream(
     gaps = None if suffix is None else _Gaps([suffix], infilling)
     language_model, rows = prompt_ids(model, vocabulary, [prompt], chosen, max_tokens, gaps)
     text, row = TextStream(vocabulary, chosen.stop), list[int]()
-    for (row,) in _sample(language_model, vocabulary, rows, chosen):
+    for (row,) in sample_ids(language_model, vocabulary, rows, chosen):
         if piece := text.take(row):
             yield piece
     if piece := text.finish(row):
@@ -235,12 +235,12 @@ def _generate(
         banned = banned_ids(model, vocabulary, vocabulary.ends)
         found = beam_search(decoding, prompts, settings, ends=vocabulary.ends, banned=banned)
         return [[row for _, row in texts] for texts in found]
-    *_, written = _sample(model, vocabulary, rows, settings)
+    *_, written = sample_ids(model, vocabulary, rows, settings)
     copies = settings.num_return_sequences
     return [written[start : start + copies] for start in range(0, len(written), copies)]
 
 
-def _sample(
+def sample_ids(
     model: LanguageModel, vocabulary: Vocabulary, rows: Sequence[Sequence[int]], settings: GenerationConfig
 ) -> Iterator[list[list[int]]]:
     """After each step the new ids of all texts: the same lists, which grow until all texts have ended."""
