@@ -43,6 +43,8 @@ def test_the_prompts_of_params_or_texts_of_the_test_split(tmp_path: Path) -> Non
         "data/models/gaps",
         text.replace("the evening", "<mask> evening"),
     ]
+    (dash,) = tries(tmp_path, trained("more", more={"prompts": ["-5 degrees"]}))
+    assert dash == "tokenmill generate data/models/more -- '-5 degrees'"
     (more,) = tries(tmp_path, trained("more"))
     assert shlex.split(more)[-1] == "We walked along the river"
 

@@ -27,7 +27,7 @@ def tries(root: Path, trained: Mapping[str, Mapping[str, Any]]) -> Iterator[str]
     program = ".venv/bin/tokenmill" if (root / ".venv").exists() else "tokenmill"
     names = [*trained["pretrain"], *trained["finetune"]]
     used = {name: _use(root / "data" / "models" / name) for name in names}
-    for command in dict.fromkeys([*(kind.command for kind in KINDS.values()), "chat"]):
+    for command in dict.fromkeys(kind.command for kind in KINDS.values()):
         model = next((name for name in names if used[name] == command), None)
         if model is not None:
             prompts = trained["evaluate"].get(model, {}).get("prompts")
@@ -72,4 +72,4 @@ def _line(begun: str, command: str, asked: Mapping[str, Any]) -> str:
     if command == "fill":
         begin, end = asked.get("begin", len(text)), asked.get("end", len(text))
         text = f"{text[:begin]}{GAP}{text[end:]}"
-    return f"{begun} {shlex.quote(text)}"
+    return f"{begun} {'-- ' if text.startswith('-') else ''}{shlex.quote(text)}"
