@@ -15,7 +15,6 @@ app = typer.Typer(
     name="tokenmill",
     help="Raw text in, a registered language model out.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
