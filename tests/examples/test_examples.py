@@ -106,7 +106,9 @@ SEEN = ("港口", "博物馆", "车站", "图书馆", "花园", "市场", "大�
 
 
 def write_tagged(path: Path, source: dict[str, Any]) -> None:
-    """Sentences of words with tags, among them names of persons and places."""
+    """Sentences of words with tags, among them names of persons and places; or articles of such."""
+    if source.get("group") == "article":
+        return write_paper(path, source)
     draw = random.Random(path.name)
 
     def sentence() -> str:

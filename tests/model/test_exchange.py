@@ -98,7 +98,7 @@ def test_span_extraction(tmp_path: Path) -> None:
     from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
     folder = _exported(tmp_path, "span-extractor", family="bert")
-    question, passage = "看电影", "books and films"
+    question, passage = "看电影", "我喜欢films"  # no text in it stands twice: such are added up
     tokenizer = AutoTokenizer.from_pretrained(folder)
     batch = tokenizer(question, passage, return_tensors="pt", return_offsets_mapping=True)
     inside = [place for place, sequence in enumerate(batch.sequence_ids(0)) if sequence == 1]

@@ -51,7 +51,9 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def register(folder: Path) -> str:
-    done = run(folder, sys.executable, "-c", "from tokenmill.cli.store import register; register()")
+    done = run(
+        folder, sys.executable, "-c", "from tokenmill.cli.store import register; register(allow_dirty=True)"
+    )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 

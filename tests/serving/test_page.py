@@ -157,10 +157,10 @@ def test_names_are_marked(page: Page, server: Server) -> None:
 
 def test_an_answer_is_marked_in_its_passage(page: Page, server: Server) -> None:
     show(page, server, "reader", "answer")
-    page.write("#passage", "books and films are a small test")
+    page.write("#passage", "我喜欢films")  # no text in it stands twice
     page.write("#question", "a?")
     send(page, "answer")
-    (found,) = tokenmill.answer(server.folder("reader"), "a?", "books and films are a small test", top_k=3)
+    (found,) = tokenmill.answer(server.folder("reader"), "a?", "我喜欢films", top_k=3)
     wanted = "No answer in this passage" if found.best is None else found.best.label
     assert page.text(".headline").startswith(wanted)
     assert page.evaluate("document.querySelectorAll('mark').length") == len(found.spans)

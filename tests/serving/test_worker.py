@@ -224,7 +224,7 @@ def test_a_text_is_not_written_on_when_its_client_leaves(server: Server) -> None
 def test_the_text_of_a_job_that_is_cancelled_ends(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[int] = []
     gate = threading.Event()
-    sample = writing.sample
+    sample = writing.sample_ids
 
     def counted(*arguments: Any) -> Iterator[list[list[int]]]:
         for written in sample(*arguments):
@@ -232,7 +232,7 @@ def test_the_text_of_a_job_that_is_cancelled_ends(folder: Path, monkeypatch: pyt
             yield written
             assert gate.wait(60)
 
-    monkeypatch.setattr(writing, "sample", counted)
+    monkeypatch.setattr(writing, "sample_ids", counted)
 
     async def main() -> None:
         job = Job(write, ["我"], (("max_new_tokens", 25), ("temperature", 0)))
