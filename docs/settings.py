@@ -4,7 +4,6 @@
 they are current (exit status 1 when not).
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
+from docs.generated import write_or_check
 from docs.schema import Schema, schema
 from docs.tables import table
 from tokenmill.core.settings import Name
@@ -159,26 +159,12 @@ def _range(node: Schema) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write or check both files; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m docs.settings", description="The reference of params.yaml."
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
-    parser.add_argument(
-        "--root", type=Path, default=Path(__file__).resolve().parents[1], help="the repository"
-    )
-    options = parser.parse_args(arguments)
+    return write_or_check("python -m docs.settings", "The reference of params.yaml.", _files, arguments)
+
+
+def _files(root: Path) -> dict[str, str]:
     made = schema()
-    files = {PAGE: page(made), SCHEMA: json.dumps(made, ensure_ascii=False, indent=1) + "\n"}
-    paths = {options.root / name: text for name, text in files.items()}
-    stale = {p: text for p, text in paths.items() if not p.is_file() or p.read_text("utf-8") != text}
-    names = ", ".join(path.relative_to(options.root).as_posix() for path in stale)
-    if options.check and stale:
-        print(f"error: {names}: out of date; run `make readme`", file=sys.stderr)
-        return 1
-    for path, text in stale.items():
-        path.write_text(text, "utf-8")
-    print(f"written: {names}" if stale else "up to date")
-    return 0
+    return {PAGE: page(made), SCHEMA: json.dumps(made, ensure_ascii=False, indent=1) + "\n"}
 
 
 if __name__ == "__main__":
